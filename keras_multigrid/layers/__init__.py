@@ -1,0 +1,21 @@
+"""Keras layers over pyramids: lists of tensors, finest grid first."""
+
+from keras_multigrid.layers.channel_padding import ChannelPadding
+from keras_multigrid.layers.fused_batch_normalization import FusedBatchNormalization
+from keras_multigrid.layers.image_pyramid import ImagePyramid
+from keras_multigrid.layers.multigrid_conv2d import MultigridConv2D
+from keras_multigrid.layers.multigrid_conv2d_transpose import MultigridConv2DTranspose
+from keras_multigrid.layers.multigrid_max_pooling2d import MultigridMaxPooling2D
+from keras_multigrid.layers.per_grid import PerGrid
+from keras_multigrid.layers.skip_concatenate import SkipConcatenate
+
+__all__ = [
+    "ChannelPadding",
+    "FusedBatchNormalization",
+    "ImagePyramid",
+    "MultigridConv2D",
+    "MultigridConv2DTranspose",
+    "MultigridMaxPooling2D",
+    "PerGrid",
+    "SkipConcatenate",
+]

@@ -1,0 +1,233 @@
+"""MultigridConv2D: the convolution across scale space that the paper is about."""
+
+import keras
+from keras import ops
+
+from keras_multigrid.layers.pyramid_layer import PyramidLayer, one_per_grid
+from keras_multigrid.layers.resampling import pool_half, repeat_like
+
+
+@keras.saving.register_keras_serializable(package="keras_multigrid")
+class MultigridConv2D(PyramidLayer):
+    """Convolves each grid of a pyramid together with its neighbours (paper, section 3, Figure 2).
+
+    Output grid i is a convolution of the concatenation, along channels, of the 2x2 max-pooled
+    finer grid i - 1, grid i itself, and the coarser grid i + 1 repeated to twice its size, as far
+    as they exist. With fewer entries in `filters` than grids in the input, the coarsest grids are
+    read but not produced ("grid drop").
+
+    Args:
+        filters: One integer per output grid, the finest first.
+        kernel_size: Side of the square kernels: an integer, or one per output grid.
+        padding: `"same"`, or `"valid"`, which shrinks all grids alike, so that of several grids
+            the result is no pyramid any more.
+        use_bias: Whether to add a bias per filter.
+        tie_filters: Whether the grids that have both a finer and a coarser neighbour share one
+            kernel (section 3: "tie parameters between scales"); they then need equal shapes.
+        kernel_initializer: Initializer of the kernels, copied for each grid. The default is a
+            normal distribution of variance 2 / (kernel_size^2 filters).
+        bias_initializer: Initializer of the biases.
+        kernel_regularizer: Regularizer of each kernel.
+        bias_regularizer: Regularizer of each bias.
+        kernel_constraint: Constraint of each kernel.
+        bias_constraint: Constraint of each bias.
+        data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' global setting.
+        **kwargs: Keras' own layer arguments.
+
+    Attributes:
+        kernels: After build, the kernels, finest grid first; number i has shape
+            `(k, k, channels_in, filters[i])`, its input channels in the order
+            [pooled finer, own, repeated coarser]. Tied grids list the same variable.
+        biases: After build, the biases, finest grid first; empty without bias.
+
+    Input shape:
+        A list of tensors `(batch, height, width, channels)`, each with half the sides of the one
+        before it, rounded up.
+
+    Output shape:
+        A list of `len(filters)` tensors, grid i with `filters[i]` channels.
+
+    Raises:
+        ValueError: If an argument is invalid, or the input is no pyramid or not the one the
+            layer was built for. The message names the grid.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_multigrid as kmg
+    >>> pyramid = kmg.layers.ImagePyramid(3)(np.ones((1, 32, 32, 3), "float32"))
+    >>> outputs = kmg.layers.MultigridConv2D([64, 32, 16])(pyramid)
+    >>> [tuple(grid.shape) for grid in outputs]
+    [(1, 32, 32, 64), (1, 16, 16, 32), (1, 8, 8, 16)]
+    """
+
+    def __init__(
+        self,
+        filters,
+        kernel_size=3,
+        padding="same",
+        use_bias=True,
+        tie_filters=False,
+        kernel_initializer=None,
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        data_format=None,
+        **kwargs,
+    ):
+        super().__init__(data_format=data_format, **kwargs)
+        self.filters = one_per_grid(filters, "filters", self._label)
+        if isinstance(kernel_size, int):
+            kernel_size = [kernel_size] * len(self.filters)
+        self.kernel_size = one_per_grid(kernel_size, "kernel_size", self._label)
+        if len(self.kernel_size) != len(self.filters):
+            raise ValueError(
+                f"{self._label}: kernel_size has {len(self.kernel_size)} entries; expected "
+                f"{len(self.filters)}, one per entry of filters, or a single integer."
+            )
+        if padding not in ("same", "valid"):
+            raise ValueError(
+                f"{self._label}: padding is {padding!r}; expected 'same' or 'valid'."
+            )
+        self.padding = padding
+        self.use_bias = use_bias
+        self.tie_filters = tie_filters
+        self.kernel_initializer = (
+            fan_out_normal()
+            if kernel_initializer is None
+            else keras.initializers.get(kernel_initializer)
+        )
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+        self.bias_constraint = keras.constraints.get(bias_constraint)
+
+    def build(self, input_shape):
+        shapes = self.check_pyramid(input_shape)
+        if len(self.filters) > len(shapes):
+            raise ValueError(
+                f"{self._label}: filters has {len(self.filters)} entries but the pyramid has "
+                f"{len(shapes)} grids; expected at most one entry per grid."
+            )
+        channels = self.known_channels(shapes)
+        tied_kernel = None
+        self.kernels, self.biases = [], []
+        for grid, (filters, size) in enumerate(zip(self.filters, self.kernel_size)):
+            shape = (size, size, sum(channels[max(grid - 1, 0) : grid + 2]), filters)
+            tied = self.tie_filters and 0 < grid < len(shapes) - 1
+            if tied and tied_kernel is not None and tuple(tied_kernel.shape) != shape:
+                raise ValueError(
+                    f"{self._label}: with tie_filters, grid {grid} would need a kernel of shape "
+                    f"{shape}; expected {tuple(tied_kernel.shape)} as grid 1's. "
+                    "Give all inner grids equal channels, filters and kernel_size."
+                )
+            kernel = tied_kernel if tied else None
+            if kernel is None:
+                kernel = self._add_kernel(grid, shape)
+            if tied:
+                tied_kernel = kernel
+            self.kernels.append(kernel)
+            if self.use_bias:
+                self.biases.append(self._add_bias(grid, filters))
+        self._grid_channels = tuple(channels)
+
+    def call(self, pyramid):
+        self._check_window(self.check_pyramid([grid.shape for grid in pyramid]))
+        return [self._convolve(pyramid, grid) for grid in range(len(self.filters))]
+
+    def compute_output_shape(self, input_shape):
+        shapes = self.check_pyramid(input_shape)
+        self._check_window(shapes)
+        outputs = []
+        for shape, filters, window in zip(shapes, self.filters, self.kernel_size):
+            shrink = window - 1 if self.padding == "valid" else 0
+            size = [None if side is None else side - shrink for side in self.grid_size(shape)]
+            outputs.append(self.grid_shape(shape[0], size, filters))
+        return outputs
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": list(self.filters),
+            "kernel_size": list(self.kernel_size),
+            "padding": self.padding,
+            "use_bias": self.use_bias,
+            "tie_filters": self.tie_filters,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
+            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
+            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
+        }
+
+    def _convolve(self, pyramid, grid):
+        """Computes one output grid by the textbook formulation.
+
+        How a grid is computed is decided here and nowhere else.
+        """
+        own = pyramid[grid]
+        parts = [own]
+        if grid > 0:
+            parts.insert(0, pool_half(pyramid[grid - 1], self.data_format))
+        if grid + 1 < len(pyramid):
+            parts.append(repeat_like(pyramid[grid + 1], own, self.data_format))
+        output = ops.conv(
+            ops.concatenate(parts, axis=self.channel_axis) if len(parts) > 1 else own,
+            self.kernels[grid],
+            padding=self.padding,
+            data_format=self.data_format,
+        )
+        if not self.use_bias:
+            return output
+        bias = self.biases[grid]
+        if self.data_format == "channels_first":
+            bias = ops.reshape(bias, (1, -1, 1, 1))
+        return ops.add(output, bias)
+
+    def _add_kernel(self, grid, shape):
+        return self.add_weight(
+            name=f"kernel_{grid}",
+            shape=shape,
+            initializer=copy_initializer(self.kernel_initializer, grid),
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+
+    def _add_bias(self, grid, filters):
+        return self.add_weight(
+            name=f"bias_{grid}",
+            shape=(filters,),
+            initializer=copy_initializer(self.bias_initializer, grid),
+            regularizer=self.bias_regularizer,
+            constraint=self.bias_constraint,
+        )
+
+    def _check_window(self, shapes):
+        if self.padding == "same":
+            return
+        for grid, (shape, window) in enumerate(zip(shapes, self.kernel_size)):
+            if any(side is not None and side < window for side in self.grid_size(shape)):
+                raise ValueError(
+                    f"{self._label}: grid {grid} of shape {shape} is smaller than its kernel of "
+                    f"{window}x{window}; expected at least that with padding 'valid'. "
+                    "Use padding='same'."
+                )
+
+
+def fan_out_normal():
+    """Returns the paper's initializer: normal, variance 2 / (kernel_size^2 filters)."""
+    return keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
+
+
+def copy_initializer(initializer, grid):
+    """Returns a copy for one grid, so that grids of equal shape do not start with equal values."""
+    if not isinstance(initializer, keras.initializers.Initializer):
+        return initializer
+    config = initializer.get_config()
+    if isinstance(config.get("seed"), int):
+        config["seed"] += grid
+    return type(initializer).from_config(config)

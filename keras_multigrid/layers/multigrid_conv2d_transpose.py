@@ -1,0 +1,140 @@
+"""MultigridConv2DTranspose: enlarges a whole pyramid with learned filters."""
+
+import keras
+from keras import ops
+
+from keras_multigrid.layers.multigrid_conv2d import copy_initializer
+from keras_multigrid.layers.pyramid_layer import PyramidLayer, half, one_per_grid
+from keras_multigrid.layers.resampling import crop
+
+
+@keras.saving.register_keras_serializable(package="keras_multigrid")
+class MultigridConv2DTranspose(PyramidLayer):
+    """Applies a transposed convolution to each grid on its own (paper, section 3.3, U-MG).
+
+    Every side grows `strides` times. Where coarse grids had been rounded up, they are cropped, so
+    that the result is a pyramid again.
+
+    Args:
+        filters: One integer per grid, the finest first.
+        kernel_size: Side of the square kernels, for all grids.
+        strides: Factor by which the sides grow.
+        use_bias: Whether to add a bias per filter.
+        kernel_initializer: Initializer of the kernels, copied for each grid. The default is a
+            normal distribution of variance 2 / (kernel_size^2 filters).
+        bias_initializer: Initializer of the biases.
+        kernel_regularizer: Regularizer of each kernel.
+        bias_regularizer: Regularizer of each bias.
+        data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' global setting.
+        **kwargs: Keras' own layer arguments.
+
+    Input shape:
+        A pyramid with `len(filters)` grids.
+
+    Output shape:
+        A pyramid of as many grids, the finest with sides `strides * side`.
+
+    Raises:
+        ValueError: If an argument is invalid, or the input is no pyramid of `len(filters)` grids.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_multigrid as kmg
+    >>> pyramid = [np.ones((1, 8, 8, 4), "float32"), np.ones((1, 4, 4, 4), "float32")]
+    >>> outputs = kmg.layers.MultigridConv2DTranspose([6, 3])(pyramid)
+    >>> [tuple(grid.shape) for grid in outputs]
+    [(1, 16, 16, 6), (1, 8, 8, 3)]
+    """
+
+    def __init__(
+        self,
+        filters,
+        kernel_size=2,
+        strides=2,
+        use_bias=True,
+        kernel_initializer=None,
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        data_format=None,
+        **kwargs,
+    ):
+        super().__init__(data_format=data_format, **kwargs)
+        self.filters = one_per_grid(filters, "filters", self._label)
+        (self.kernel_size,) = one_per_grid([kernel_size], "kernel_size", self._label)
+        (self.strides,) = one_per_grid([strides], "strides", self._label)
+        self.use_bias = use_bias
+        # Keras lays these kernels out as (k, k, filters, channels): what it calls fan-in is ours out.
+        self.kernel_initializer = (
+            keras.initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")
+            if kernel_initializer is None
+            else keras.initializers.get(kernel_initializer)
+        )
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        self.grid_layers = [
+            keras.layers.Conv2DTranspose(
+                filters,
+                self.kernel_size,
+                strides=self.strides,
+                padding="same",
+                use_bias=use_bias,
+                kernel_initializer=copy_initializer(self.kernel_initializer, grid),
+                bias_initializer=copy_initializer(self.bias_initializer, grid),
+                kernel_regularizer=self.kernel_regularizer,
+                bias_regularizer=self.bias_regularizer,
+                data_format=self.data_format,
+                dtype=self.dtype_policy,
+                name=f"grid_{grid}",
+            )
+            for grid, filters in enumerate(self.filters)
+        ]
+
+    def build(self, input_shape):
+        shapes = self.check_pyramid(input_shape)
+        if len(shapes) != len(self.filters):
+            raise ValueError(
+                f"{self._label}: filters has {len(self.filters)} entries but the pyramid has "
+                f"{len(shapes)} grids; expected one entry per grid."
+            )
+        channels = self.known_channels(shapes)
+        for layer, shape in zip(self.grid_layers, shapes):
+            layer.build(shape)
+        self._grid_channels = tuple(channels)
+
+    def call(self, pyramid):
+        self.check_pyramid([grid.shape for grid in pyramid])
+        outputs = [layer(grid) for layer, grid in zip(self.grid_layers, pyramid)]
+        sizes = self._output_sizes(self.grid_size(ops.shape(pyramid[0])))
+        return [crop(grid, size, self.data_format) for grid, size in zip(outputs, sizes)]
+
+    def compute_output_shape(self, input_shape):
+        shapes = self.check_pyramid(input_shape)
+        sizes = self._output_sizes(self.grid_size(shapes[0]))
+        return [
+            self.grid_shape(shapes[0][0], size, filters)
+            for size, filters in zip(sizes, self.filters)
+        ]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": list(self.filters),
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "use_bias": self.use_bias,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
+        }
+
+    def _output_sizes(self, finest):
+        size = tuple(None if side is None else side * self.strides for side in finest)
+        sizes = []
+        for _ in self.filters:
+            sizes.append(size)
+            size = tuple(half(side) for side in size)
+        return sizes
