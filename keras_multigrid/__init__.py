@@ -1,5 +1,7 @@
 """Multigrid neural networks for Keras 3."""
 
-from keras_multigrid import layers
+from keras_multigrid import applications, blocks, complexity, datasets, layers, metrics
 
-__all__ = ["layers"]
+__version__ = "0.1.0"
+
+__all__ = ["applications", "blocks", "complexity", "datasets", "layers", "metrics"]

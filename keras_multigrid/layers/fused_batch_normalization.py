@@ -10,8 +10,9 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
     Arguments, variables and results are those of Keras' layer, of which this is a subclass.
     TensorFlow's fused kernel computes statistics, normalization, scale and shift in one pass over
-    4D inputs; whatever it does not cover (other ranks and axes, masks, float64, renormalization,
-    replica synchronization, `channels_first` off the GPU, other backends) is left to Keras.
+    4D inputs; whatever it does not cover (other ranks and axes, masks, integers, float64,
+    renormalization, replica synchronization, `channels_first` off the GPU, other backends) is left
+    to Keras.
 
     Args:
         **kwargs: As for `keras.layers.BatchNormalization`.
@@ -50,7 +51,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             and mask is None
             and len(inputs.shape) == 4
             and self.axis in (-1, 3)
-            and inputs.dtype != "float64"
+            and inputs.dtype == self.compute_dtype != "float64"
             and not self.renorm
             and not self.synchronized
         )

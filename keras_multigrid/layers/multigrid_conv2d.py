@@ -14,7 +14,7 @@ class MultigridConv2D(PyramidLayer):
     Output grid i is a convolution of the concatenation, along channels, of the 2x2 max-pooled
     finer grid i - 1, grid i itself, and the coarser grid i + 1 repeated to twice its size, as far
     as they exist. With fewer entries in `filters` than grids in the input, the coarsest grids are
-    read but not produced ("grid drop").
+    dropped: nobody reads them ("grid drop", section 3.3).
 
     Args:
         filters: One integer per output grid, the finest first.
@@ -113,11 +113,12 @@ class MultigridConv2D(PyramidLayer):
                 f"{len(shapes)} grids; expected at most one entry per grid."
             )
         channels = self.known_channels(shapes)
+        grids = len(self.filters)
         tied_kernel = None
         self.kernels, self.biases = [], []
         for grid, (filters, size) in enumerate(zip(self.filters, self.kernel_size)):
-            shape = (size, size, sum(channels[max(grid - 1, 0) : grid + 2]), filters)
-            tied = self.tie_filters and 0 < grid < len(shapes) - 1
+            shape = (size, size, sum(channels[:grids][max(grid - 1, 0) : grid + 2]), filters)
+            tied = self.tie_filters and 0 < grid < grids - 1
             if tied and tied_kernel is not None and tuple(tied_kernel.shape) != shape:
                 raise ValueError(
                     f"{self._label}: with tie_filters, grid {grid} would need a kernel of shape "
@@ -136,7 +137,8 @@ class MultigridConv2D(PyramidLayer):
 
     def call(self, pyramid):
         self._check_window(self.check_pyramid([grid.shape for grid in pyramid]))
-        return [self._convolve(pyramid, grid) for grid in range(len(self.filters))]
+        kept = pyramid[: len(self.filters)]
+        return [self._convolve(kept, grid) for grid in range(len(kept))]
 
     def compute_output_shape(self, input_shape):
         shapes = self.check_pyramid(input_shape)
@@ -228,6 +230,9 @@ def copy_initializer(initializer, grid):
     if not isinstance(initializer, keras.initializers.Initializer):
         return initializer
     config = initializer.get_config()
-    if isinstance(config.get("seed"), int):
+    seed = config.get("seed")
+    if isinstance(seed, dict):  # a serialized SeedGenerator, which draws anew for each grid anyway
+        return initializer
+    if isinstance(seed, int):
         config["seed"] += grid
     return type(initializer).from_config(config)

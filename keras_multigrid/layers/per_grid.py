@@ -77,6 +77,7 @@ class PerGrid(PyramidLayer):
 
     @classmethod
     def from_config(cls, config):
+        config = dict(config)  # the caller's stays whole
         return cls(keras.saving.deserialize_keras_object(config.pop("layer")), **config)
 
     def _copy(self, name=None):

@@ -12,17 +12,18 @@ class SkipConcatenate(PyramidLayer):
     """Concatenates two pyramids grid by grid along channels (paper, Figure 3, U-NET and U-MG).
 
     The second pyramid may be larger by rounding, and is cropped to the first, so that U-shaped
-    networks take images of any size.
+    networks take images of any size. It may also lack coarse grids that were dropped further
+    down; the first pyramid's go on alone there.
 
     Args:
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' global setting.
         **kwargs: Keras' own layer arguments.
 
     Input shape:
-        Two pyramids with the same number of grids, the second with sides no smaller.
+        Two pyramids, the second with no more grids than the first and sides no smaller.
 
     Output shape:
-        A pyramid with the first one's sides and the channels of both, the first's first.
+        A pyramid with the first one's grids and the channels of both, the first's first.
 
     Raises:
         ValueError: If an input is no pyramid, or the two do not fit.
@@ -42,28 +43,31 @@ class SkipConcatenate(PyramidLayer):
 
     def call(self, skip, upsampled):
         self._check_pair([grid.shape for grid in skip], [grid.shape for grid in upsampled])
-        return [
+        joined = [
             ops.concatenate(
                 [down, crop(up, self.grid_size(ops.shape(down)), self.data_format)],
                 axis=self.channel_axis,
             )
             for down, up in zip(skip, upsampled)
         ]
+        return joined + list(skip[len(joined) :])
 
     def compute_output_shape(self, skip_shape, upsampled_shape):
-        return [
+        skip, upsampled = self._check_pair(skip_shape, upsampled_shape)
+        joined = [
             self.grid_shape(
                 down[0], self.grid_size(down), down[self.channel_axis] + up[self.channel_axis]
             )
-            for down, up in zip(*self._check_pair(skip_shape, upsampled_shape))
+            for down, up in zip(skip, upsampled)
         ]
+        return joined + skip[len(joined) :]
 
     def _check_pair(self, skip_shape, upsampled_shape):
         skip, upsampled = self.check_pyramid(skip_shape), self.check_pyramid(upsampled_shape)
-        if len(skip) != len(upsampled):
+        if len(upsampled) > len(skip):
             raise ValueError(
-                f"{self._label}: the pyramids have {len(skip)} and {len(upsampled)} grids; "
-                "expected as many in both."
+                f"{self._label}: the second pyramid has {len(upsampled)} grids; expected at most "
+                f"{len(skip)}, as the first has."
             )
         for grid, (down, up) in enumerate(zip(skip, upsampled)):
             sides = zip(self.grid_size(down), self.grid_size(up))

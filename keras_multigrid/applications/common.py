@@ -1,0 +1,146 @@
+"""What the constructors share: inputs, widths, heads and weights."""
+
+import inspect
+import pathlib
+
+import keras
+
+from keras_multigrid.blocks import conv_unit
+from keras_multigrid.layers import ImagePyramid, MultigridMaxPooling2D
+
+SHIPPED_WEIGHTS = ()  # names that `weights` accepts beside files; none has been trained yet
+
+
+def with_signature_of(network):
+    """Gives a paper-named constructor the arguments and documentation of its network function.
+
+    The constructors take and hand on exactly the positional arguments; what makes the network (its
+    design) is keyword-only there, documented last under "Design:", and not shown.
+    """
+    parameters = inspect.signature(network).parameters.values()
+    public = [entry for entry in parameters if entry.kind is not entry.KEYWORD_ONLY]
+    _, arguments = (inspect.getdoc(network) or "").partition("Args:")[1:]
+
+    def show(constructor):
+        constructor.__signature__ = inspect.Signature(public)
+        if constructor.__doc__:  # python -OO strips it
+            constructor.__doc__ += f"\n\nArgs:{arguments.partition('Design:')[0]}"
+        return constructor
+
+    return show
+
+
+def image_input(input_tensor, input_shape, default_shape):
+    """Returns (tensor to work on, source inputs of the model)."""
+    if input_tensor is None:
+        image = keras.Input(_checked_shape(input_shape, default_shape), name="image")
+        return image, image
+    if not keras.backend.is_keras_tensor(input_tensor):
+        raise ValueError(
+            f"input_tensor is {type(input_tensor).__name__}; expected the output of keras.Input or "
+            "of a Keras layer."
+        )
+    if input_shape is not None and tuple(input_shape) != tuple(input_tensor.shape[1:]):
+        raise ValueError(
+            f"input_shape is {tuple(input_shape)} but input_tensor has {input_tensor.shape[1:]}; "
+            "expected them equal. Leave input_shape out."
+        )
+    return input_tensor, keras.utils.get_source_inputs(input_tensor)
+
+
+def _checked_shape(input_shape, default_shape):
+    if input_shape is None:
+        if keras.config.image_data_format() == "channels_first":
+            return (default_shape[2], *default_shape[:2])
+        return default_shape
+    sides = tuple(input_shape)
+    valid = all(side is None or (isinstance(side, int) and side > 0) for side in sides)
+    if len(sides) != 3 or not valid:
+        raise ValueError(
+            f"input_shape is {input_shape!r}; expected 3 positive integers such as "
+            f"{default_shape}, height and width possibly None."
+        )
+    return sides
+
+
+def check_options(include_top, pooling, classes):
+    """Raises a `ValueError` for head options that no constructor takes."""
+    if pooling not in (None, "avg", "max"):
+        raise ValueError(f"pooling is {pooling!r}; expected None, 'avg' or 'max'.")
+    if include_top and (isinstance(classes, bool) or not isinstance(classes, int) or classes < 1):
+        raise ValueError(f"classes is {classes!r}; expected a positive integer.")
+
+
+def checked_ratios(channel_ratios, default, max_grids):
+    """Returns the widths of the grids relative to the finest, one per grid."""
+    ratios = tuple(default if channel_ratios is None else channel_ratios)
+    if not 1 <= len(ratios) <= max_grids:
+        raise ValueError(
+            f"channel_ratios has {len(ratios)} entries; expected 1 to {max_grids}, one per grid, "
+            f"for example {default}."
+        )
+    if ratios[0] != 1:
+        raise ValueError(
+            f"channel_ratios of grid 0 is {ratios[0]}; expected 1: the ratios are relative to the "
+            "finest grid. Change its width with width_multiplier."
+        )
+    for grid, ratio in enumerate(ratios):
+        if not ratio > 0:
+            raise ValueError(
+                f"channel_ratios of grid {grid} is {ratio}; expected a positive number."
+            )
+    return ratios
+
+
+def channels(finest, ratios, width_multiplier):
+    """Returns the number of channels of each grid, at least one."""
+    if not width_multiplier > 0:
+        raise ValueError(f"width_multiplier is {width_multiplier}; expected a positive number.")
+    return [max(1, round(finest * ratio * width_multiplier)) for ratio in ratios]
+
+
+def input_convolutions(image, widths, epsilon, **options):
+    """Makes the first features of each grid from the image at its scale (paper, section 3.2)."""
+    images = ImagePyramid(len(widths), name="image_pyramid")(image)
+    return [
+        conv_unit(grid_image, width, f"input_{grid}", epsilon=epsilon, **options)
+        for grid, (grid_image, width) in enumerate(zip(images, widths))
+    ]
+
+
+def pool_pyramid(pyramid, pools_left, name):
+    """Halves a pyramid; merges grids as late as still leaves one grid after the last pool."""
+    merge = len(pyramid) > pools_left
+    return MultigridMaxPooling2D(merge=merge, name=name)(pyramid)
+
+
+def classification_head(features, include_top, pooling, classes, classifier_activation):
+    """Pools one feature map and, with `include_top`, classifies it in float32."""
+    if include_top or pooling == "avg":
+        features = keras.layers.GlobalAveragePooling2D(name="avg_pool")(features)
+    elif pooling == "max":
+        features = keras.layers.GlobalMaxPooling2D(name="max_pool")(features)
+    if not include_top:
+        return features
+    logits = keras.layers.Dense(classes, name="logits")(features)
+    return output_activation(logits, classifier_activation)
+
+
+def output_activation(logits, activation):
+    """Applies the last activation in float32, whatever the precision of the network."""
+    return keras.layers.Activation(activation, dtype="float32", name="predictions")(logits)
+
+
+def finish_model(inputs, outputs, name, weights):
+    """Returns the functional model, with weights from a file if asked for."""
+    path = None if weights is None else pathlib.Path(weights)
+    if path is not None and not path.is_file():
+        shipped = ", ".join(SHIPPED_WEIGHTS) or "none so far"
+        raise ValueError(
+            f"weights is {str(weights)!r}; expected None, an existing file (.weights.h5 or .keras), "
+            f"or a name of shipped weights ({shipped})."
+        )
+    model = keras.Model(inputs, outputs, name=name)
+    if path is not None:
+        model.load_weights(path)
+    return model

@@ -1,0 +1,25 @@
+"""The progressive start: from the coarsest grid alone to the whole pyramid."""
+
+
+def progressive_start(pyramid, unit, widths, n, name):
+    """Works on the coarsest grid alone, then on the coarsest two, ... (paper, section 3.2).
+
+    Finer grids wait untouched until their turn.
+
+    Args:
+        pyramid: List of tensors, finest first.
+        unit: `plain_unit` or `residual_unit`.
+        widths: One list of channels per phase, the coarsest grid's alone first: phase k has the
+            channels of the k + 1 coarsest grids, finest first.
+        n: Number of units per phase.
+        name: Prefix of the layers' names.
+
+    Returns:
+        The pyramid after the last phase.
+    """
+    pyramid = list(pyramid)
+    for phase, filters in enumerate(widths):
+        start = len(pyramid) - len(filters)
+        for step in range(n):
+            pyramid[start:] = unit(pyramid[start:], filters, f"{name}{phase + 1}_unit{step + 1}")
+    return pyramid

@@ -1,0 +1,97 @@
+"""The repeated units of the paper's networks: functions from pyramid to pyramid."""
+
+import keras
+
+from keras_multigrid.layers import ChannelPadding, FusedBatchNormalization, MultigridConv2D, PerGrid
+from keras_multigrid.layers.multigrid_conv2d import fan_out_normal
+
+MOMENTUM = 0.9  # of the moving statistics, as in the paper's release
+PLAIN_EPSILON = 1e-3
+RESIDUAL_EPSILON = 1e-5
+
+
+def channel_axis():
+    """Returns the channel axis under Keras' global data format."""
+    return 1 if keras.config.image_data_format() == "channels_first" else -1
+
+
+def batch_normalization(epsilon, name=None):
+    """Returns the batch normalization of all our networks."""
+    return FusedBatchNormalization(
+        axis=channel_axis(), momentum=MOMENTUM, epsilon=epsilon, name=name
+    )
+
+
+def conv_unit(image, filters, name, kernel_size=3, strides=1, epsilon=PLAIN_EPSILON, relu=True):
+    """Applies convolution, batch normalization and, unless turned off, ReLU to one tensor."""
+    x = keras.layers.Conv2D(
+        filters,
+        kernel_size,
+        strides=strides,
+        padding="same",
+        kernel_initializer=fan_out_normal(),
+        name=f"{name}_conv",
+    )(image)
+    x = batch_normalization(epsilon, name=f"{name}_bn")(x)
+    return keras.layers.ReLU(name=f"{name}_relu")(x) if relu else x
+
+
+def plain_unit(pyramid, filters, name, kernel_size=3, epsilon=PLAIN_EPSILON, relu=True):
+    """Applies mg-conv, batch normalization and, unless turned off, ReLU (paper, Figure 2 left).
+
+    Args:
+        pyramid: List of tensors, finest first.
+        filters: One integer per output grid.
+        name: Prefix of the layers' names.
+        kernel_size: One integer, or one per output grid.
+        epsilon: Of the batch normalization.
+        relu: Whether a ReLU follows.
+
+    Returns:
+        A list of `len(filters)` tensors.
+    """
+    pyramid = MultigridConv2D(filters, kernel_size, name=f"{name}_conv")(pyramid)
+    return normalize_and_rectify(pyramid, name, epsilon, relu)
+
+
+def normalize_and_rectify(pyramid, name, epsilon, relu=True):
+    """Applies batch normalization and, unless turned off, ReLU to each grid."""
+    pyramid = PerGrid(batch_normalization(epsilon), name=f"{name}_bn")(pyramid)
+    return PerGrid(keras.layers.ReLU(), name=f"{name}_relu")(pyramid) if relu else pyramid
+
+
+def residual_unit(pyramid, filters, name, kernel_size=3, epsilon=RESIDUAL_EPSILON, relu=True):
+    """Applies a residual unit of two mg-convs (paper, Figure 2 right: res-mg-unit).
+
+    The shortcut of each grid is the identity; with zero channels appended where channels grow, and
+    a 1x1 convolution with batch normalization where they shrink.
+
+    Args:
+        pyramid: List of tensors, finest first.
+        filters: One integer per output grid.
+        name: Prefix of the layers' names.
+        kernel_size: One integer, or one per output grid.
+        epsilon: Of the batch normalizations.
+        relu: Whether a ReLU follows the sum.
+
+    Returns:
+        A list of `len(filters)` tensors.
+    """
+    x = plain_unit(pyramid, filters, f"{name}_1", kernel_size, epsilon)
+    x = plain_unit(x, filters, f"{name}_2", kernel_size, epsilon, relu=False)
+    x = [
+        keras.layers.Add(name=f"{name}_add_{grid}")(
+            [_shortcut(source, count, f"{name}_shortcut_{grid}", epsilon), output]
+        )
+        for grid, (source, output, count) in enumerate(zip(pyramid, x, filters))
+    ]
+    return PerGrid(keras.layers.ReLU(), name=f"{name}_relu")(x) if relu else x
+
+
+def _shortcut(grid, filters, name, epsilon):
+    channels = grid.shape[channel_axis()]
+    if channels < filters:
+        return ChannelPadding(filters, name=name)(grid)
+    if channels > filters:
+        return conv_unit(grid, filters, name, kernel_size=1, epsilon=epsilon, relu=False)
+    return grid

@@ -1,0 +1,204 @@
+"""Counts parameters and multiply-adds of any functional Keras model, from the model itself."""
+
+import dataclasses
+import functools
+import math
+
+import keras
+
+from keras_multigrid.layers import MultigridConv2D, MultigridConv2DTranspose, PerGrid
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerProfile:
+    """One call of one layer.
+
+    Attributes:
+        name: The layer's name.
+        type: Its class.
+        output_shape: Shape, or list of shapes, of what it returns, without the batch.
+        trainable_params: Number of trainable weights.
+        macs: Multiply-adds per image; None if this kind of layer is not counted.
+    """
+
+    name: str
+    type: str
+    output_shape: object
+    trainable_params: int
+    macs: int | None
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelProfile:
+    """What `profile` returns; printing it shows a table.
+
+    Attributes:
+        name: The model's name.
+        trainable_params: Number of trainable weights of the model.
+        macs: Multiply-adds per image of its convolutions and dense layers.
+        rows: A `LayerProfile` per layer call, in the order of computation.
+    """
+
+    name: str
+    trainable_params: int
+    macs: int
+    rows: tuple
+
+    def __str__(self):
+        lines = [f"{'layer':<36} {'type':<26} {'parameters':>12} {'multiply-adds':>16}  output"]
+        for row in self.rows:
+            macs = "not counted" if row.macs is None else f"{row.macs:,}"
+            lines.append(
+                f"{row.name:<36} {row.type:<26} {row.trainable_params:>12,} {macs:>16}  "
+                f"{_shape_text(row.output_shape)}"
+            )
+        lines.append(f"{self.name:<63} {self.trainable_params:>12,} {self.macs:>16,}")
+        return "\n".join(lines)
+
+
+def profile(model, input_shape=None):
+    """Counts trainable parameters and multiply-adds per image (the paper's "FLOPs", Table 1).
+
+    Multiply-adds are those of convolutions and dense layers; biases, normalization, activations
+    and pooling are free, as the paper counts. A layer with kernels of a kind that is not known
+    here is listed as not counted; `macs_of.register` teaches a new kind.
+
+    Args:
+        model: A functional `keras.Model`.
+        input_shape: Shape of one image without the batch, if the model leaves it open.
+
+    Returns:
+        A `ModelProfile`.
+
+    Raises:
+        ValueError: If the model is not functional, or the size of its input is not known.
+
+    Example:
+
+    >>> import keras_multigrid as kmg
+    >>> counts = kmg.complexity.profile(kmg.applications.PMGSEG())
+    >>> counts.trainable_params, counts.macs
+    (605718, 1606537728)
+    """
+    rows = []
+
+    def count_call(layer, *args, **kwargs):
+        outputs = layer(*args, **kwargs)
+        if isinstance(layer, keras.layers.Layer) and not isinstance(layer, keras.Model):
+            inputs = args[0] if args else None
+            rows.append(_layer_profile(layer, _shapes(inputs), _shapes(outputs)))
+        return outputs
+
+    images = _input_like(model, input_shape)
+    # A clone, so that the model's own graph stays as it is; its weights are never allocated.
+    with keras.StatelessScope(initialize_variables=False):
+        keras.models.clone_model(
+            model, input_tensors=images, call_function=count_call, recursive=True
+        )
+    return ModelProfile(
+        name=model.name,
+        trainable_params=_count(model.trainable_variables),
+        macs=sum(row.macs or 0 for row in rows),
+        rows=tuple(rows),
+    )
+
+
+@functools.singledispatch
+def macs_of(layer, inputs, outputs):
+    """Returns the multiply-adds per image of a layer, given the shapes it reads and returns.
+
+    This is the rule for layers of unknown kind: 0, or None if they have kernels.
+    """
+    return None if any(len(weight.shape) > 1 for weight in layer.weights) else 0
+
+
+@macs_of.register(keras.layers.Conv1D)
+@macs_of.register(keras.layers.Conv2D)
+@macs_of.register(keras.layers.Conv3D)
+@macs_of.register(keras.layers.DepthwiseConv1D)
+@macs_of.register(keras.layers.DepthwiseConv2D)
+def _convolution(layer, inputs, outputs):
+    return _positions(outputs, layer) * math.prod(layer.kernel.shape)
+
+
+@macs_of.register(keras.layers.Conv1DTranspose)
+@macs_of.register(keras.layers.Conv2DTranspose)
+@macs_of.register(keras.layers.Conv3DTranspose)
+def _transposed_convolution(layer, inputs, outputs):
+    return _positions(inputs, layer) * math.prod(layer.kernel.shape)
+
+
+@macs_of.register(keras.layers.SeparableConv1D)
+@macs_of.register(keras.layers.SeparableConv2D)
+def _separable_convolution(layer, inputs, outputs):
+    kernels = math.prod(layer.depthwise_kernel.shape) + math.prod(layer.pointwise_kernel.shape)
+    return _positions(outputs, layer) * kernels
+
+
+@macs_of.register(keras.layers.Dense)
+def _dense(layer, inputs, outputs):
+    return math.prod(outputs[1:-1]) * math.prod(layer.kernel.shape)
+
+
+@macs_of.register(MultigridConv2D)
+def _multigrid_convolution(layer, inputs, outputs):
+    return sum(
+        _positions(shape, layer) * math.prod(kernel.shape)
+        for shape, kernel in zip(outputs, layer.kernels)
+    )
+
+
+@macs_of.register(PerGrid)
+@macs_of.register(MultigridConv2DTranspose)
+def _per_grid(layer, inputs, outputs):
+    counts = [macs_of(*grid) for grid in zip(layer.grid_layers, inputs, outputs)]
+    return None if None in counts else sum(counts)
+
+
+def _positions(shape, layer):
+    channels_first = layer.data_format == "channels_first"
+    return math.prod(shape[2:] if channels_first else shape[1:-1])
+
+
+def _layer_profile(layer, inputs, outputs):
+    return LayerProfile(
+        name=layer.name,
+        type=type(layer).__name__,
+        output_shape=keras.tree.map_shape_structure(lambda shape: tuple(shape[1:]), outputs),
+        trainable_params=_count(layer.trainable_variables),
+        macs=macs_of(layer, inputs, outputs),
+    )
+
+
+def _shapes(tensors):
+    return keras.tree.map_structure(lambda tensor: tuple(tensor.shape), tensors)
+
+
+def _count(variables):
+    return sum(math.prod(variable.shape) for variable in variables)
+
+
+def _input_like(model, input_shape):
+    if not isinstance(model, keras.Model) or not hasattr(model, "operations"):
+        raise ValueError(
+            f"profile takes a functional keras.Model; got {type(model).__name__}. "
+            "Build a model from keras.Input, or profile its functional parts."
+        )
+    shape = model.input_shape
+    if isinstance(shape, list | dict):
+        if input_shape is not None:
+            raise ValueError("input_shape is for models of one input; this one has several.")
+        return None
+    sizes = tuple(input_shape or shape[1:])
+    if None in sizes or len(sizes) != len(shape) - 1:
+        raise ValueError(
+            f"The input of '{model.name}' is {shape[1:]} and input_shape is {input_shape}; expected "
+            f"{len(shape) - 1} known sizes. Pass, for example, input_shape=(64, 64, 1)."
+        )
+    return keras.Input(sizes, dtype=model.input.dtype)
+
+
+def _shape_text(shape):
+    if isinstance(shape, list):
+        return ", ".join(map(_shape_text, shape))
+    return "x".join(map(str, shape))

@@ -1,0 +1,38 @@
+"""Options and fixtures of the whole suite."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # One thread per worker: workers that each start one thread per core only disturb each other.
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import keras
+import pytest
+
+
+def pytest_addoption(parser):
+    parser.addoption("--runslow", action="store_true", help="run the tests marked slow as well")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes long; runs with --runslow only")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--runslow"):
+        return
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="slow: run with --runslow"))
+
+
+@pytest.fixture(autouse=True)
+def fresh_keras():
+    """Seeds every test, and restores what tests may set for the whole process."""
+    policy, data_format = keras.config.dtype_policy(), keras.config.image_data_format()
+    keras.utils.set_random_seed(0)
+    yield
+    keras.config.set_dtype_policy(policy)
+    keras.config.set_image_data_format(data_format)

@@ -1,0 +1,154 @@
+"""MultigridConv2D against the oracle: values."""
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keras_multigrid.layers import MultigridConv2D
+from tests import oracle
+from tests.asserts import assert_close, assert_pyramids_close, shapes_of
+
+
+def randomize(layer, rng):
+    """Gives every weight random values, as a zero bias would hide mistakes."""
+    layer.set_weights([rng.normal(size=value.shape) for value in layer.get_weights()])
+
+
+def expected_outputs(layer, pyramid):
+    kernels = [kernel.numpy() for kernel in layer.kernels]
+    biases = [bias.numpy() for bias in layer.biases]
+    return oracle.multigrid_conv(pyramid, kernels, biases, layer.padding)
+
+
+@st.composite
+def cases(draw):
+    """Draws what a user may: any size, 1 to 5 grids, fewer outputs, one kernel size per grid."""
+    num_grids = draw(st.integers(1, 5))
+    num_outputs = draw(st.integers(1, num_grids))
+    widths = st.integers(1, 4)
+    arguments = {
+        "filters": draw(st.lists(widths, min_size=num_outputs, max_size=num_outputs)),
+        "kernel_size": draw(st.lists(widths, min_size=num_outputs, max_size=num_outputs)),
+        "use_bias": draw(st.booleans()),
+    }
+    size = draw(st.integers(1, 13)), draw(st.integers(1, 13))
+    channels = draw(st.lists(widths, min_size=num_grids, max_size=num_grids))
+    return arguments, size, channels, draw(st.integers(0, 999))
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(cases())
+def test_equals_the_oracle(case):
+    arguments, size, channels, seed = case
+    rng = np.random.default_rng(seed)
+    pyramid = oracle.random_pyramid(rng, *size, channels)
+    layer = MultigridConv2D(**arguments)
+    layer.build(shapes_of(pyramid))
+    randomize(layer, rng)
+    outputs = layer(pyramid)
+    assert_pyramids_close(outputs, expected_outputs(layer, pyramid))
+    assert layer.compute_output_shape(shapes_of(pyramid)) == shapes_of(outputs)
+    assert len(layer.biases) == (len(layer.filters) if layer.use_bias else 0)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (7, 7), (8, 8), (9, 4)])
+@pytest.mark.parametrize("channels, filters", [([2], [3]), ([3, 2, 1], [2, 4, 3])])
+def test_equals_the_oracle_in_float64(size, channels, filters):
+    rng = np.random.default_rng(0)
+    pyramid = [grid.astype("float64") for grid in oracle.random_pyramid(rng, *size, channels)]
+    layer = MultigridConv2D(filters, dtype="float64")
+    layer.build(shapes_of(pyramid))
+    randomize(layer, rng)
+    assert_pyramids_close(layer(pyramid), expected_outputs(layer, pyramid), tolerance=1e-12)
+
+
+@pytest.mark.parametrize("kernel_size", [1, 2, 3, [3, 2], [1, 4]])
+def test_valid_padding(kernel_size):
+    rng = np.random.default_rng(0)
+    pyramid = oracle.random_pyramid(rng, 9, 8, [2, 3, 1])
+    layer = MultigridConv2D([3, 2], kernel_size, padding="valid")
+    layer.build(shapes_of(pyramid))
+    randomize(layer, rng)
+    outputs = layer(pyramid)
+    assert_pyramids_close(outputs, expected_outputs(layer, pyramid))
+    assert layer.compute_output_shape(shapes_of(pyramid)) == shapes_of(outputs)
+
+
+def test_tied_filters():
+    rng = np.random.default_rng(0)
+    pyramid = oracle.random_pyramid(rng, 13, 10, [2] * 5)
+    layer = MultigridConv2D([4, 3, 3, 3, 1], tie_filters=True)
+    layer.build(shapes_of(pyramid))
+    randomize(layer, rng)
+    finest, *inner, coarsest = layer.kernels
+    assert inner[0] is inner[1] is inner[2]
+    assert finest is not inner[0] and coarsest is not inner[0]
+    assert len(layer.trainable_variables) == 3 + 5  # kernels, biases
+    assert_pyramids_close(layer(pyramid), expected_outputs(layer, pyramid))
+
+
+def test_tied_filters_of_a_dropped_grid():
+    # Grid 1 has both neighbours although grid 2 is not produced: it is tied to nobody.
+    pyramid = oracle.random_pyramid(np.random.default_rng(0), 8, 8, [2, 2, 2])
+    layer = MultigridConv2D([3, 3], tie_filters=True)
+    layer(pyramid)
+    assert [tuple(kernel.shape) for kernel in layer.kernels] == [(3, 3, 4, 3), (3, 3, 6, 3)]
+
+
+def test_golden():
+    fine = np.array([[1, 2], [3, 4]], "float32").reshape(1, 2, 2, 1)
+    coarse = np.array([[10]], "float32").reshape(1, 1, 1, 1)
+    layer = MultigridConv2D([1, 1], kernel_size=1)
+    layer.build([fine.shape, coarse.shape])
+    # Fine: 1 own + 2 upsampled + 0.5. Coarse: 3 pooled + 4 own - 1.
+    fine_kernel, coarse_kernel = np.array([[1, 2], [3, 4]]).reshape(2, 1, 1, 2, 1)
+    layer.set_weights([fine_kernel, np.array([0.5]), coarse_kernel, np.array([-1.0])])
+    fine_output, coarse_output = layer([fine, coarse])
+    assert_close(fine_output, np.array([[21.5, 22.5], [23.5, 24.5]]).reshape(1, 2, 2, 1))
+    assert_close(coarse_output, np.array(3 * 4 + 4 * 10 - 1).reshape(1, 1, 1, 1))
+
+
+def test_order_of_the_input_channels():
+    sides_and_values = [(4, 1.0), (2, 10.0), (1, 100.0)]
+    pyramid = [np.full((1, side, side, 1), value) for side, value in sides_and_values]
+    layer = MultigridConv2D([1, 1, 1], kernel_size=1, use_bias=False)
+    layer.build(shapes_of(pyramid))
+    first_channel = [np.eye(kernel.shape[2], 1).reshape(kernel.shape) for kernel in layer.kernels]
+    layer.set_weights(first_channel)
+    # The first channel is the pooled finer grid, or the own one where there is no finer grid.
+    assert [float(grid[0, 0, 0, 0]) for grid in layer(pyramid)] == [1, 1, 10]
+
+
+def test_one_grid_is_a_plain_convolution():
+    image = np.random.default_rng(0).normal(size=(2, 6, 5, 3)).astype("float32")
+    plain = keras.layers.Conv2D(4, 3, padding="same")
+    layer = MultigridConv2D([4])
+    expected = plain(image)
+    layer.build([image.shape])
+    layer.set_weights(plain.get_weights())
+    assert_pyramids_close(layer([image]), [expected])
+
+
+@pytest.mark.parametrize("size", [(8, 8), (7, 5), (1, 2)])
+@pytest.mark.parametrize("filters", [[2, 3, 1], [2]])
+def test_unknown_height_and_width(size, filters):
+    inputs = [keras.Input((None, None, channels)) for channels in (2, 1, 3)]
+    layer = MultigridConv2D(filters)
+    outputs = layer(inputs)
+    assert shapes_of(outputs) == [(None, None, None, count) for count in filters]
+    pyramid = oracle.random_pyramid(np.random.default_rng(0), *size, [2, 1, 3])
+    actual = keras.Model(inputs, outputs).predict(pyramid, verbose=0)
+    actual = actual if isinstance(actual, list) else [actual]
+    assert_pyramids_close(actual, expected_outputs(layer, pyramid))
+
+
+def test_unknown_width_alone():
+    inputs = [keras.Input((8, None, 2)), keras.Input((4, None, 2))]
+    layer = MultigridConv2D([1, 2])
+    outputs = layer(inputs)
+    assert shapes_of(outputs) == [(None, 8, None, 1), (None, 4, None, 2)]
+    pyramid = oracle.random_pyramid(np.random.default_rng(0), 8, 5, [2, 2])
+    actual = keras.Model(inputs, outputs)(pyramid)
+    assert_pyramids_close(actual, expected_outputs(layer, pyramid))
