@@ -192,8 +192,8 @@ def _input_like(model, input_shape):
     sizes = tuple(input_shape or shape[1:])
     if None in sizes or len(sizes) != len(shape) - 1:
         raise ValueError(
-            f"The input of '{model.name}' is {shape[1:]} and input_shape is {input_shape}; expected "
-            f"{len(shape) - 1} known sizes. Pass, for example, input_shape=(64, 64, 1)."
+            f"The input of '{model.name}' is {shape[1:]} and input_shape is {input_shape}; "
+            f"expected {len(shape) - 1} known sizes. Pass, for example, input_shape=(64, 64, 1)."
         )
     return keras.Input(sizes, dtype=model.input.dtype)
 

@@ -22,7 +22,8 @@ class RegionIoU(keras.metrics.Mean):
     >>> import numpy as np
     >>> import keras_multigrid as kmg
     >>> metric = kmg.metrics.RegionIoU()
-    >>> metric.update_state(np.ones((1, 2, 2, 1)), np.array([1.0, 0.9, 0.2, 0.1]).reshape(1, 2, 2, 1))
+    >>> outputs = np.array([1.0, 0.9, 0.2, 0.1]).reshape(1, 2, 2, 1)
+    >>> metric.update_state(np.ones((1, 2, 2, 1)), outputs)
     >>> float(metric.result())
     0.5
     """
@@ -55,7 +56,8 @@ class LabelledPixelError(keras.metrics.Mean):
     >>> import numpy as np
     >>> import keras_multigrid as kmg
     >>> metric = kmg.metrics.LabelledPixelError()
-    >>> metric.update_state(np.ones((1, 2, 2, 1)), np.array([1.0, 0.9, 0.2, 0.1]).reshape(1, 2, 2, 1))
+    >>> outputs = np.array([1.0, 0.9, 0.2, 0.1]).reshape(1, 2, 2, 1)
+    >>> metric.update_state(np.ones((1, 2, 2, 1)), outputs)
     >>> float(metric.result())
     0.5
     """

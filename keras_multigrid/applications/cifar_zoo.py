@@ -101,7 +101,7 @@ def PMGsm16(*args, **kwargs):
 
 @with_signature_of(cifar_network)
 def PMGsm30(*args, **kwargs):
-    """Small progressive multigrid CNN with three layers per section; by the paper's own rule it has 23 layers (paper, Table 1)."""
+    """Small progressive multigrid CNN, n = 3: 23 layers, despite its name (Table 1)."""
     return cifar_network(*args, **kwargs, design=PMG_SM, n=3, paper_name="PMG-sm-30")
 
 
@@ -119,7 +119,7 @@ def PMG16(*args, **kwargs):
 
 @with_signature_of(cifar_network)
 def PMG30(*args, **kwargs):
-    """Progressive multigrid CNN with three layers per section; by the paper's own rule it has 23 layers (paper, Table 1)."""
+    """Progressive multigrid CNN, n = 3: 23 layers, despite its name (Table 1)."""
     return cifar_network(*args, **kwargs, design=PMG, n=3, paper_name="PMG-30")
 
 

@@ -137,7 +137,7 @@ def finish_model(inputs, outputs, name, weights):
     if path is not None and not path.is_file():
         shipped = ", ".join(SHIPPED_WEIGHTS) or "none so far"
         raise ValueError(
-            f"weights is {str(weights)!r}; expected None, an existing file (.weights.h5 or .keras), "
+            f"weights is {str(weights)!r}; expected None, a file (.weights.h5 or .keras), "
             f"or a name of shipped weights ({shipped})."
         )
     model = keras.Model(inputs, outputs, name=name)

@@ -113,7 +113,7 @@ def u_network(
     ratios,
     paper_name,
 ):
-    """Builds a U-shaped network of four levels; arguments as for `progressive_network`.
+    """Builds a U-shaped network of four levels, going down and up again.
 
     Args:
         include_top: Whether to end with the output layer on the finest grid.
@@ -151,7 +151,8 @@ def u_network(
     image, inputs = image_input(input_tensor, input_shape, IMAGE_SHAPE)
 
     widths = [channels(WIDTH * factor, ratios, width_multiplier) for factor in U_LEVELS]
-    widths[2], widths[3] = widths[2][: max(1, len(ratios) - 1)], widths[3][: max(1, len(ratios) - 2)]
+    for level, dropped in ((2, 1), (3, 2)):
+        widths[level] = widths[level][: max(1, len(ratios) - dropped)]
     pyramid = u_shape(input_convolutions(image, widths[0], PLAIN_EPSILON), widths)
 
     outputs = pyramid

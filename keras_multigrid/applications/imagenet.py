@@ -161,9 +161,8 @@ def RPMG30SEG(
     pyramid = _stem(image, [phase[0] for phase in reversed(phases)])
     pyramid = progressive_start(pyramid, residual_unit, phases, PROGRESSIVE_UNITS, "progressive")
     for stage in range(1, grids):
-        widths = channels(
-            64, [ratios[max(0, grid - (grids - 1 - stage))] for grid in range(grids)], width_multiplier
-        )
+        approached = [ratios[max(0, grid - (grids - 1 - stage))] for grid in range(grids)]
+        widths = channels(64, approached, width_multiplier)
         for step in range(PROGRESSIVE_UNITS):
             pyramid = residual_unit(pyramid, widths, f"stage{stage}_unit{step + 1}")
 
@@ -218,7 +217,14 @@ def ResNet50(
     25636712
     """
     return keras.applications.ResNet50(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name=name
+        include_top,
+        weights,
+        input_tensor,
+        input_shape,
+        pooling,
+        classes,
+        classifier_activation,
+        name=name,
     )
 
 
@@ -257,5 +263,12 @@ def VGG16ImageNet(
     14714688
     """
     return keras.applications.VGG16(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name=name
+        include_top,
+        weights,
+        input_tensor,
+        input_shape,
+        pooling,
+        classes,
+        classifier_activation,
+        name=name,
     )

@@ -95,9 +95,7 @@ def list_models(pattern="*"):
     >>> kmg.applications.list_models("PMG-*")
     ['PMG-11', 'PMG-16', 'PMG-30', 'PMG-9', 'PMG-sm-16', 'PMG-sm-30', 'PMG-sm-9']
     """
-    return sorted(
-        model.name for model in PAPER_MODELS if fnmatch.fnmatchcase(model.name, pattern)
-    )
+    return sorted(model.name for model in PAPER_MODELS if fnmatch.fnmatchcase(model.name, pattern))
 
 
 def create_model(name, **kwargs):

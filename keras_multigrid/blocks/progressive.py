@@ -16,6 +16,17 @@ def progressive_start(pyramid, unit, widths, n, name):
 
     Returns:
         The pyramid after the last phase.
+
+    Example:
+
+    >>> import keras
+    >>> import keras_multigrid as kmg
+    >>> pyramid = kmg.layers.ImagePyramid(2)(keras.Input((32, 32, 3)))
+    >>> outputs = kmg.blocks.progressive_start(
+    ...     pyramid, kmg.blocks.plain_unit, [[4], [8, 4]], n=2, name="phase"
+    ... )
+    >>> [grid.shape for grid in outputs]
+    [(None, 32, 32, 8), (None, 16, 16, 4)]
     """
     pyramid = list(pyramid)
     for phase, filters in enumerate(widths):

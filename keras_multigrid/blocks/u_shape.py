@@ -14,6 +14,15 @@ def u_shape(pyramid, widths):
 
     Returns:
         The first level's pyramid after the way up.
+
+    Example:
+
+    >>> import keras
+    >>> import keras_multigrid as kmg
+    >>> pyramid = kmg.layers.ImagePyramid(2)(keras.Input((32, 32, 3)))
+    >>> outputs = kmg.blocks.u_shape(pyramid, [[4, 2], [8, 4], [16]])
+    >>> [grid.shape for grid in outputs]
+    [(None, 32, 32, 4), (None, 16, 16, 2)]
     """
     skips = []
     for level, filters in enumerate(widths[1:], start=2):
@@ -22,7 +31,8 @@ def u_shape(pyramid, widths):
         pyramid = plain_unit(pooled[: len(filters)], filters, f"down{level}")
     for level in range(len(widths) - 1, 0, -1):
         filters, name = widths[level - 1], f"up{level}"
-        pyramid = MultigridConv2DTranspose(filters[: len(pyramid)], name=f"{name}_transpose")(pyramid)
+        enlarge = MultigridConv2DTranspose(filters[: len(pyramid)], name=f"{name}_transpose")
+        pyramid = enlarge(pyramid)
         pyramid = normalize_and_rectify(pyramid, f"{name}_transpose", PLAIN_EPSILON)
         pyramid = SkipConcatenate(name=f"{name}_skip")(skips.pop(), pyramid)
         pyramid = plain_unit(pyramid, filters, name)

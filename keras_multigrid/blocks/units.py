@@ -23,7 +23,27 @@ def batch_normalization(epsilon, name=None):
 
 
 def conv_unit(image, filters, name, kernel_size=3, strides=1, epsilon=PLAIN_EPSILON, relu=True):
-    """Applies convolution, batch normalization and, unless turned off, ReLU to one tensor."""
+    """Applies convolution, batch normalization and, unless turned off, ReLU to one tensor.
+
+    Args:
+        image: Tensor `(batch, height, width, channels)`.
+        filters: Number of output channels.
+        name: Prefix of the layers' names.
+        kernel_size: Side of the kernel.
+        strides: Step of the convolution.
+        epsilon: Of the batch normalization.
+        relu: Whether a ReLU follows.
+
+    Returns:
+        One tensor of `filters` channels.
+
+    Example:
+
+    >>> import keras
+    >>> import keras_multigrid as kmg
+    >>> kmg.blocks.conv_unit(keras.Input((32, 32, 3)), 8, "first").shape
+    (None, 32, 32, 8)
+    """
     x = keras.layers.Conv2D(
         filters,
         kernel_size,
@@ -49,6 +69,15 @@ def plain_unit(pyramid, filters, name, kernel_size=3, epsilon=PLAIN_EPSILON, rel
 
     Returns:
         A list of `len(filters)` tensors.
+
+    Example:
+
+    >>> import keras
+    >>> import keras_multigrid as kmg
+    >>> pyramid = kmg.layers.ImagePyramid(2)(keras.Input((32, 32, 3)))
+    >>> outputs = kmg.blocks.plain_unit(pyramid, [8, 4], "first")
+    >>> [grid.shape for grid in outputs]
+    [(None, 32, 32, 8), (None, 16, 16, 4)]
     """
     pyramid = MultigridConv2D(filters, kernel_size, name=f"{name}_conv")(pyramid)
     return normalize_and_rectify(pyramid, name, epsilon, relu)
@@ -76,6 +105,15 @@ def residual_unit(pyramid, filters, name, kernel_size=3, epsilon=RESIDUAL_EPSILO
 
     Returns:
         A list of `len(filters)` tensors.
+
+    Example:
+
+    >>> import keras
+    >>> import keras_multigrid as kmg
+    >>> pyramid = kmg.layers.ImagePyramid(2)(keras.Input((32, 32, 3)))
+    >>> outputs = kmg.blocks.residual_unit(pyramid, [8, 4], "first")
+    >>> [grid.shape for grid in outputs]
+    [(None, 32, 32, 8), (None, 16, 16, 4)]
     """
     x = plain_unit(pyramid, filters, f"{name}_1", kernel_size, epsilon)
     x = plain_unit(x, filters, f"{name}_2", kernel_size, epsilon, relu=False)

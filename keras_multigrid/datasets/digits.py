@@ -1,23 +1,34 @@
-"""The handwritten digits that scikit-learn ships, in splits without a common sample."""
+"""Sources of handwritten digits, in splits without a common sample."""
 
 import numpy as np
 
 SIDE = 28
-# Samples in scikit-learn's order, in which the writers of the last ones wrote none of the first.
-SPLITS = {"train": slice(0, 1297), "validation": slice(1297, 1497), "test": slice(1497, 1797)}
+SOURCES = ("digits", "mnist")
+# scikit-learn's order keeps writers together, so that test digits are by other hands.
+SCIKIT_LEARN_SPLITS = {
+    "train": slice(0, 1297),
+    "validation": slice(1297, 1497),
+    "test": slice(1497, 1797),
+}
+MNIST_SPLITS = {"train": "train[:50000]", "validation": "train[50000:]", "test": "test"}
 
 
-def load_digits(split):
-    """Returns the digits of a split, enlarged from 8x8 to 28x28 pixels.
+def load_digits(split, source="digits", data_dir=None):
+    """Returns handwritten digits of 28x28 pixels.
 
     Args:
-        split: `"train"` (1,297 samples), `"validation"` (200) or `"test"` (300).
+        split: `"train"`, `"validation"` or `"test"`.
+        source: `"digits"`, the 1,797 of 8x8 pixels that scikit-learn ships, enlarged (1,297, 200
+            and 300 per split; no download), or `"mnist"` through TensorFlow Datasets (50,000,
+            10,000 and 10,000).
+        data_dir: Where TensorFlow Datasets keeps MNIST; None is its own default.
 
     Returns:
         A tuple of float32 images in [0, 1] of shape `(samples, 28, 28)` and int64 labels.
 
     Raises:
-        ValueError: If there is no such split.
+        ValueError: If there is no such split or source.
+        OSError: If MNIST is neither prepared nor to be downloaded.
 
     Example:
 
@@ -26,14 +37,44 @@ def load_digits(split):
     >>> images.shape
     (300, 28, 28)
     """
-    if split not in SPLITS:
-        raise ValueError(f"There is no split {split!r}; expected one of {', '.join(SPLITS)}.")
+    if split not in SCIKIT_LEARN_SPLITS:
+        raise ValueError(
+            f"There is no split {split!r}; expected one of {', '.join(SCIKIT_LEARN_SPLITS)}."
+        )
+    if source not in SOURCES:
+        raise ValueError(f"There is no source {source!r}; expected one of {', '.join(SOURCES)}.")
+    return _load_mnist(split, data_dir) if source == "mnist" else _load_scikit_learn(split)
+
+
+def _load_scikit_learn(split):
     import scipy.ndimage
     import sklearn.datasets
 
     images, labels = sklearn.datasets.load_digits(return_X_y=True)
-    images, labels = images[SPLITS[split]].reshape(-1, 8, 8), labels[SPLITS[split]]
+    part = SCIKIT_LEARN_SPLITS[split]
+    images = images[part].reshape(-1, 8, 8) / 16
     enlarged = scipy.ndimage.zoom(
-        images / 16, (1, SIDE / 8, SIDE / 8), order=3, mode="grid-constant", grid_mode=True
+        images, (1, SIDE / 8, SIDE / 8), order=3, mode="grid-constant", grid_mode=True
     )
-    return np.clip(enlarged, 0, 1).astype("float32"), labels
+    return np.clip(enlarged, 0, 1).astype("float32"), labels[part]
+
+
+def _load_mnist(split, data_dir):
+    import tensorflow_datasets as tfds
+
+    try:
+        images, labels = tfds.load(
+            "mnist",
+            split=MNIST_SPLITS[split],
+            data_dir=data_dir,
+            batch_size=-1,
+            as_supervised=True,
+            shuffle_files=False,
+        )
+    except Exception as error:
+        raise OSError(
+            f"MNIST is neither in data_dir={data_dir!r} nor can it be downloaded "
+            f"({type(error).__name__}). Name the data_dir of a prepared copy, or take "
+            "source='digits'."
+        ) from error
+    return images.numpy()[..., 0].astype("float32") / 255, labels.numpy()

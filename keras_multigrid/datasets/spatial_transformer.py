@@ -1,5 +1,6 @@
 """The spatial transformation task: undo what was done to a digit (paper, section 4.3)."""
 
+import keras
 import numpy as np
 
 PAPER_CANVAS = 64  # pixels on which the paper draws digits of 28
@@ -45,6 +46,49 @@ def distort_digits(digits, count, canvas=PAPER_CANVAS, seed=0):
     images = _draw(digits, chosen, matrices, shifts, canvas)
     masks = _draw(digits, chosen, upright, np.zeros_like(shifts), canvas) >= THRESHOLD
     return images[..., None], masks[..., None].astype("float32")
+
+
+class DistortedDigits(keras.utils.PyDataset):
+    """Endless fresh batches of `distort_digits` for `model.fit`, on any backend.
+
+    Batch b of epoch e depends on the seed, e and b alone.
+
+    Args:
+        digits: Images in [0, 1] of shape `(samples, side, side)`.
+        steps: Batches per epoch.
+        batch_size: Images per batch.
+        canvas: Side of the images in pixels.
+        seed: Seed.
+        normalize: Function applied to the images.
+
+    Example:
+
+    >>> from keras_multigrid.datasets import DistortedDigits, load_digits
+    >>> data = DistortedDigits(load_digits("train")[0], steps=2, batch_size=8, canvas=32)
+    >>> [batch[0].shape for batch in (data[0], data[1])]
+    [(8, 32, 32, 1), (8, 32, 32, 1)]
+    """
+
+    def __init__(self, digits, steps, batch_size, canvas=PAPER_CANVAS, seed=0, normalize=None):
+        super().__init__()
+        self.digits = digits
+        self.steps = steps
+        self.batch_size = batch_size
+        self.canvas = canvas
+        self.seed = seed
+        self.normalize = normalize or (lambda images: images)
+        self.epoch = 0
+
+    def __len__(self):
+        return self.steps
+
+    def __getitem__(self, step):
+        seed = (self.seed, self.epoch, step)
+        images, masks = distort_digits(self.digits, self.batch_size, self.canvas, seed)
+        return self.normalize(images), masks
+
+    def on_epoch_end(self):
+        self.epoch += 1
 
 
 def _random_matrices(rng, count):

@@ -36,7 +36,8 @@ class ChannelPadding(keras.layers.Layer):
         super().__init__(**kwargs)
         if isinstance(filters, bool) or not isinstance(filters, int) or filters < 1:
             raise ValueError(
-                f"ChannelPadding '{self.name}': filters is {filters!r}; expected a positive integer."
+                f"ChannelPadding '{self.name}': filters is {filters!r}; expected a positive "
+                "integer."
             )
         self.filters = filters
         self.data_format = resolve_data_format(data_format)
@@ -69,12 +70,12 @@ class ChannelPadding(keras.layers.Layer):
     def _missing_channels(self, shape):
         if len(shape) != 4 or not isinstance(shape[self._channel_axis], int):
             raise ValueError(
-                f"ChannelPadding '{self.name}' got shape {tuple(shape)}; expected 4 dimensions with "
-                "a known number of channels."
+                f"ChannelPadding '{self.name}' got shape {tuple(shape)}; expected 4 dimensions "
+                "with a known number of channels."
             )
         if shape[self._channel_axis] > self.filters:
             raise ValueError(
-                f"ChannelPadding '{self.name}' got {shape[self._channel_axis]} channels; expected at "
-                f"most filters={self.filters}. A 1x1 convolution can shrink them."
+                f"ChannelPadding '{self.name}' got {shape[self._channel_axis]} channels; expected "
+                f"at most filters={self.filters}. A 1x1 convolution can shrink them."
             )
         return self.filters - shape[self._channel_axis]

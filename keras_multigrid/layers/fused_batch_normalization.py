@@ -77,6 +77,5 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         variance = variance * (ops.maximum(samples - 1.0, 1.0) / samples)
         for statistic, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             statistic.assign(
-                statistic * self.momentum
-                + ops.cast(value, statistic.dtype) * (1.0 - self.momentum)
+                statistic * self.momentum + ops.cast(value, statistic.dtype) * (1.0 - self.momentum)
             )

@@ -70,12 +70,12 @@ class ImagePyramid(PyramidLayer):
 
     def _mean_windows(self, image, window):
         if all(side and side % window == 0 for side in self.grid_size(image.shape)):
-            return ops.average_pool(image, window, data_format=self.data_format)
+            return ops.average_pool(image, window, window, data_format=self.data_format)
         # Zeros fill up the last windows; dividing by the filled share leaves the mean of the rest.
         padding = [(0, 0)] * 4
         padding[self.row_axis] = padding[self.row_axis + 1] = (0, window - 1)
         total, share = (
-            ops.average_pool(ops.pad(x, padding), window, data_format=self.data_format)
+            ops.average_pool(ops.pad(x, padding), window, window, data_format=self.data_format)
             for x in (image, ops.ones_like(image))
         )
         return total / share

@@ -88,9 +88,7 @@ class MultigridConv2D(PyramidLayer):
                 f"{len(self.filters)}, one per entry of filters, or a single integer."
             )
         if padding not in ("same", "valid"):
-            raise ValueError(
-                f"{self._label}: padding is {padding!r}; expected 'same' or 'valid'."
-            )
+            raise ValueError(f"{self._label}: padding is {padding!r}; expected 'same' or 'valid'.")
         self.padding = padding
         self.use_bias = use_bias
         self.tie_filters = tie_filters

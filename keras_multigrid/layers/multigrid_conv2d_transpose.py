@@ -65,7 +65,7 @@ class MultigridConv2DTranspose(PyramidLayer):
         (self.kernel_size,) = one_per_grid([kernel_size], "kernel_size", self._label)
         (self.strides,) = one_per_grid([strides], "strides", self._label)
         self.use_bias = use_bias
-        # Keras lays these kernels out as (k, k, filters, channels): what it calls fan-in is ours out.
+        # These kernels are (k, k, filters, channels): what Keras calls fan-in counts the filters.
         self.kernel_initializer = (
             keras.initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")
             if kernel_initializer is None

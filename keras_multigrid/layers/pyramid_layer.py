@@ -65,8 +65,8 @@ class PyramidLayer(keras.layers.Layer):
     def _check_grid(self, grid, shape, finer):
         if len(shape) != 4:
             raise ValueError(
-                f"{self._label}: grid {grid} has shape {shape}, of {len(shape)} dimensions; expected "
-                f"4: (batch, {'channels, height, width' if self.channel_axis == 1 else 'height, width, channels'})."
+                f"{self._label}: grid {grid} has shape {shape}; expected 4 dimensions: "
+                f"{self.grid_shape('batch', ('height', 'width'), 'channels')}."
             )
         size = self.grid_size(shape)
         if 0 in size:

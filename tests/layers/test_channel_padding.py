@@ -8,7 +8,9 @@ from keras_multigrid.layers import ChannelPadding
 from tests.asserts import assert_close
 
 
-@pytest.mark.parametrize("shape, filters", [((2, 3, 4, 2), 5), ((1, 1, 1, 1), 2), ((1, 2, 2, 3), 3)])
+@pytest.mark.parametrize(
+    "shape, filters", [((2, 3, 4, 2), 5), ((1, 1, 1, 1), 2), ((1, 2, 2, 3), 3)]
+)
 def test_appends_zeros(shape, filters):
     inputs = np.random.default_rng(0).normal(size=shape).astype("float32")
     layer = ChannelPadding(filters)

@@ -35,9 +35,7 @@ def random_input(shape, dtype="float32"):
 
 
 def assert_same(fused, reference, inputs, training, tolerance=1e-5):
-    assert_close(
-        fused(inputs, training=training), reference(inputs, training=training), tolerance
-    )
+    assert_close(fused(inputs, training=training), reference(inputs, training=training), tolerance)
     for value, expected in zip(fused.get_weights(), reference.get_weights()):
         assert_close(value, expected, tolerance)
 
@@ -171,7 +169,12 @@ def test_training_equals_keras(shape):
         model = keras.Model(inputs, layer(inputs))
         model.compile(keras.optimizers.SGD(0.1), "mse")
         model.fit(
-            random_input(shape), -random_input(shape), batch_size=3, epochs=3, shuffle=False, verbose=0
+            random_input(shape),
+            -random_input(shape),
+            batch_size=3,
+            epochs=3,
+            shuffle=False,
+            verbose=0,
         )
         models.append(model)
     for value, expected in zip(models[0].get_weights(), models[1].get_weights()):

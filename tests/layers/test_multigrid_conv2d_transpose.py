@@ -48,7 +48,10 @@ def test_golden():
     kernel = np.array([[1, 10], [100, 1000]]).reshape(2, 2, 1, 1)
     layer.set_weights([kernel, np.array([0.0]), kernel, np.array([0.5])])
     fine_output, coarse_output = layer([fine, coarse])
-    assert_close(fine_output[0, :, :, 0], np.array([[1, 10, 2, 20, 3, 30], [100, 1000, 200, 2000, 300, 3000]]))
+    assert_close(
+        fine_output[0, :, :, 0],
+        np.array([[1, 10, 2, 20, 3, 30], [100, 1000, 200, 2000, 300, 3000]]),
+    )
     # 2 x 4 cropped to half of 2 x 6: one row and three columns.
     assert_close(coarse_output[0, :, :, 0], np.array([[4.5, 40.5, 5.5]]))
 

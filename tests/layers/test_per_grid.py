@@ -50,7 +50,9 @@ def test_training_reaches_the_copies_through_a_model(pyramid):
     inputs = [keras.Input(grid.shape[1:]) for grid in pyramid]
     model = keras.Model(inputs, PerGrid(keras.layers.Dropout(0.5))(inputs))
     assert_pyramids_close(model(pyramid, training=False), pyramid, tolerance=0)
-    assert all((keras.ops.convert_to_numpy(grid) == 0).any() for grid in model(pyramid, training=True))
+    assert all(
+        (keras.ops.convert_to_numpy(grid) == 0).any() for grid in model(pyramid, training=True)
+    )
 
 
 def test_copies_start_with_different_weights(pyramid):

@@ -1,0 +1,107 @@
+"""The command line, `keras-multigrid`."""
+
+import argparse
+import pathlib
+import sys
+import time
+
+RECIPES = ("quickstart",)
+
+
+def main(arguments=None):
+    """Runs a command; returns the exit status: 0, 1 for a failure, 2 for misuse."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except ValueError as error:
+        return _complain(error, status=2)
+    except (ImportError, OSError) as error:
+        return _complain(error, status=1)
+    except KeyboardInterrupt:
+        return _complain("interrupted", status=130)
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="keras-multigrid",
+        description="Multigrid neural networks: list them, train them.",
+        epilog="Example: keras-multigrid train quickstart",
+    )
+    commands = parser.add_subparsers(title="commands", required=True)
+
+    models = commands.add_parser(
+        "models",
+        help="list all networks with their parameters and multiply-adds, ours and the paper's",
+        epilog="Example: keras-multigrid models 'R-*'",
+    )
+    models.add_argument("pattern", nargs="?", default="*", help="shell-style pattern of names")
+    models.set_defaults(command=_models)
+
+    train = commands.add_parser(
+        "train",
+        help="run a recipe into a new folder",
+        epilog="Example: keras-multigrid train quickstart --set seed=1 --output runs/first",
+    )
+    train.add_argument("recipe", choices=RECIPES, help="what to train")
+    train.add_argument("--scale", default="quick", help="smoke or quick (default)")
+    train.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="settings",
+        help="change a field of the recipe; may be given again",
+    )
+    train.add_argument(
+        "--output", type=pathlib.Path, help="the run's folder (default: runs/RECIPE-DATE-TIME)"
+    )
+    train.set_defaults(command=_train)
+    return parser
+
+
+def _models(options):
+    import keras
+
+    from keras_multigrid.applications import PAPER_MODELS, list_models
+    from keras_multigrid.complexity import profile
+
+    names = list_models(options.pattern)
+    if not names:
+        raise ValueError(f"No network's name matches {options.pattern!r}; try 'PMG*'.")
+    print(f"{'':<16} {'':<6} {'parameters':>12} {'paper':>9} {'multiply-adds':>15} {'paper':>11}")
+    for model in PAPER_MODELS:
+        if model.name not in names:
+            continue
+        with keras.StatelessScope(initialize_variables=False):  # shapes alone: no weights in memory
+            counts = profile(model.constructor())
+        print(
+            f"{model.name:<16} {model.table and 'T. ' + model.table:<6} "
+            f"{counts.trainable_params:>12,} {_millions(model.params):>9} "
+            f"{counts.macs:>15,} {_millions(model.macs):>11}",
+            flush=True,
+        )
+    return 0
+
+
+def _millions(count):
+    return "" if count is None else f"{count:.2f} M"
+
+
+def _train(options):
+    from keras_multigrid.recipes.overrides import resolve
+    from keras_multigrid.recipes.quickstart import Quickstart, train_quickstart
+
+    recipe = resolve(Quickstart, options.scale, options.settings)
+    started = time.strftime("%Y%m%d-%H%M%S")
+    output = options.output or pathlib.Path("runs", f"{options.recipe}-{started}")
+    train_quickstart(recipe, output)
+    return 0
+
+
+def _complain(error, status):
+    print(f"keras-multigrid: {' '.join(str(error).split())}", file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Recipes: one frozen dataclass per experiment, and the function that runs it."""

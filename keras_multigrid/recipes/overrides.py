@@ -1,0 +1,57 @@
+"""Changes to a recipe from the command line: its scale, and KEY=VALUE settings."""
+
+import dataclasses
+import difflib
+import typing
+
+
+def resolve(recipe_class, scale, settings):
+    """Returns a recipe at a scale, with settings on top.
+
+    Args:
+        recipe_class: A frozen dataclass with `SCALES`, a mapping from scale to changed fields.
+        scale: A key of `SCALES`.
+        settings: List of `"key=value"` texts.
+
+    Returns:
+        An instance of `recipe_class`.
+
+    Raises:
+        ValueError: If the scale or a key does not exist, or a value is not of the field's type.
+    """
+    if scale not in recipe_class.SCALES:
+        raise ValueError(
+            f"There is no scale {scale!r} of this recipe; expected one of "
+            f"{', '.join(recipe_class.SCALES)}."
+        )
+    return recipe_class(
+        **{**recipe_class.SCALES[scale], **dict(_parse(recipe_class, text) for text in settings)}
+    )
+
+
+def _parse(recipe_class, text):
+    key, separator, value = text.partition("=")
+    if not separator:
+        raise ValueError(f"--set takes KEY=VALUE, for example seed=1; got {text!r}.")
+    kinds = typing.get_type_hints(recipe_class)
+    names = [field.name for field in dataclasses.fields(recipe_class)]
+    if key not in names:
+        nearest = difflib.get_close_matches(key, names, n=1, cutoff=0)
+        raise ValueError(
+            f"There is no field {key!r}; did you mean {nearest[0]!r}? All: {', '.join(names)}."
+        )
+    return key, _convert(key, value, kinds[key])
+
+
+def _convert(key, value, kind):
+    kinds = typing.get_args(kind) or (kind,)
+    if type(None) in kinds and value.lower() == "none":
+        return None
+    if bool in kinds:
+        if value.lower() not in ("true", "false"):
+            raise ValueError(f"{key} is {value!r}; expected true or false.")
+        return value.lower() == "true"
+    try:
+        return kinds[0](value)
+    except ValueError:
+        raise ValueError(f"{key} is {value!r}; expected {kinds[0].__name__}.") from None

@@ -1,0 +1,126 @@
+"""What is computed on every backend: `python -m tests.backend_cases OUTPUT.npz [DATA_FORMAT]`.
+
+Inputs and weights come from NumPy's generator, so each process makes the same ones.
+"""
+
+import sys
+
+import keras
+import numpy as np
+from keras import ops
+
+import keras_multigrid as kmg
+from tests.oracle import random_pyramid
+
+DENSE_PREDICTION = ("PMGSEG", "RPMGSEG", "UMGSEG", "UNETSEG")
+
+
+def layer_cases():
+    """Returns (name, layer, positional inputs), of odd sizes and one-pixel grids."""
+    rng = np.random.default_rng(0)
+    pyramid = random_pyramid(rng, 7, 5, [3, 4, 2, 1])
+    larger = random_pyramid(rng, 8, 6, [1, 2, 3, 4])
+    layers = kmg.layers
+    return [
+        ("image_pyramid", layers.ImagePyramid(4), [pyramid[0]]),
+        ("conv", layers.MultigridConv2D([2, 3, 4, 5], [3, 2, 1, 3]), [pyramid]),
+        ("conv_grid_drop", layers.MultigridConv2D([2, 3], use_bias=False), [pyramid]),
+        ("conv_valid", layers.MultigridConv2D([2, 3], [3, 2], padding="valid"), [pyramid]),
+        ("conv_one_grid", layers.MultigridConv2D([2], 4), [pyramid[:1]]),
+        ("transpose", layers.MultigridConv2DTranspose([2, 3, 4, 5]), [pyramid]),
+        ("transpose_3", layers.MultigridConv2DTranspose([2] * 4, 3, strides=3), [pyramid]),
+        ("transpose_gap", layers.MultigridConv2DTranspose([2] * 4, 1), [pyramid]),
+        ("pool", layers.MultigridMaxPooling2D(), [pyramid]),
+        ("pool_merge", layers.MultigridMaxPooling2D(merge=True), [pyramid]),
+        ("per_grid", layers.PerGrid(keras.layers.Conv2D(3, 3, padding="same")), [pyramid]),
+        ("batch_norm", layers.PerGrid(batch_normalization()), [pyramid]),
+        ("channel_padding", layers.ChannelPadding(5), [pyramid[0]]),
+        ("skip", layers.SkipConcatenate(), [pyramid, larger]),
+    ]
+
+
+def model_cases():
+    """Returns (name, model, image); small widths, and sizes that are no multiple of anything."""
+    build = kmg.applications
+    models = [
+        (name, getattr(build, name)(input_shape=image_shape(37, 22, 1), width_multiplier=0.1))
+        for name in DENSE_PREDICTION
+    ]
+    models += [
+        ("MG6", build.MG6(input_shape=image_shape(33, 35, 3), width_multiplier=0.1)),
+        ("RPMG16", build.RPMG16(input_shape=image_shape(33, 35, 3), width_multiplier=0.1)),
+        ("RMG34", build.RMG34(input_shape=image_shape(65, 43, 3), width_multiplier=0.1)),
+    ]
+    rng = np.random.default_rng(1)
+    for name, model in models:
+        height, width, channels = channels_last(model.input_shape[1:])
+        yield name, model, rng.normal(size=(2, height, width, channels)).astype("float32")
+
+
+def channels_first():
+    return keras.config.image_data_format() == "channels_first"
+
+
+def batch_normalization():
+    return kmg.layers.FusedBatchNormalization(axis=1 if channels_first() else -1)
+
+
+def image_shape(height, width, channels):
+    return (channels, height, width) if channels_first() else (height, width, channels)
+
+
+def channels_last(shape):
+    return (*shape[1:], shape[0]) if channels_first() else shape
+
+
+def to_backend(array):
+    return ops.convert_to_tensor(np.moveaxis(array, -1, 1) if channels_first() else array)
+
+
+def to_numpy(tensor):
+    array = ops.convert_to_numpy(tensor)
+    return np.moveaxis(array, 1, -1) if channels_first() and array.ndim == 4 else array
+
+
+def randomize(layer):
+    """Sets weights that keep activations near 1 and variances positive."""
+    rng = np.random.default_rng(2)
+    for weight in layer.weights:
+        value = rng.normal(size=weight.shape) / np.sqrt(np.prod(weight.shape[:-1]))
+        weight.assign(np.abs(value) + 0.5 if weight.name == "moving_variance" else value)
+
+
+def record(results, name, outputs):
+    for index, output in enumerate(outputs if isinstance(outputs, list) else [outputs]):
+        results[f"{name}/{index}"] = to_numpy(output)
+
+
+def run():
+    """Returns all outputs by name, as channels-last arrays."""
+    results = {}
+    for name, layer, inputs in layer_cases():
+        inputs = [
+            [to_backend(grid) for grid in value] if isinstance(value, list) else to_backend(value)
+            for value in inputs
+        ]
+        layer(*inputs)
+        randomize(layer)
+        record(results, name, layer(*inputs))
+        if name == "batch_norm":
+            record(results, f"{name}_training", layer(*inputs, training=True))
+            record(results, f"{name}_statistics", [weight.value for weight in layer.weights])
+    for name, model, image in model_cases():
+        randomize(model)
+        record(results, name, model(to_backend(image), training=False))
+        if name == "PMGSEG":
+            model.compile(keras.optimizers.SGD(0.1), "binary_crossentropy")
+            image = ops.convert_to_numpy(to_backend(image))
+            model.train_on_batch(image, np.zeros((2, *model.output_shape[1:])))
+            for index, weight in enumerate(model.weights):
+                results[f"{name}_trained/{index}"] = ops.convert_to_numpy(weight.value)
+    return results
+
+
+if __name__ == "__main__":
+    keras.config.set_image_data_format((sys.argv[2:] or ["channels_last"])[0])
+    np.savez(sys.argv[1], **run())

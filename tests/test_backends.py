@@ -1,0 +1,63 @@
+"""The same numbers on TensorFlow, JAX and PyTorch, and no backend that was not asked for."""
+
+import importlib.util
+import os
+import pathlib
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from tests import backend_cases
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+def run_python(arguments, backend):
+    """Runs Python in the repository with another backend, and returns what it prints."""
+    environment = {**os.environ, "KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu"}
+    process = subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert process.returncode == 0, process.stderr[-4000:]
+    return process.stdout
+
+
+@pytest.mark.parametrize(
+    "backend, data_format",
+    [("jax", "channels_last"), ("jax", "channels_first"), ("torch", "channels_last")],
+)
+def test_backends_agree(backend, data_format, tmp_path):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    run_python(["-m", "tests.backend_cases", tmp_path / "outputs.npz", data_format], backend)
+    outputs = np.load(tmp_path / "outputs.npz")
+    expected = backend_cases.run()
+    assert sorted(outputs) == sorted(expected)
+    for name, values in expected.items():
+        assert outputs[name].shape == values.shape, name
+        np.testing.assert_allclose(outputs[name], values, rtol=1e-5, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_import_is_lean(backend):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    unwanted = ["sklearn", "matplotlib", "keras_tuner", "tensorflow_datasets"]
+    # Keras itself imports scikit-learn and Matplotlib where they are installed: what counts is
+    # what we add.
+    program = f"""
+import sys, keras
+before = set(sys.modules)
+import keras_multigrid
+unwanted = {unwanted} + (["tensorflow"] if keras.backend.backend() != "tensorflow" else [])
+print(sorted(set(unwanted) & (set(sys.modules) - before)))
+"""
+    assert run_python(["-c", program], backend).strip() == "[]"
+
+
+def test_suite_runs_on_the_default_backend():
+    # The comparisons above and some gradients need it; another one would test less in silence.
+    assert keras.backend.backend() == "tensorflow"

@@ -1,0 +1,140 @@
+"""Counts of parameters and multiply-adds: exact for every network of the paper, from the model."""
+
+import csv
+import pathlib
+
+import keras
+import pytest
+
+import keras_multigrid as kmg
+from keras_multigrid.complexity import macs_of, profile
+
+TABLES = pathlib.Path(__file__).parent / "tables"
+
+
+def table_rows():
+    for path in sorted(TABLES.glob("*.csv")):
+        lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
+        for row in csv.DictReader(lines):
+            yield row["method"], int(row["our_params"]), int(row["our_macs"])
+
+
+ROWS = [
+    *table_rows(),
+    ("R-MG-34", 32_899_176, 5_760_277_760),
+    ("R-PMG-30-SEG", 31_905_432, 9_521_356_256),
+    ("VGG-16-ImageNet", 138_357_544, 15_470_264_320),
+]
+
+
+def unallocated(name, **options):
+    """Builds a network without memory for its weights."""
+    with keras.StatelessScope(initialize_variables=False):
+        return kmg.applications.create_model(name, **options)
+
+
+def test_all_networks_of_tables_1_and_2_are_counted():
+    assert len(list(table_rows())) == 42
+
+
+@pytest.mark.parametrize(("name", "params", "macs"), ROWS)
+def test_exact_counts(name, params, macs):
+    counts = profile(unallocated(name))
+    assert (counts.trainable_params, counts.macs) == (params, macs)
+
+
+@pytest.mark.parametrize("model", kmg.applications.PAPER_MODELS, ids=lambda model: model.name)
+def test_parameters_equal_the_papers(model):
+    if model.params is not None:
+        counted = profile(unallocated(model.name)).trainable_params / 1e6
+        # 138.0 M, 31.9 M and the like are printed with one decimal.
+        tolerance = 0.06 if model.table == "4" else 0.0051
+        assert counted == pytest.approx(model.params, abs=tolerance)
+
+
+def test_hand_sized_convolutions():
+    image = keras.Input((5, 6, 3))
+    x = keras.layers.Conv2D(4, 3, padding="same", name="conv")(image)  # 5*6 * 3*3*3*4
+    x = keras.layers.DepthwiseConv2D(3, padding="same", name="depthwise")(x)  # 5*6 * 3*3*4
+    x = keras.layers.SeparableConv2D(2, 3, padding="same", name="separable")(x)  # 5*6*(3*3*4 + 4*2)
+    x = keras.layers.Conv2DTranspose(7, 2, strides=2, name="transpose")(x)  # 5*6 * 2*2*2*7
+    x = keras.layers.Conv2D(4, 1, strides=2, groups=1, name="strided")(x)  # 5*6 * 7*4
+    x = keras.layers.Flatten()(x)
+    outputs = keras.layers.Dense(11, name="dense")(x)  # 120 * 11
+    rows = {row.name: row.macs for row in profile(keras.Model(image, outputs)).rows}
+    assert rows["conv"] == 30 * 108
+    assert rows["depthwise"] == 30 * 36
+    assert rows["separable"] == 30 * (36 + 8)
+    assert rows["transpose"] == 30 * 56
+    assert rows["strided"] == 30 * 28
+    assert rows["dense"] == 120 * 11
+
+
+def test_multigrid_convolution_by_hand():
+    image = keras.Input((4, 4, 1))
+    pyramid = kmg.layers.ImagePyramid(2)(image)
+    outputs = kmg.layers.MultigridConv2D([2, 3], name="conv")(pyramid)
+    (row,) = [row for row in profile(keras.Model(image, outputs)).rows if row.name == "conv"]
+    assert row.macs == 16 * 9 * 2 * 2 + 4 * 9 * 2 * 3
+    assert row.trainable_params == 9 * 2 * 2 + 2 + 9 * 2 * 3 + 3
+    assert row.output_shape == [(4, 4, 2), (2, 2, 3)]
+
+
+def test_a_layer_called_twice_counts_twice():
+    image = keras.Input((8, 8, 2))
+    conv = keras.layers.Conv2D(2, 3, padding="same")
+    once = profile(keras.Model(image, conv(image)))
+    twice = profile(keras.Model(image, conv(conv(image))))
+    assert twice.macs == 2 * once.macs
+    assert twice.trainable_params == once.trainable_params
+
+
+def test_nested_models_are_counted():
+    inner = unallocated("SG-11", width_multiplier=0.1)
+    image = keras.Input((64, 64, 1))
+    assert profile(keras.Model(image, inner(image))).macs == profile(inner).macs
+
+
+def test_the_model_is_left_as_it_was():
+    model = kmg.applications.PMGSEG(width_multiplier=0.05)
+    profile(model)
+    layer = model.get_layer("full_unit1_conv")
+    assert len(layer._inbound_nodes) == 1
+
+
+def test_input_shape_of_a_model_of_any_size():
+    model = unallocated("PMG-11", input_shape=(None, None, 1))
+    assert profile(model, input_shape=(64, 64, 1)).macs == 1_606_537_728
+    assert profile(model, input_shape=(128, 64, 1)).macs == 2 * 1_606_537_728
+    with pytest.raises(
+        ValueError, match=r"expected 3 known sizes\. Pass, for example, input_shape"
+    ):
+        profile(model)
+
+
+def test_no_functional_model():
+    with pytest.raises(ValueError, match=r"takes a functional keras\.Model; got Dense"):
+        profile(keras.layers.Dense(3))
+
+
+def test_frozen_weights_do_not_count_as_trainable():
+    model = kmg.applications.SGSEG(width_multiplier=0.05)
+    before = profile(model).trainable_params
+    layer = model.get_layer("full_unit1_conv")
+    layer.trainable = False
+    assert profile(model).trainable_params == before - layer.count_params()
+
+
+def test_unknown_kernels_are_said_not_to_be_counted_until_taught():
+    class Gram(keras.layers.Layer):
+        def build(self, input_shape):
+            self.kernel = self.add_weight(shape=(input_shape[-1], 3), name="kernel")
+
+        def call(self, inputs):
+            return inputs @ self.kernel
+
+    image = keras.Input((5,))
+    model = keras.Model(image, Gram()(image))
+    assert "not counted" in str(profile(model))
+    macs_of.register(Gram, lambda layer, inputs, outputs: 15)
+    assert profile(model).macs == 15

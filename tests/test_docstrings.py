@@ -1,0 +1,44 @@
+"""The examples in the docstrings of public names are run."""
+
+import doctest
+
+import pytest
+
+import keras_multigrid as kmg
+
+MODULES = (kmg.applications, kmg.blocks, kmg.datasets, kmg.layers)
+PUBLIC = {
+    f"{module.__name__.rpartition('.')[2]}.{name}": getattr(module, name)
+    for module in MODULES
+    for name in module.__all__
+    if name not in ("PAPER_MODELS", "PaperModel")  # a table and its rows
+}
+PUBLIC |= {
+    "complexity.profile": kmg.complexity.profile,
+    "metrics.LabelledPixelError": kmg.metrics.LabelledPixelError,
+    "metrics.RegionIoU": kmg.metrics.RegionIoU,
+}
+
+
+def distinct_examples():
+    """Yields each example once: constructors of one family share theirs."""
+    seen = set()
+    for name, item in PUBLIC.items():
+        (test,) = doctest.DocTestFinder(recurse=False).find(item, name, globs={}) or [None]
+        if test is None:
+            continue
+        source = "".join(example.source for example in test.examples)
+        if source not in seen:
+            seen.add(source)
+            yield pytest.param(test, id=name)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_has_an_example(name):
+    assert ">>> " in (PUBLIC[name].__doc__ or "")
+
+
+@pytest.mark.parametrize("test", distinct_examples())
+def test_example_runs(test):
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    assert runner.run(test).failed == 0
