@@ -13,7 +13,7 @@ DROPPED = {"full_unit3": 3, "drop_unit3": 2, "drop_unit2": 1}
 UNREAD = {
     "PMG-11": {f"{unit}_conv/kernel_{grid}" for unit, grid in DROPPED.items()},
     "R-PMG-20": {f"{unit}_2_conv/kernel_{grid}" for unit, grid in DROPPED.items()},
-    "U-MG-11": {"output_conv/kernel_1", "output_conv/kernel_2"},
+    "U-MG-11": {"output_conv/kernel_1", "output_conv/kernel_2", "up1_conv/kernel_2"},
     # Only the coarsest grid is classified: what needs k layers to reach it is unread in the last k.
     "R-PMG-30-SEG": {
         f"stage3_unit2_{conv}_conv/kernel_{grid}"

@@ -1,25 +1,43 @@
 """The spatial transformation task: undo what was done to a digit (paper, section 4.3)."""
 
+import dataclasses
+
 import keras
 import numpy as np
 
-PAPER_CANVAS = 64  # pixels on which the paper draws digits of 28
 THRESHOLD = 0.3  # intensity from which a pixel belongs to the digit
 CHUNK = 1024  # images drawn at once: bounds the memory
 
 
-def distort_digits(digits, count, canvas=PAPER_CANVAS, seed=0):
+@dataclasses.dataclass(frozen=True)
+class Distortion:
+    """How digits are distorted; the defaults are the paper's.
+
+    Attributes:
+        rotation: Largest angle, in degrees, to either side.
+        shear: Largest shearing angle, in degrees, to either side, along x or y.
+        scale: Smallest and largest factor.
+        digit_share: Side of an undistorted digit's image, relative to the canvas.
+    """
+
+    rotation: float = 60
+    shear: float = 60
+    scale: tuple = (0.5, 1.5)
+    digit_share: float = 28 / 64
+
+
+def distort_digits(digits, count, canvas=64, seed=0, distortion=Distortion()):
     """Draws randomly distorted and displaced digits, and the masks of the untouched ones.
 
-    A digit is rotated by U(-60, 60) degrees, sheared by tan(U(-60, 60) degrees) along x or y,
-    scaled by U(0.5, 1.5) and put at a uniform position inside the canvas; one too large for the
-    canvas is centred. Its sides are to the canvas as 28 to 64.
+    A digit is rotated, sheared along x or y, scaled, all uniformly at random, and put at a uniform
+    position inside the canvas; one too large for the canvas is centred.
 
     Args:
         digits: Images in [0, 1] of shape `(samples, side, side)`.
         count: Number of images to draw, each of a random digit.
         canvas: Side of the images in pixels.
-        seed: Seed; the same seed gives the same images.
+        seed: Seed, an integer or a tuple of them; the same seed gives the same images.
+        distortion: A `Distortion`.
 
     Returns:
         A tuple of float32 arrays of shape `(count, canvas, canvas, 1)`: the images in [0, 1], and
@@ -40,9 +58,10 @@ def distort_digits(digits, count, canvas=PAPER_CANVAS, seed=0):
         raise ValueError(f"digits has shape {digits.shape}; expected (samples, side, side).")
     rng = np.random.default_rng(seed)
     chosen = rng.integers(len(digits), size=count)
-    matrices = _random_matrices(rng, count)
-    shifts = _random_shifts(rng, matrices, digits.shape[1], canvas, digits[chosen] >= THRESHOLD)
-    upright = np.broadcast_to(np.eye(2), matrices.shape)
+    zoom = distortion.digit_share * canvas / digits.shape[1]
+    matrices = zoom * _random_matrices(rng, count, distortion)
+    shifts = _random_shifts(rng, matrices, digits[chosen] >= THRESHOLD, canvas)
+    upright = np.broadcast_to(zoom * np.eye(2), matrices.shape)
     images = _draw(digits, chosen, matrices, shifts, canvas)
     masks = _draw(digits, chosen, upright, np.zeros_like(shifts), canvas) >= THRESHOLD
     return images[..., None], masks[..., None].astype("float32")
@@ -59,6 +78,7 @@ class DistortedDigits(keras.utils.PyDataset):
         batch_size: Images per batch.
         canvas: Side of the images in pixels.
         seed: Seed.
+        distortion: A `Distortion`.
         normalize: Function applied to the images.
 
     Example:
@@ -69,13 +89,16 @@ class DistortedDigits(keras.utils.PyDataset):
     [(8, 32, 32, 1), (8, 32, 32, 1)]
     """
 
-    def __init__(self, digits, steps, batch_size, canvas=PAPER_CANVAS, seed=0, normalize=None):
+    def __init__(
+        self, digits, steps, batch_size, canvas=64, seed=0, distortion=Distortion(), normalize=None
+    ):
         super().__init__()
         self.digits = digits
         self.steps = steps
         self.batch_size = batch_size
         self.canvas = canvas
         self.seed = seed
+        self.distortion = distortion
         self.normalize = normalize or (lambda images: images)
         self.epoch = 0
 
@@ -84,17 +107,20 @@ class DistortedDigits(keras.utils.PyDataset):
 
     def __getitem__(self, step):
         seed = (self.seed, self.epoch, step)
-        images, masks = distort_digits(self.digits, self.batch_size, self.canvas, seed)
+        images, masks = distort_digits(
+            self.digits, self.batch_size, self.canvas, seed, self.distortion
+        )
         return self.normalize(images), masks
 
     def on_epoch_end(self):
         self.epoch += 1
 
 
-def _random_matrices(rng, count):
+def _random_matrices(rng, count, distortion):
     """Returns 2x2 matrices from digit to canvas directions, (y, x) order, without the zoom."""
-    rotation, shear = np.deg2rad(rng.uniform(-60, 60, (2, count)))
-    scale = rng.uniform(0.5, 1.5, count)
+    rotation = np.deg2rad(distortion.rotation) * rng.uniform(-1, 1, count)
+    shear = np.deg2rad(distortion.shear) * rng.uniform(-1, 1, count)
+    scale = rng.uniform(*distortion.scale, count)
     along_x = rng.random(count) < 0.5
     cos, sin, slant = np.cos(rotation), np.sin(rotation), np.tan(shear)
     rotate = np.stack([cos, sin, -sin, cos], axis=-1).reshape(count, 2, 2)
@@ -105,13 +131,13 @@ def _random_matrices(rng, count):
     return scale[:, None, None] * (sheared @ rotate)
 
 
-def _random_shifts(rng, matrices, side, canvas, inked):
+def _random_shifts(rng, matrices, inked, canvas):
     """Returns where the digits' centres go, relative to the canvas' centre, in canvas pixels."""
-    zoom = canvas / PAPER_CANVAS * 28 / side
+    side = inked.shape[1]
     offsets = np.stack(np.meshgrid(*[np.arange(side) - (side - 1) / 2] * 2, indexing="ij"), -1)
     lowest, highest = np.empty((2, len(matrices), 2))
     for index, (matrix, ink) in enumerate(zip(matrices, inked)):
-        reached = zoom * offsets[ink] @ matrix.T
+        reached = offsets[ink] @ matrix.T
         lowest[index], highest[index] = reached.min(axis=0), reached.max(axis=0)
     room = np.maximum(canvas - 1 - (highest - lowest), 0)
     return (rng.random(room.shape) - 0.5) * room - (lowest + highest) / 2
@@ -121,10 +147,9 @@ def _draw(digits, chosen, matrices, shifts, canvas):
     from scipy.ndimage import map_coordinates
 
     side = digits.shape[1]
-    zoom = canvas / PAPER_CANVAS * 28 / side
     centred = np.arange(canvas) - (canvas - 1) / 2
     pixels = np.stack(np.meshgrid(centred, centred, indexing="ij"), axis=-1)
-    backward = np.linalg.inv(matrices) / zoom
+    backward = np.linalg.inv(matrices)
     images = np.empty((len(chosen), canvas, canvas), "float32")
     for start in range(0, len(chosen), CHUNK):
         part = slice(start, start + CHUNK)

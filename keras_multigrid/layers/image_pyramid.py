@@ -44,8 +44,11 @@ class ImagePyramid(PyramidLayer):
             )
         self.num_grids = num_grids
 
+    def build(self, input_shape):
+        self._check_image(input_shape)
+
     def call(self, image):
-        self._check_image(image.shape)
+        self._check_image(keras.tree.map_structure(lambda tensor: tuple(tensor.shape), image))
         image = ops.cast(image, self.compute_dtype)
         return [image] + [self._mean_windows(image, 2**grid) for grid in range(1, self.num_grids)]
 

@@ -46,6 +46,7 @@ class PyramidLayer(keras.layers.Layer):
 
     def check_pyramid(self, shapes):
         """Returns the grids' shapes as tuples, or raises a `ValueError` that names the grid."""
+        shapes = [] if shapes is None else shapes  # what Keras makes of an empty list
         if not _is_list_of_shapes(shapes):
             raise ValueError(
                 f"{self._label} takes a pyramid, a list of tensors with the finest grid first, "

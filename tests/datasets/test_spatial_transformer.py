@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_multigrid.datasets import DistortedDigits, distort_digits, load_digits
+from keras_multigrid.datasets import DistortedDigits, Distortion, distort_digits, load_digits
 from keras_multigrid.datasets.digits import SCIKIT_LEARN_SPLITS
 from keras_multigrid.datasets.spatial_transformer import _draw, _random_matrices, _random_shifts
 
@@ -54,11 +54,11 @@ def test_shift_moves_by_whole_pixels():
 
 
 def test_distortions_have_the_papers_ranges():
-    matrices = _random_matrices(np.random.default_rng(0), 4000)
+    matrices = _random_matrices(np.random.default_rng(0), 4000, Distortion())
     scales = np.sqrt(np.linalg.det(matrices))  # neither rotation nor shear changes areas
     assert 0.5 <= scales.min() < 0.51 and 1.49 < scales.max() <= 1.5
     unit = matrices / scales[:, None, None]
-    # A shear by tan(a) after a rotation stretches most by the larger root of t + 1/t = tan(a)^2 + 2.
+    # A shear by t = tan(60) stretches most by its larger singular value, (t + sqrt(t^2 + 4)) / 2.
     stretch = np.linalg.norm(unit, ord=2, axis=(1, 2))
     assert stretch.max() == pytest.approx((np.sqrt(3) + np.sqrt(7)) / 2, abs=0.01)
 
@@ -69,7 +69,7 @@ def test_ink_stays_inside_the_canvas():
     matrices = 0.5 * np.broadcast_to(np.eye(2), (200, 2, 2))  # small enough to fit always
     chosen = rng.integers(len(digits), size=200)
     inked = digits[chosen] >= 0.3
-    shifts = _random_shifts(rng, matrices, 28, 64, inked)
+    shifts = _random_shifts(rng, matrices, inked, 64)
     offsets = np.arange(28) - 13.5
     for shift, ink in zip(shifts, inked):
         for axis in (0, 1):
@@ -100,7 +100,12 @@ def test_bad_input():
         distort_digits(np.zeros((28, 28)), 1)
 
 
-def test_missing_mnist_is_one_line_that_names_the_way_out(tmp_path):
+def test_missing_mnist_is_one_line_that_names_the_way_out(tmp_path, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise ConnectionError("no route\nto host")
+
+    # TensorFlow Datasets itself tries for minutes before it gives up.
+    monkeypatch.setattr("tensorflow_datasets.load", refuse)
     with pytest.raises(OSError, match=r"^MNIST is neither in .* source='digits'\.$") as raised:
         load_digits("test", source="mnist", data_dir=str(tmp_path))
     assert "\n" not in str(raised.value)

@@ -9,11 +9,7 @@ from hypothesis import strategies as st
 from keras_multigrid.layers import MultigridConv2D
 from tests import oracle
 from tests.asserts import assert_close, assert_pyramids_close, shapes_of
-
-
-def randomize(layer, rng):
-    """Gives every weight random values, as a zero bias would hide mistakes."""
-    layer.set_weights([rng.normal(size=value.shape) for value in layer.get_weights()])
+from tests.random_weights import randomize
 
 
 def expected_outputs(layer, pyramid):
@@ -46,7 +42,7 @@ def test_equals_the_oracle(case):
     pyramid = oracle.random_pyramid(rng, *size, channels)
     layer = MultigridConv2D(**arguments)
     layer.build(shapes_of(pyramid))
-    randomize(layer, rng)
+    randomize(layer)
     outputs = layer(pyramid)
     assert_pyramids_close(outputs, expected_outputs(layer, pyramid))
     assert layer.compute_output_shape(shapes_of(pyramid)) == shapes_of(outputs)
@@ -60,7 +56,7 @@ def test_equals_the_oracle_in_float64(size, channels, filters):
     pyramid = [grid.astype("float64") for grid in oracle.random_pyramid(rng, *size, channels)]
     layer = MultigridConv2D(filters, dtype="float64")
     layer.build(shapes_of(pyramid))
-    randomize(layer, rng)
+    randomize(layer)
     assert_pyramids_close(layer(pyramid), expected_outputs(layer, pyramid), tolerance=1e-12)
 
 
@@ -70,7 +66,7 @@ def test_valid_padding(kernel_size):
     pyramid = oracle.random_pyramid(rng, 9, 8, [2, 3, 1])
     layer = MultigridConv2D([3, 2], kernel_size, padding="valid")
     layer.build(shapes_of(pyramid))
-    randomize(layer, rng)
+    randomize(layer)
     outputs = layer(pyramid)
     assert_pyramids_close(outputs, expected_outputs(layer, pyramid))
     assert layer.compute_output_shape(shapes_of(pyramid)) == shapes_of(outputs)
@@ -81,7 +77,7 @@ def test_tied_filters():
     pyramid = oracle.random_pyramid(rng, 13, 10, [2] * 5)
     layer = MultigridConv2D([4, 3, 3, 3, 1], tie_filters=True)
     layer.build(shapes_of(pyramid))
-    randomize(layer, rng)
+    randomize(layer)
     finest, *inner, coarsest = layer.kernels
     assert inner[0] is inner[1] is inner[2]
     assert finest is not inner[0] and coarsest is not inner[0]

@@ -1,0 +1,150 @@
+"""Every public layer and constructor, declared once for the checks of `test_conformance.py`."""
+
+import dataclasses
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+import keras_multigrid as kmg
+
+layers = kmg.layers
+zoo = kmg.applications
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A public name, and how to try it.
+
+    Attributes:
+        name: The name in `kmg.layers` or `kmg.applications`.
+        make: Makes a layer, given Keras' own layer arguments, or a model, given none.
+        inputs: Shapes of the layer's positional arguments, without the batch; a list of shapes is
+            a pyramid. Models know theirs.
+        slow: Whether it is tried with `--runslow` only.
+        export: Whether the model is also exported as SavedModel, which takes long.
+    """
+
+    name: str
+    make: Callable
+    inputs: tuple = ()
+    slow: bool = False
+    export: bool = False
+
+    def model(self):
+        """Returns the model, or a functional one around the layer."""
+        if not self.inputs:
+            return self.make()
+        arguments = [
+            [keras.Input(grid) for grid in shape] if isinstance(shape, list) else keras.Input(shape)
+            for shape in self.inputs
+        ]
+        return keras.Model(keras.tree.flatten(arguments), self.make()(*arguments), name=self.name)
+
+
+def random_inputs(model, batch=2):
+    """Returns float32 arrays for the inputs of a model: one, or a list."""
+    rng = np.random.default_rng(0)
+    arrays = [
+        rng.normal(size=(batch, *tensor.shape[1:])).astype("float32") for tensor in model.inputs
+    ]
+    return arrays if len(arrays) > 1 else arrays[0]
+
+
+PYRAMID = [(7, 5, 3), (4, 3, 4), (2, 2, 2)]
+LARGER = [(8, 6, 1), (4, 3, 2), (2, 2, 3)]
+
+LAYERS = [
+    Case("ImagePyramid", lambda **o: layers.ImagePyramid(3, **o), ((7, 5, 3),)),
+    Case(
+        "MultigridConv2D",
+        lambda **o: layers.MultigridConv2D([4, 3], [3, 1], kernel_regularizer="l2", **o),
+        (PYRAMID,),
+    ),
+    Case(
+        "MultigridConv2DTranspose",
+        lambda **o: layers.MultigridConv2DTranspose([4, 3, 2], 3, bias_regularizer="l1", **o),
+        (PYRAMID,),
+    ),
+    Case(
+        "MultigridMaxPooling2D",
+        lambda **o: layers.MultigridMaxPooling2D(merge=True, **o),
+        (PYRAMID,),
+    ),
+    Case(
+        "PerGrid",
+        lambda **o: layers.PerGrid(keras.layers.Conv2D(3, 3, activation="relu"), **o),
+        ([(9, 7, 2), (5, 4, 3)],),
+    ),
+    Case("ChannelPadding", lambda **o: layers.ChannelPadding(6, **o), ((7, 5, 3),)),
+    Case("SkipConcatenate", lambda **o: layers.SkipConcatenate(**o), (PYRAMID, LARGER)),
+    Case(
+        "FusedBatchNormalization",
+        lambda **o: layers.FusedBatchNormalization(epsilon=1e-5, momentum=0.9, **o),
+        ((7, 5, 3),),
+    ),
+]
+
+
+def cifar(name, **options):
+    return Case(name, lambda: small(name, (9, 11, 3)), **options)
+
+
+def dense_prediction(name, **options):
+    return Case(name, lambda: small(name, (9, 11, 1)), **options)
+
+
+def small(name, input_shape):
+    return getattr(zoo, name)(input_shape=input_shape, width_multiplier=0.05, classes=7)
+
+
+# By default the shallowest of each family; the others differ from it in depth or width only.
+MODELS = [
+    cifar("VGG6"),
+    cifar("VGG11", slow=True),
+    cifar("VGG16", slow=True),
+    cifar("VGG21", slow=True),
+    cifar("MGsm6", slow=True),
+    cifar("MGsm11", slow=True),
+    cifar("MGsm16", slow=True),
+    cifar("MGsm21", slow=True),
+    cifar("MG6", export=True),
+    cifar("MG11", slow=True),
+    cifar("MG16", slow=True),
+    cifar("MG21", slow=True),
+    cifar("PMGsm9", slow=True),
+    cifar("PMGsm16", slow=True),
+    cifar("PMGsm30", slow=True),
+    cifar("PMG9", export=True),
+    cifar("PMG16", slow=True),
+    cifar("PMG30", slow=True),
+    cifar("RES12", export=True),
+    cifar("RES22", slow=True),
+    cifar("RES32", slow=True),
+    cifar("RES42", slow=True),
+    cifar("RMGsm12", slow=True),
+    cifar("RMGsm22", slow=True),
+    cifar("RMGsm32", slow=True),
+    cifar("RMGsm42", slow=True),
+    cifar("RMG12"),
+    cifar("RMG22", slow=True),
+    cifar("RMG32", slow=True),
+    cifar("RMG42", slow=True),
+    cifar("RPMGsm16", slow=True),
+    cifar("RPMGsm30", slow=True),
+    cifar("RPMGsm44", slow=True),
+    cifar("RPMG16"),
+    cifar("RPMG30", slow=True),
+    cifar("RPMG44", slow=True),
+    dense_prediction("PMGSEG", export=True),
+    dense_prediction("RPMGSEG"),
+    dense_prediction("SGSEG"),
+    dense_prediction("RSGSEG"),
+    dense_prediction("UNETSEG"),
+    dense_prediction("UMGSEG", export=True),
+    Case("RMG18", lambda: small("RMG18", (33, 35, 3)), export=True),
+    Case("RMG34", lambda: small("RMG34", (33, 35, 3)), slow=True),
+    Case("RPMG30SEG", lambda: small("RPMG30SEG", (33, 35, 3))),
+    Case("ResNet50", lambda: zoo.ResNet50(False, input_shape=(32, 32, 3)), slow=True),
+    Case("VGG16ImageNet", lambda: zoo.VGG16ImageNet(False, input_shape=(32, 32, 3)), slow=True),
+]

@@ -1,0 +1,56 @@
+"""Times a training step of PMG-11 with Keras' batch normalization and with the fused one.
+
+Both networks live in one process and take turns; medians and their ratio are printed.
+
+    python tools/benchmark_batch_normalization.py
+"""
+
+import argparse
+import statistics
+import time
+from unittest import mock
+
+import keras
+import numpy as np
+
+import keras_multigrid as kmg
+from keras_multigrid.blocks import units
+
+
+def network(layer_class, side, width_multiplier):
+    """Returns PMG-11 with the given batch normalization, ready to train."""
+    with mock.patch.object(units, "FusedBatchNormalization", layer_class):
+        model = kmg.applications.PMGSEG(
+            classes=1, input_shape=(side, side, 1), width_multiplier=width_multiplier
+        )
+    model.compile(keras.optimizers.SGD(0.01, momentum=0.9), "binary_crossentropy")
+    return model
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--side", type=int, default=32, help="of the images, in pixels")
+    parser.add_argument("--width-multiplier", type=float, default=0.25)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--repeats", type=int, default=20)
+    options = parser.parse_args()
+
+    layers = (keras.layers.BatchNormalization, kmg.layers.FusedBatchNormalization)
+    models = [network(layer, options.side, options.width_multiplier) for layer in layers]
+    images = np.random.default_rng(0).random((options.batch_size, options.side, options.side, 1))
+    masks = (images > 0.5).astype("float32")
+    times = [[], []]
+    for repeat in range(options.repeats + 3):
+        for model, seconds in zip(models, times):
+            start = time.perf_counter()
+            model.train_on_batch(images, masks)
+            if repeat >= 3:
+                seconds.append(time.perf_counter() - start)
+    for layer, seconds in zip(layers, times):
+        print(f"{layer.__name__:<24} {1000 * statistics.median(seconds):7.1f} ms a step")
+    ratio = statistics.median(fused / plain for plain, fused in zip(*times))
+    print(f"fused / plain, median of the pairs: {ratio:.2f}")
+
+
+if __name__ == "__main__":
+    main()
