@@ -75,7 +75,7 @@ def test_quickstart_writes_what_it_promises(tmp_path):
     assert "PMG-11" in done.stdout and "SG-11" in done.stdout and "mean IoU" in done.stdout
     metrics = json.loads((output / "metrics.json").read_text())
     assert metrics["recipe"]["seed"] == 3
-    assert set(metrics["results"]) == {"PMG-11", "SG-11"}
+    assert set(metrics["results"]) == {"PMG-11", "SG-11", "the mean digit"}
     for result in metrics["results"].values():
         assert 0 <= result["iou"] <= 1 and 0 <= result["pixel_error"] <= 1
     assert (output / "predictions.png").read_bytes().startswith(b"\x89PNG")

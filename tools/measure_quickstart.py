@@ -1,6 +1,6 @@
 """Measures the quickstart over several seeds, each in a process of its own.
 
-    python tools/measure_quickstart.py --seeds 0 1 2 --output results/quickstart.json
+python tools/measure_quickstart.py --seeds 0 1 2 --output results/quickstart.json
 """
 
 import argparse

@@ -52,7 +52,7 @@ class PerGrid(PyramidLayer):
         if kwargs.get("dtype") is None:
             kwargs["dtype"] = layer.dtype_policy
         super().__init__(data_format=data_format, **kwargs)
-        self._pattern = keras.saving.serialize_keras_object(layer)
+        self._pattern = _plain(keras.saving.serialize_keras_object(layer))
         self.grid_layers = []
 
     def build(self, input_shape):
@@ -73,17 +73,34 @@ class PerGrid(PyramidLayer):
         return [tuple(layer.compute_output_shape(shape)) for layer, shape in zip(layers, shapes)]
 
     def get_config(self):
-        return {**super().get_config(), "layer": keras.saving.serialize_keras_object(self._copy())}
+        return {**super().get_config(), "layer": _plain(self._pattern)}
 
     @classmethod
     def from_config(cls, config):
         config = dict(config)  # the caller's stays whole
-        return cls(keras.saving.deserialize_keras_object(config.pop("layer")), **config)
+        return cls(keras.saving.deserialize_keras_object(_plain(config.pop("layer"))), **config)
 
     def _copy(self, name=None):
-        layer = keras.saving.deserialize_keras_object(self._pattern)
-        config = layer.get_config()
-        config["dtype"] = self.dtype_policy
+        pattern = _plain(self._pattern)
+        pattern["config"]["dtype"] = self.dtype_policy
         if name:
-            config["name"] = name
-        return type(layer).from_config(config)
+            pattern["config"]["name"] = name
+        return keras.saving.deserialize_keras_object(pattern)
+
+
+def _plain(serialized):
+    """Returns a copy of serialized objects without what ties them to the objects they were.
+
+    That is the shape a layer was built for, and Keras' marks of objects that are one. The marks are
+    memory addresses: objects that lived one after the other at the same address would load as one,
+    and a batch normalization could come back as a ReLU.
+    """
+    if isinstance(serialized, dict):
+        return {
+            key: _plain(value)
+            for key, value in serialized.items()
+            if key not in ("build_config", "shared_object_id")
+        }
+    if isinstance(serialized, list | tuple):
+        return type(serialized)(_plain(value) for value in serialized)
+    return serialized

@@ -44,6 +44,8 @@ def _parse(recipe_class, text):
 
 
 def _convert(key, value, kind):
+    if typing.get_origin(kind) is tuple:
+        return tuple(_convert(key, entry, typing.get_args(kind)[0]) for entry in value.split(","))
     kinds = typing.get_args(kind) or (kind,)
     if type(None) in kinds and value.lower() == "none":
         return None

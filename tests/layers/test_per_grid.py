@@ -1,8 +1,12 @@
 """PerGrid: the copies are independent, and each does what the pattern would."""
 
+import json
+import zipfile
+
 import keras
 import numpy as np
 import pytest
+from keras.src.saving.serialization_lib import ObjectSharingScope
 
 from keras_multigrid.layers import FusedBatchNormalization, PerGrid
 from tests import oracle
@@ -81,6 +85,7 @@ def test_a_built_pattern_lends_its_options_only(pyramid):
     layer = PerGrid(pattern)
     assert shapes_of(layer(pyramid)) == [(2, 7, 5, 2), (2, 4, 3, 2), (2, 2, 2, 2)]
     assert len(layer.weights) == 3
+    assert "build_config" not in layer.get_config()["layer"]
 
 
 def test_weight_names():
@@ -132,6 +137,31 @@ def test_nested_layer_in_the_configuration():
     assert copy.get_config() == layer.get_config()
     assert copy.compute_output_shape([(1, 8, 8, 1), (1, 4, 4, 1)]) == [(1, 3, 3, 2), (1, 1, 1, 2)]
     assert config == layer.get_config(), "from_config changed the dict it was given"
+
+
+def test_patterns_of_a_saved_model_are_not_mixed_up(tmp_path):
+    """Keras marks equal addresses as one object, and loads the first for all of them."""
+    outputs = [keras.Input((4, 4, 2)), keras.Input((2, 2, 2))]
+    inputs = list(outputs)
+    for _ in range(10):
+        outputs = PerGrid(keras.layers.BatchNormalization())(outputs)
+        outputs = PerGrid(keras.layers.ReLU())(outputs)
+    keras.Model(inputs, outputs).save(tmp_path / "model.keras")
+    config = json.loads(zipfile.ZipFile(tmp_path / "model.keras").read("config.json"))
+    layers = [layer["config"] for layer in config["config"]["layers"]]
+    patterns = [layer["layer"] for layer in layers if "layer" in layer]
+    assert len(patterns) == 20
+    assert "shared_object_id" not in json.dumps(patterns)
+
+
+def test_files_with_mixed_up_patterns_load_right():
+    first = PerGrid(keras.layers.BatchNormalization(), name="first").get_config()
+    second = PerGrid(keras.layers.ReLU(), name="second").get_config()
+    first["layer"]["shared_object_id"] = second["layer"]["shared_object_id"] = 1
+    with ObjectSharingScope():
+        layers = [PerGrid.from_config(config) for config in (first, second)]
+    classes = [layer.get_config()["layer"]["class_name"] for layer in layers]
+    assert classes == ["BatchNormalization", "ReLU"]
 
 
 @pytest.mark.parametrize("size", [(8, 8), (7, 5), (1, 1)])
