@@ -17,25 +17,29 @@ setup(
     license="Apache-2.0",
     packages=find_packages(include=["keras_multigrid", "keras_multigrid.*"]),
     python_requires=">=3.11",
+    # Where a floor gives no other reason, it is the oldest version that was tested.
     install_requires=[
-        "keras>=3.13",  # clone_model counts layer calls, StatelessScope leaves weights unallocated
-        "tensorflow>=2.18",  # the default backend; the first that Keras 3.13 and NumPy 2 agree on
-        "tensorflow-datasets>=4.9.8",  # MNIST, CIFAR, ImageNet; the first for NumPy 2
+        "keras>=3.15",  # layers and models
+        "tensorflow>=2.21",  # the default backend; tf.data, SavedModel
+        "tensorflow-datasets>=4.9.10",  # MNIST, CIFAR, ImageNet
         "importlib_resources>=6.0",  # tensorflow-datasets imports it without declaring it
-        "scikit-learn>=1.4",  # ships the handwritten digits
-        "scipy>=1.12",  # draws distorted digits; scikit-learn brings it anyway
+        "scikit-learn>=1.4.2",  # ships the handwritten digits; the first for NumPy 2
+        "scipy>=1.13",  # draws distorted digits; the first for NumPy 2
     ],
     extras_require={
-        "tune": ["keras-tuner>=1.4.7", "tensorboard>=2.18"],  # keras-tuner needs it undeclared
-        "plot": ["matplotlib>=3.8"],  # pictures; the first with every layout we use and NumPy 2
-        "jax": ["jax>=0.4.34"],  # the first that Keras 3.13 supports
-        "cuda": ["tensorflow[and-cuda]>=2.18"],  # TensorFlow with its CUDA libraries
+        "tune": [
+            "keras-tuner>=1.4.8",  # searches channel ratios
+            "tensorboard>=2.20",  # keras-tuner needs it without declaring it
+        ],
+        "plot": ["matplotlib>=3.9"],  # pictures; the first for NumPy 2
+        "jax": ["jax>=0.10"],  # the JAX backend
+        "cuda": ["tensorflow[and-cuda]>=2.21"],  # TensorFlow with its CUDA libraries
         "test": [
             "hypothesis>=6.100",  # generated shapes
-            "jax>=0.4.34",  # the backends are compared
-            "matplotlib>=3.8",  # the quickstart draws
-            "pytest>=8.0",
-            "pytest-xdist>=3.5",  # both cores
+            "jax>=0.10",  # the backends are compared
+            "matplotlib>=3.9",  # the quickstart draws
+            "pytest>=8.0",  # runs the tests
+            "pytest-xdist>=3.5",  # on all cores
             "ruff>=0.17,<0.18",  # lint and format, which change with its minor versions
         ],
     },

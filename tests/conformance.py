@@ -39,7 +39,9 @@ class Case:
             [keras.Input(grid) for grid in shape] if isinstance(shape, list) else keras.Input(shape)
             for shape in self.inputs
         ]
-        return keras.Model(keras.tree.flatten(arguments), self.make()(*arguments), name=self.name)
+        inputs = keras.tree.flatten(arguments)
+        outputs = self.make()(*arguments)
+        return keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs, name=self.name)
 
 
 def random_inputs(model, batch=2):

@@ -78,7 +78,11 @@ def conv(inputs, kernel, bias=None, padding="same"):
 
 
 def multigrid_conv(pyramid, kernels, biases=None, padding="same"):
-    """One output per kernel, from [pooled finer grid, own grid, upsampled coarser grid]."""
+    """One output per kernel, from [pooled finer grid, own grid, upsampled coarser grid].
+
+    Grids that are dropped, as there are fewer kernels than grids, feed nobody.
+    """
+    pyramid = pyramid[: len(kernels)]
     outputs = []
     for grid, kernel in enumerate(kernels):
         own = pyramid[grid]

@@ -107,7 +107,7 @@ def test_fit(case):
         keras.layers.GlobalAveragePooling2D()(x) if len(x.shape) == 4 else x for x in model.outputs
     ]
     output = keras.layers.Concatenate()(outputs) if len(outputs) > 1 else outputs[0]
-    model = keras.Model(model.inputs, output)
+    model = keras.Model(model.input, output)
     model.compile(keras.optimizers.SGD(0.1), "mse")
     inputs = random_inputs(model)
     before = [variable.numpy() for variable in model.trainable_variables]

@@ -62,7 +62,7 @@ class Quickstart:
     data_dir: str | None = None
     seed: int = 0
     deterministic: bool = False
-    epochs: int = 5
+    epochs: int = 7
     steps_per_epoch: int = 280
     batch_size: int = 16
     precision: str = "float32"

@@ -5,17 +5,17 @@ import platform
 
 import keras
 
+import keras_multigrid
+
 
 def versions():
     """Returns the versions of Python and of the packages that a result depends on."""
-    packages = ("keras_multigrid", "keras", "numpy", keras.backend.backend())
-    found = {"python": platform.python_version()}
-    for package in packages:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+    backend = keras.backend.backend()
+    return {
+        "python": platform.python_version(),
+        "keras_multigrid": keras_multigrid.__version__,
+        **{name: importlib.metadata.version(name) for name in ("keras", "numpy", backend)},
+    }
 
 
 def draw_predictions(path, rows):
