@@ -102,6 +102,10 @@ INPUTS = {
         lambda: conv()([grid(4, 4), grid(0, 2)]),
         "grid 1 is 0x2; expected at least 1x1",
     ),
+    "another batch": (
+        lambda: conv()([grid(4, 4, batch=3), grid(2, 2, batch=2)]),
+        "grid 1 has a batch of 2; expected 3, as grid 0",
+    ),
     "coarse first": (
         lambda: conv()([grid(2, 2), grid(4, 4)]),
         "grid 1 is 4x4; expected 1x1, half of grid 0's 2x2, rounded up. Order the list from",

@@ -83,6 +83,6 @@ def test_quickstart_writes_what_it_promises(tmp_path):
     image = np.random.default_rng(0).normal(size=(1, 32, 32, 1)).astype("float32")
     import tensorflow as tf
 
-    served = tf.saved_model.load(str(output / "saved_model")).serve(image)
-    np.testing.assert_allclose(served, model.predict(image, verbose=0), atol=1e-5)
+    served = tf.saved_model.load(str(output / "saved_model"))  # its function alone lets go of it
+    np.testing.assert_allclose(served.serve(image), model.predict(image, verbose=0), atol=1e-5)
     assert isinstance(model.get_layer("full_unit1_conv"), kmg.layers.MultigridConv2D)

@@ -53,14 +53,16 @@ def _checked_shape(input_shape, default_shape):
         if keras.config.image_data_format() == "channels_first":
             return (default_shape[2], *default_shape[:2])
         return default_shape
-    sides = tuple(input_shape)
-    valid = all(side is None or (isinstance(side, int) and side > 0) for side in sides)
-    if len(sides) != 3 or not valid:
+    shape = tuple(input_shape)
+    channels_first = keras.config.image_data_format() == "channels_first"
+    known = [side for side in shape if side is not None]
+    valid = all(isinstance(side, int) and side > 0 for side in known)
+    if len(shape) != 3 or not valid or shape[0 if channels_first else 2] is None:
         raise ValueError(
             f"input_shape is {input_shape!r}; expected 3 positive integers such as "
             f"{default_shape}, height and width possibly None."
         )
-    return sides
+    return shape
 
 
 def check_options(include_top, pooling, classes):

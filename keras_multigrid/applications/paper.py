@@ -120,8 +120,10 @@ def create_model(name, **kwargs):
     for model in PAPER_MODELS:
         if model.name == name:
             return model.constructor(**kwargs)
-    nearest = difflib.get_close_matches(str(name), list_models(), n=3, cutoff=0.4)
+    names = {known.upper(): known for known in list_models()}
+    nearest = difflib.get_close_matches(str(name).upper(), names, n=3, cutoff=0.4)
     raise ValueError(
-        f"There is no network {name!r}; nearest: {', '.join(nearest) or 'none'}. "
+        f"There is no network {name!r}; nearest: "
+        f"{', '.join(names[match] for match in nearest) or 'none'}. "
         "keras_multigrid.applications.list_models() lists them all."
     )

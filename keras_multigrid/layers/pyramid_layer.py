@@ -76,6 +76,11 @@ class PyramidLayer(keras.layers.Layer):
             )
         if finer is None:
             return
+        if None not in (shape[0], finer[0]) and shape[0] != finer[0]:
+            raise ValueError(
+                f"{self._label}: grid {grid} has a batch of {shape[0]}; expected {finer[0]}, as "
+                f"grid {grid - 1}."
+            )
         halves = tuple(half(side) for side in self.grid_size(finer))
         if any(None not in pair and pair[0] != pair[1] for pair in zip(size, halves)):
             raise ValueError(
