@@ -33,15 +33,15 @@ def main():
     for seed in options.seeds:
         metrics, seconds = run(seed)
         runs.append({"seed": seed, "wall_seconds": round(seconds), "results": metrics["results"]})
-    for name in runs[0]["results"]:
-        for figure in ("iou", "pixel_error", "training_seconds"):
+        report = {"recipe": metrics["recipe"], "versions": metrics["versions"], "runs": runs}
+        options.output.write_text(json.dumps(report, indent=2) + "\n")
+    for name, result in runs[0]["results"].items():
+        for figure in sorted(result):
             values = [one["results"][name][figure] for one in runs]
             print(
                 f"{name:<10} {figure:<17} median {statistics.median(values):.3f}, "
                 f"from {min(values):.3f} to {max(values):.3f}"
             )
-    report = {"recipe": metrics["recipe"], "versions": metrics["versions"], "runs": runs}
-    options.output.write_text(json.dumps(report, indent=2) + "\n")
 
 
 if __name__ == "__main__":
