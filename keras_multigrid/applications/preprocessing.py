@@ -56,7 +56,7 @@ def preprocess_digits(images):
 
     >>> import keras_multigrid as kmg
     >>> round(kmg.applications.preprocess_digits(1.0), 4)
-    3.2262
+    3.2261
     """
     return (images - DIGITS_MEAN) / DIGITS_STD
 
