@@ -49,12 +49,10 @@ def image_input(input_tensor, input_shape, default_shape):
 
 
 def _checked_shape(input_shape, default_shape):
-    if input_shape is None:
-        if keras.config.image_data_format() == "channels_first":
-            return (default_shape[2], *default_shape[:2])
-        return default_shape
-    shape = tuple(input_shape)
     channels_first = keras.config.image_data_format() == "channels_first"
+    if input_shape is None:
+        return (default_shape[2], *default_shape[:2]) if channels_first else default_shape
+    shape = tuple(input_shape)
     known = [side for side in shape if side is not None]
     valid = all(isinstance(side, int) and side > 0 for side in known)
     if len(shape) != 3 or not valid or shape[0 if channels_first else 2] is None:

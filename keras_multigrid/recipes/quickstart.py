@@ -125,7 +125,10 @@ def train_quickstart(recipe, output):
 
     results, predictions = {MEAN_DIGIT: _evaluate_mean_digit(digits, masks, recipe)}, {}
     with _dtype_policy(recipe.precision):
-        for model in (_multigrid(recipe), _single_grid(recipe)):
+        for model in (
+            _network(recipe, recipe.model, recipe.width_multiplier, recipe.channel_ratios),
+            _network(recipe, recipe.baseline, recipe.baseline_width_multiplier),
+        ):
             name, counts = model.name, profile(model)
             print(
                 f"\n{name}: {counts.trainable_params:,} parameters, {counts.macs:,} multiply-adds"
@@ -193,20 +196,11 @@ def _dtype_policy(name):
         keras.config.set_dtype_policy(before)
 
 
-def _multigrid(recipe):
+def _network(recipe, name, width_multiplier, channel_ratios=None):
     return create_model(
-        recipe.model,
-        channel_ratios=recipe.channel_ratios,
-        width_multiplier=recipe.width_multiplier,
-        input_shape=(recipe.canvas, recipe.canvas, 1),
-        classes=1,
-    )
-
-
-def _single_grid(recipe):
-    return create_model(
-        recipe.baseline,
-        width_multiplier=recipe.baseline_width_multiplier,
+        name,
+        channel_ratios=channel_ratios,
+        width_multiplier=width_multiplier,
         input_shape=(recipe.canvas, recipe.canvas, 1),
         classes=1,
     )
