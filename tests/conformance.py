@@ -85,6 +85,7 @@ LAYERS = [
         lambda **o: layers.FusedBatchNormalization(epsilon=1e-5, momentum=0.9, **o),
         ((7, 5, 3),),
     ),
+    Case("ZCAWhitening", lambda **o: layers.ZCAWhitening(epsilon=1e-6, **o), ((7, 5, 3),)),
 ]
 
 

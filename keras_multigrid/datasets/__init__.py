@@ -1,10 +1,8 @@
-"""Data of the paper's experiments."""
+"""Data of the papers' experiments."""
 
+from keras_multigrid.datasets.cifar import fit_whitening, load_cifar
 from keras_multigrid.datasets.digits import load_digits
-from keras_multigrid.datasets.spatial_transformer import (
-    DistortedDigits,
-    Distortion,
-    distort_digits,
-)
-
-__all__ = ["DistortedDigits", "Distortion", "distort_digits", "load_digits"]
+from keras_multigrid.datasets.located_digits import LocatedDigits
+from keras_multigrid.datasets.pipeline import draw_batches
+from keras_multigrid.datasets.segmentation import Segmentation
+from keras_multigrid.datasets.spatial_transformer import DISTORTIONS, Distortion, SpatialTransformer

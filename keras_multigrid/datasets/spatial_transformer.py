@@ -1,12 +1,17 @@
 """The spatial transformation task: undo what was done to a digit (paper, section 4.3)."""
 
 import dataclasses
+import math
 
-import keras
 import numpy as np
 
-THRESHOLD = 0.3  # intensity from which a pixel belongs to the digit
-CHUNK = 1024  # images drawn at once: bounds the memory
+from keras_multigrid.datasets.drawing import (
+    THRESHOLD,
+    DigitBank,
+    centred_positions,
+    random_affine,
+    stack_matrix,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,6 +22,7 @@ class Distortion:
         rotation: Largest angle, in degrees, to either side.
         shear: Largest shearing angle, in degrees, to either side, along x or y.
         scale: Smallest and largest factor.
+        translation: Whether the digit is put anywhere on the canvas; if not, in the centre.
         digit_share: Side of an undistorted digit's image, relative to the canvas.
 
     Example:
@@ -29,138 +35,114 @@ class Distortion:
     rotation: float = 60
     shear: float = 60
     scale: tuple = (0.5, 1.5)
+    translation: bool = True
     digit_share: float = 28 / 64
 
+    def __post_init__(self):
+        if not 0 < self.digit_share <= 1:
+            raise ValueError(f"digit_share is {self.digit_share}; expected above 0, at most 1.")
 
-def distort_digits(digits, count, canvas=64, seed=0, distortion=Distortion()):
-    """Draws randomly distorted and displaced digits, and the masks of the untouched ones.
+
+_ALONE = Distortion(rotation=0, shear=0, scale=(1, 1), translation=False)
+DISTORTIONS = {
+    "all": Distortion(),
+    "rotation": dataclasses.replace(_ALONE, rotation=60),
+    "scaling": dataclasses.replace(_ALONE, scale=(0.5, 1.5)),
+    "affine": dataclasses.replace(_ALONE, shear=60),
+    "translation": dataclasses.replace(_ALONE, translation=True),
+}
+
+
+class SpatialTransformer:
+    """Draws a distorted, displaced digit, and the mask of the untouched one in the centre.
 
     A digit is rotated, sheared along x or y, scaled, all uniformly at random, and put at a uniform
-    position inside the canvas; one too large for the canvas is centred.
+    position inside the canvas; one too large for the canvas is centred. Pixels belong to the mask
+    where the upright digit has an intensity of at least 0.3.
 
     Args:
         digits: Images in [0, 1] of shape `(samples, side, side)`.
-        count: Number of images to draw, each of a random digit.
         canvas: Side of the images in pixels.
-        seed: Seed, an integer or a tuple of them; the same seed gives the same images.
         distortion: A `Distortion`.
-
-    Returns:
-        A tuple of float32 arrays of shape `(count, canvas, canvas, 1)`: the images in [0, 1], and
-        the masks of the digits upright in the centre, 0 or 1.
 
     Raises:
         ValueError: If `digits` has another shape.
 
     Example:
 
-    >>> from keras_multigrid.datasets import distort_digits, load_digits
-    >>> images, masks = distort_digits(load_digits("test")[0], 16, canvas=32)
+    >>> from keras_multigrid.datasets import SpatialTransformer, draw_batches, load_digits
+    >>> draw = SpatialTransformer(load_digits("test")[0], canvas=32)
+    >>> images, masks = next(iter(draw_batches(draw, samples=4, batch_size=4)))
     >>> images.shape, masks.shape
-    ((16, 32, 32, 1), (16, 32, 32, 1))
-    """
-    digits = np.asarray(digits)
-    if digits.ndim != 3 or digits.shape[1] != digits.shape[2]:
-        raise ValueError(f"digits has shape {digits.shape}; expected (samples, side, side).")
-    rng = np.random.default_rng(seed)
-    chosen = rng.integers(len(digits), size=count)
-    zoom = distortion.digit_share * canvas / digits.shape[1]
-    matrices = zoom * _random_matrices(rng, count, distortion)
-    shifts = _random_shifts(rng, matrices, digits[chosen] >= THRESHOLD, canvas)
-    upright = np.broadcast_to(zoom * np.eye(2), matrices.shape)
-    images = _draw(digits, chosen, matrices, shifts, canvas)
-    masks = _draw(digits, chosen, upright, np.zeros_like(shifts), canvas) >= THRESHOLD
-    return images[..., None], masks[..., None].astype("float32")
-
-
-class DistortedDigits(keras.utils.PyDataset):
-    """Endless fresh batches of `distort_digits` for `model.fit`, on any backend.
-
-    Batch b of epoch e depends on the seed, e and b alone.
-
-    Args:
-        digits: Images in [0, 1] of shape `(samples, side, side)`.
-        steps: Batches per epoch.
-        batch_size: Images per batch.
-        canvas: Side of the images in pixels.
-        seed: Seed.
-        distortion: A `Distortion`.
-        normalize: Function applied to the images.
-
-    Example:
-
-    >>> from keras_multigrid.datasets import DistortedDigits, load_digits
-    >>> data = DistortedDigits(load_digits("train")[0], steps=2, batch_size=8, canvas=32)
-    >>> [batch[0].shape for batch in (data[0], data[1])]
-    [(8, 32, 32, 1), (8, 32, 32, 1)]
+    (TensorShape([4, 32, 32, 1]), TensorShape([4, 32, 32, 1]))
     """
 
-    def __init__(
-        self, digits, steps, batch_size, canvas=64, seed=0, distortion=Distortion(), normalize=None
-    ):
-        super().__init__()
-        self.digits = digits
-        self.steps = steps
-        self.batch_size = batch_size
-        self.canvas = canvas
-        self.seed = seed
-        self.distortion = distortion
-        self.normalize = normalize or (lambda images: images)
-        self.epoch = 0
+    def __init__(self, digits, canvas=64, distortion=Distortion()):
+        self._bank = DigitBank(digits)
+        self._canvas = canvas
+        self._distortion = distortion
+        self._zoom = distortion.digit_share * canvas / self._bank.side
+        self._inked = np.asarray(digits) >= THRESHOLD
+        self._masks = self._upright_masks()
 
-    def __len__(self):
-        return self.steps
+    def __call__(self, indices, key):
+        """Returns images and masks, float32 of shape `(count, canvas, canvas, 1)`.
 
-    def __getitem__(self, step):
-        seed = (self.seed, self.epoch, step)
-        images, masks = distort_digits(
-            self.digits, self.batch_size, self.canvas, seed, self.distortion
+        Args:
+            indices: Numbers of the samples; how many there are is what counts.
+            key: Seed, int64 of shape `(2,)`.
+        """
+        import tensorflow as tf
+
+        count = indices.shape[0]
+        keys = [tf.random.fold_in(key, part) for part in range(3)]
+        number = tf.random.stateless_uniform([count], keys[0], 0, self._bank.samples, tf.int32)
+        matrices = self._zoom * random_affine(
+            keys[1],
+            count,
+            self._distortion.rotation,
+            self._distortion.shear,
+            self._distortion.scale,
         )
-        return self.normalize(images), masks
+        shifts = tf.zeros([count, 2])
+        if self._distortion.translation:
+            draws = tf.random.stateless_uniform([count, 2], keys[2], -0.5, 0.5)
+            shifts = self._place(tf.gather(self._inked, number), matrices, draws)
+        x, y = (
+            centred_positions(self._canvas) - shift[:, None] for shift in tf.unstack(shifts, 2, 1)
+        )
+        images = self._bank.draw(number, matrices, x[:, None], y[..., None])
+        border = (self._canvas - self._masks.shape[1]) // 2
+        masks = tf.pad(
+            tf.cast(tf.gather(self._masks, number), tf.float32),
+            [[0, 0], [border] * 2, [border] * 2],
+        )
+        return images[..., None], masks[..., None]
 
-    def on_epoch_end(self):
-        self.epoch += 1
+    def _place(self, inked, matrices, draws):
+        """Returns where the digits' centres go, relative to the canvas' centre, (x, y)."""
+        import tensorflow as tf
 
+        y, x = np.meshgrid(*[centred_positions(self._bank.side)] * 2, indexing="ij")
+        offsets = np.stack([x, y]).reshape(2, -1)
+        reached = tf.matmul(matrices, tf.constant(offsets)[None])
+        inked = tf.reshape(inked, [-1, 1, offsets.shape[1]])
+        lowest = tf.reduce_min(tf.where(inked, reached, math.inf), axis=2)
+        highest = tf.reduce_max(tf.where(inked, reached, -math.inf), axis=2)
+        room = tf.maximum(self._canvas - 1 - (highest - lowest), 0)
+        return draws * room - (lowest + highest) / 2
 
-def _random_matrices(rng, count, distortion):
-    """Returns 2x2 matrices from digit to canvas directions, (y, x) order, without the zoom."""
-    rotation = np.deg2rad(distortion.rotation) * rng.uniform(-1, 1, count)
-    shear = np.deg2rad(distortion.shear) * rng.uniform(-1, 1, count)
-    scale = rng.uniform(*distortion.scale, count)
-    along_x = rng.random(count) < 0.5
-    cos, sin, slant = np.cos(rotation), np.sin(rotation), np.tan(shear)
-    rotate = np.stack([cos, sin, -sin, cos], axis=-1).reshape(count, 2, 2)
-    one, zero = np.ones(count), np.zeros(count)
-    sheared = np.stack(
-        [one, np.where(along_x, zero, slant), np.where(along_x, slant, zero), one], axis=-1
-    ).reshape(count, 2, 2)
-    return scale[:, None, None] * (sheared @ rotate)
+    def _upright_masks(self):
+        """Returns the masks of all digits, without the empty border they have on the canvas."""
+        import tensorflow as tf
 
-
-def _random_shifts(rng, matrices, inked, canvas):
-    """Returns where the digits' centres go, relative to the canvas' centre, in canvas pixels."""
-    side = inked.shape[1]
-    offsets = np.stack(np.meshgrid(*[np.arange(side) - (side - 1) / 2] * 2, indexing="ij"), -1)
-    lowest, highest = np.empty((2, len(matrices), 2))
-    for index, (matrix, ink) in enumerate(zip(matrices, inked)):
-        reached = offsets[ink] @ matrix.T
-        lowest[index], highest[index] = reached.min(axis=0), reached.max(axis=0)
-    room = np.maximum(canvas - 1 - (highest - lowest), 0)
-    return (rng.random(room.shape) - 0.5) * room - (lowest + highest) / 2
-
-
-def _draw(digits, chosen, matrices, shifts, canvas):
-    from scipy.ndimage import map_coordinates
-
-    side = digits.shape[1]
-    centred = np.arange(canvas) - (canvas - 1) / 2
-    pixels = np.stack(np.meshgrid(centred, centred, indexing="ij"), axis=-1)
-    backward = np.linalg.inv(matrices)
-    images = np.empty((len(chosen), canvas, canvas), "float32")
-    for start in range(0, len(chosen), CHUNK):
-        part = slice(start, start + CHUNK)
-        relative = pixels - shifts[part, None, None]
-        sources = np.einsum("nij,nrcj->inrc", backward[part], relative) + (side - 1) / 2
-        index = np.broadcast_to(chosen[part, None, None], sources.shape[1:])
-        images[part] = map_coordinates(digits, [index, *sources], order=1, prefilter=False)
-    return images
+        side = min(math.ceil(self._zoom * self._bank.side), self._canvas)
+        side += (self._canvas - side) % 2  # so that it lies in the very centre
+        pixels = centred_positions(side)
+        masks = []
+        for number in tf.data.Dataset.range(self._bank.samples).batch(4096):
+            zooms = tf.fill([tf.size(number)], tf.constant(self._zoom, tf.float32))
+            matrices = stack_matrix(zooms, 0, 0, zooms)
+            upright = self._bank.draw(number, matrices, pixels[None, None], pixels[None, :, None])
+            masks.append((upright >= THRESHOLD).numpy())
+        return np.concatenate(masks)

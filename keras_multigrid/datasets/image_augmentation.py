@@ -1,0 +1,276 @@
+"""From encoded images to what the ImageNet networks read, as TensorFlow graph functions.
+
+An image is RGB, float32 in [0, 1], of shape `(height, width, 3)`; what is random depends on the
+`key` alone, an int64 tensor of shape `(2,)`. JPEG, PNG, GIF, BMP and WebP are told apart by their
+bytes. Orientation tags are not applied, as in Torch's and Keras' pipelines.
+"""
+
+import math
+
+AREA_SHARE = (0.08, 1.0)
+LONGEST_ASPECT = 4 / 3  # of width to height, or of height to width
+TRIES = 10
+SHORTER_SHARE = 256 / 224  # of the resized shorter side, relative to the centre crop
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+GREY = (0.299, 0.587, 0.114)
+# The principal components of ImageNet's colours, one a column, as fb.resnet.torch has them.
+PCA_VALUES = (0.2175, 0.0188, 0.0045)
+PCA_VECTORS = (
+    (-0.5675, 0.7192, 0.4009),
+    (-0.5808, -0.0045, -0.8140),
+    (-0.5836, -0.6948, 0.4203),
+)
+
+
+def network_input(size=224, training=False, ten_crop=False):
+    """Returns the function from an encoded image to the input of an ImageNet network.
+
+    Training images are cropped, jittered, lit and flipped at random; others are the centre of the
+    image with its shorter side at 8/7 of `size` (256 for 224), or the ten crops of that.
+
+    Args:
+        size: Side of the square images.
+        training: Whether to augment.
+        ten_crop: Whether to take ten crops.
+
+    Returns:
+        A function of an encoded image and a key, which returns normalized images of shape
+        `(size, size, 3)`, or `(10, size, size, 3)` with `ten_crop`.
+
+    Raises:
+        ValueError: If `size` is no positive integer, or ten crops are asked for in training.
+
+    Example:
+
+    >>> import tensorflow as tf
+    >>> from keras_multigrid.datasets.image_augmentation import network_input
+    >>> encoded = tf.io.encode_jpeg(tf.zeros((30, 40, 3), tf.uint8))
+    >>> network_input(16, training=True)(encoded, key=tf.constant([0, 1], tf.int64)).shape
+    TensorShape([16, 16, 3])
+    """
+    import tensorflow as tf
+
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise ValueError(f"image_size is {size!r}; expected a positive integer.")
+    if training and ten_crop:
+        raise ValueError("ten_crop=True is for evaluation; expected training=False with it.")
+    shorter = round(SHORTER_SHARE * size)
+
+    def training_input(encoded, key):
+        crop_key, jitter_key, lighting_key, flip_key = tf.unstack(tf.random.split(key, 4))
+        image = random_resized_crop(encoded, crop_key, size)
+        image = colour_jitter(image, jitter_key)
+        image = pca_lighting(image, lighting_key)
+        return normalize(tf.image.stateless_random_flip_left_right(image, flip_key))
+
+    def evaluation_input(encoded, key):
+        del key  # nothing is random
+        if ten_crop:
+            return ten_crops(normalize(resized(encoded, shorter)), size)
+        return normalize(resized_centre(encoded, shorter, size))
+
+    return training_input if training else evaluation_input
+
+
+def decode(encoded):
+    """Returns the uint8 RGB image of shape `(height, width, 3)`; of an animation the first."""
+    import tensorflow as tf
+
+    image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+    return tf.ensure_shape(image, (None, None, 3))
+
+
+def random_window(height, width, key):
+    """Draws the window of a random-resized crop, as torchvision does.
+
+    Args:
+        height: Height of the image, an int32 scalar.
+        width: Its width.
+        key: The key.
+
+    Returns:
+        The int32 tensor `(top, left, height, width)`: 8 to 100 % of the area, width to height
+        from 3/4 to 4/3, log-uniform; if ten draws do not fit the image, the largest central window
+        of such an aspect.
+
+    Example:
+
+    >>> import tensorflow as tf
+    >>> from keras_multigrid.datasets.image_augmentation import random_window
+    >>> random_window(1, 9, tf.constant([0, 1], tf.int64)).numpy()  # no draw fits
+    array([0, 4, 1, 1], dtype=int32)
+    """
+    import tensorflow as tf
+
+    sides = tf.cast([height, width], tf.float32)
+    area, log_aspect, *position = tf.unstack(tf.random.stateless_uniform((4, TRIES), key))
+    area = tf.reduce_prod(sides) * (AREA_SHARE[0] + (AREA_SHARE[1] - AREA_SHARE[0]) * area)
+    aspect = tf.exp((2 * log_aspect - 1) * math.log(LONGEST_ASPECT))
+    drawn = tf.round(tf.stack([tf.sqrt(area / aspect), tf.sqrt(area * aspect)], axis=1))
+    fits = tf.reduce_all((drawn >= 1) & (drawn <= sides), axis=1)
+
+    central = tf.minimum(sides, tf.round(LONGEST_ASPECT * sides[::-1]))
+    # The last row always fits, so that the first that fits exists.
+    window = tf.concat([drawn, central[None]], axis=0)
+    position = tf.concat([tf.stack(position, axis=1), [[0.5, 0.5]]], axis=0)
+    first = tf.argmax(tf.concat([fits, [True]], axis=0))
+    start = tf.floor(position[first] * (sides - window[first] + 1))
+    return tf.cast(tf.concat([start, window[first]], axis=0), tf.int32)
+
+
+def random_resized_crop(encoded, key, size=224):
+    """Cuts a random window out of an encoded image, and resizes it to a square.
+
+    Of a JPEG only the window's part is decoded. The result is that of decoding first but for the
+    last column of the window where chroma is subsampled.
+
+    Args:
+        encoded: The encoded image.
+        key: The key.
+        size: Side of the square.
+
+    Returns:
+        The image of shape `(size, size, 3)`.
+    """
+    import tensorflow as tf
+
+    def of_jpeg():
+        shape = tf.io.extract_jpeg_shape(encoded)
+        window = random_window(shape[0], shape[1], key)
+        return tf.io.decode_and_crop_jpeg(encoded, window, channels=3)
+
+    def of_any():
+        image = decode(encoded)
+        shape = tf.shape(image)
+        top, left, height, width = tf.unstack(random_window(shape[0], shape[1], key))
+        return image[top : top + height, left : left + width]
+
+    return _resize(tf.cond(_is_whole_jpeg(encoded), of_jpeg, of_any), (size, size))
+
+
+def colour_jitter(image, key, strength=0.4):
+    """Changes brightness, contrast and saturation by factors from 1 - `strength` to 1 + `strength`.
+
+    Args:
+        image: The image.
+        key: The key.
+        strength: The largest change.
+
+    Returns:
+        The image, not clipped. Therefore the order of the three makes no difference.
+    """
+    import tensorflow as tf
+
+    factors = tf.random.stateless_uniform((3,), key, 1 - strength, 1 + strength)
+    return adjust_colours(image, *tf.unstack(factors))
+
+
+def adjust_colours(image, brightness, contrast, saturation):
+    """Blends the image with black, with its mean grey, and with its grey image, by these factors.
+
+    Saturation keeps every pixel's grey, and contrast and brightness are linear in it and equal for
+    all colours: without clipping the three commute, so one formula is all their orders.
+
+    Args:
+        image: The image.
+        brightness: Share of the image beside black.
+        contrast: Share of the image beside its mean grey.
+        saturation: Share of the image beside its grey image.
+
+    Returns:
+        The image, not clipped.
+    """
+    import tensorflow as tf
+
+    grey = tf.linalg.matvec(image, tf.constant(GREY))[..., None]
+    blended = contrast * saturation * image + contrast * (1 - saturation) * grey
+    return brightness * (blended + (1 - contrast) * tf.reduce_mean(grey))
+
+
+def pca_lighting(image, key, std=0.1):
+    """Adds a random colour to the image, along the principal components of ImageNet's colours.
+
+    Args:
+        image: The image.
+        key: The key.
+        std: Standard deviation of the components' random factors.
+
+    Returns:
+        The image, not clipped.
+    """
+    import tensorflow as tf
+
+    factors = std * tf.random.stateless_normal((3,), key)
+    return image + tf.linalg.matvec(tf.constant(PCA_VECTORS), factors * tf.constant(PCA_VALUES))
+
+
+def resized(encoded, shorter=256):
+    """Returns the decoded image, its shorter side resized to `shorter` and its aspect kept."""
+    import tensorflow as tf
+
+    image = decode(encoded)
+    sides = tf.shape(image)[:2]
+    return _resize(image, shorter * sides // tf.reduce_min(sides))
+
+
+def resized_centre(encoded, shorter=256, size=224):
+    """Returns the central square of `size` pixels of the image `resized` to `shorter`."""
+    import tensorflow as tf
+
+    image = resized(encoded, shorter)
+    shape = tf.shape(image)
+    top, left = (shape[0] - size) // 2, (shape[1] - size) // 2
+    return tf.ensure_shape(image[top : top + size, left : left + size], (size, size, 3))
+
+
+def ten_crops(image, size=224):
+    """Cuts squares out of the four corners and the centre, and mirrors them.
+
+    Args:
+        image: The image, its sides no smaller than `size`.
+        size: Side of the squares.
+
+    Returns:
+        The crops of shape `(10, size, size, 3)`: top left and right, bottom left and right, centre,
+        then their mirror images in the same order.
+
+    Example:
+
+    >>> import tensorflow as tf
+    >>> from keras_multigrid.datasets.image_augmentation import ten_crops
+    >>> ten_crops(tf.zeros((7, 9, 3)), 5).shape
+    TensorShape([10, 5, 5, 3])
+    """
+    import tensorflow as tf
+
+    shape = tf.shape(image)
+    bottom, right = shape[0] - size, shape[1] - size
+    corners = [(0, 0), (0, right), (bottom, 0), (bottom, right), (bottom // 2, right // 2)]
+    crops = [image[top : top + size, left : left + size] for top, left in corners]
+    crops = tf.stack(crops + [crop[:, ::-1] for crop in crops])
+    return tf.ensure_shape(crops, (10, size, size, 3))
+
+
+def normalize(images):
+    """Returns images minus ImageNet's mean, over its standard deviation, on any Keras backend."""
+    import tensorflow as tf
+
+    return (images - tf.constant(MEAN)) / tf.constant(STD)
+
+
+def _resize(image, sides):
+    import tensorflow as tf
+
+    # Without antialiasing large photographs would become a sample of their pixels.
+    return tf.image.resize(image, sides, antialias=True) / 255
+
+
+def _is_whole_jpeg(encoded):
+    """Tells JPEGs that end as they should: only of the others a crop could hide the missing end."""
+    import tensorflow as tf
+
+    return tf.cond(
+        tf.io.is_jpeg(encoded),
+        lambda: tf.strings.substr(encoded, -2, 2) == b"\xff\xd9",
+        lambda: False,
+    )

@@ -1,0 +1,204 @@
+"""Images in one folder per class, as people have them."""
+
+import math
+import os
+import sys
+import warnings
+
+from keras_multigrid.datasets.image_augmentation import network_input
+from keras_multigrid.datasets.pipeline import checkpointable, index_batches
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
+ON_ERROR = ("raise", "skip")
+
+
+def list_images(directory):
+    """Lists the images of a directory with one sub-folder per class.
+
+    Images may lie in sub-folders of their class' folder. They are told by their suffix (.jpg,
+    .jpeg, .png, .bmp, .gif, .webp, in small or capital letters); other and hidden files and
+    folders, whose names begin with a dot, are ignored.
+
+    Args:
+        directory: The directory.
+
+    Returns:
+        A tuple of the class names in the order of their labels, the alphabetical one; the paths of
+        the files, class by class in alphabetical order; and their labels. A class folder without
+        images keeps its label, with a warning, so that folders of training and of validation data
+        agree.
+
+    Raises:
+        ValueError: If there is no such directory, or none of its sub-folders holds an image.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> from keras_multigrid.datasets.image_folder import list_images
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     for path in ("cat/tom.JPG", "mouse/grey/jerry.png", "mouse/notes.txt"):
+    ...         file = pathlib.Path(directory, path)
+    ...         file.parent.mkdir(parents=True)
+    ...         file.touch()
+    ...     class_names, paths, labels = list_images(directory)
+    >>> class_names, [pathlib.Path(path).name for path in paths], labels
+    (['cat', 'mouse'], ['tom.JPG', 'jerry.png'], [0, 1])
+    """
+    expected = f"expected one folder of images per class, such as {os.path.join('cat', '1.jpg')}."
+    if not os.path.isdir(directory):
+        raise ValueError(f"{directory} is no directory; {expected}")
+    class_names = sorted(
+        entry.name
+        for entry in os.scandir(directory)
+        if entry.is_dir() and not entry.name.startswith(".")
+    )
+    by_class = [_images_below(os.path.join(directory, name)) for name in class_names]
+    paths = [path for of_class in by_class for path in of_class]
+    if not paths:
+        raise ValueError(f"{directory} has no sub-folders with images; {expected}")
+    empty = [name for name, of_class in zip(class_names, by_class) if not of_class]
+    if empty:
+        warnings.warn(f"{directory} has classes without images: {', '.join(empty)}", stacklevel=2)
+    labels = [label for label, of_class in enumerate(by_class) for _ in of_class]
+    return class_names, paths, labels
+
+
+def load_image_folder(
+    directory,
+    batch_size,
+    training=False,
+    image_size=224,
+    shuffle=None,
+    seed=0,
+    ten_crop=False,
+    on_error="raise",
+):
+    """Reads a directory with one sub-folder of images per class (`list_images`) for ImageNet nets.
+
+    The augmentation and the normalization are those of the paper's ImageNet experiments. A batch
+    depends on the seed, the pass and its number alone, and `tf.train.Checkpoint` of an iterator
+    continues exactly where it was.
+
+    Args:
+        directory: The directory.
+        batch_size: Images per batch; the last may have fewer.
+        training: Whether to augment: random-resized crop, colour jitter, PCA lighting, flip.
+            Otherwise the shorter side is resized to 8/7 of `image_size` and the centre taken.
+        image_size: Side of the square images.
+        shuffle: Whether each pass has another random order; None: if `training`.
+        seed: Seed, an integer.
+        ten_crop: Whether to take four corners and the centre, each with its mirror image.
+        on_error: What to do with files that cannot be decoded: `"raise"` an error that names the
+            file when its turn comes, or `"skip"` and name each once on the standard error stream.
+
+    Returns:
+        A `tf.data.Dataset` of normalized float32 images of shape `(batch, image_size, image_size,
+        3)`, or `(batch, 10, image_size, image_size, 3)` with `ten_crop`, and int64 labels.
+
+    Raises:
+        ValueError: If the directory does not hold one folder of images per class, `on_error` is
+            another, `batch_size` or `image_size` no positive integer, or `ten_crop` is combined
+            with `training`.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> import tensorflow as tf
+    >>> from keras_multigrid.datasets import load_image_folder
+    >>> image = tf.io.encode_png(tf.zeros((30, 40, 3), tf.uint8)).numpy()
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     for name in ("cat", "mouse"):
+    ...         pathlib.Path(directory, name).mkdir()
+    ...         _ = pathlib.Path(directory, name, "1.png").write_bytes(image)
+    ...     dataset = load_image_folder(directory, batch_size=2, training=True)
+    ...     images, labels = next(iter(dataset))
+    >>> images.shape
+    TensorShape([2, 224, 224, 3])
+    """
+    import tensorflow as tf
+
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size!r}; expected a positive integer.")
+    if on_error not in ON_ERROR:
+        raise ValueError(f"on_error is {on_error!r}; expected one of {', '.join(ON_ERROR)}.")
+    shuffle = training if shuffle is None else shuffle
+    prepare = network_input(image_size, training, ten_crop)
+    _, paths, labels = list_images(directory)
+    files = tf.constant([os.fsencode(path) for path in paths])
+    labels = tf.constant(labels, tf.int64)
+    unusable = tf.zeros((*[10] * ten_crop, image_size, image_size, 3))
+
+    def example(index, key):
+        path = files[index]
+        # What cannot be read is an error in both modes: the disk may be back in a minute.
+        encoded = tf.io.read_file(path)
+        image, decoded = _attempt(lambda data: prepare(data, key), encoded, unusable)
+        return image, labels[index], path, decoded
+
+    is_usable = _is_usable(on_error)
+
+    def batches_of_pass(_, pass_key):
+        samples = index_batches(len(paths), None, shuffle, seed=pass_key[0])
+        examples = samples.map(example, num_parallel_calls=tf.data.AUTOTUNE).filter(is_usable)
+        return examples.map(lambda image, label, *_: (image, label)).batch(batch_size)
+
+    # The pass is outside, for once `batch` has seen the end of a pass it forgets which it was.
+    batches = index_batches(1, None, seed=seed).flat_map(batches_of_pass)
+    if on_error == "raise":
+        count = math.ceil(len(paths) / batch_size)
+        batches = batches.apply(tf.data.experimental.assert_cardinality(count))
+    return checkpointable(batches)
+
+
+def _images_below(folder):
+    """Returns the sorted paths of the images in a folder and its sub-folders."""
+    paths = []
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths += [
+            os.path.join(parent, name)
+            for name in files
+            if name.lower().endswith(SUFFIXES) and not name.startswith(".")
+        ]
+    return sorted(paths)
+
+
+def _attempt(function, value, otherwise):
+    """Returns `(function(value), True)`, but `(otherwise, False)` where that is an error."""
+    import tensorflow as tf
+
+    # A graph cannot catch errors, a dataset can ignore them. On its outside that would forbid small
+    # checkpoints, and leave no trace of the file; so each file has a dataset of its own.
+    good = tf.data.Dataset.from_tensors(value).map(lambda value: (function(value), True))
+    bad = tf.data.Dataset.from_tensors((otherwise, False))
+    options = tf.data.Options()  # to optimize it would take longer than to run it
+    options.autotune.enabled = False
+    options.experimental_optimization.apply_default_optimizations = False
+    either = good.ignore_errors().concatenate(bad).take(1)
+    return either.with_options(options).get_single_element()
+
+
+def _is_usable(on_error):
+    """Returns the predicate of decoded examples, which names the others as `on_error` says."""
+    import tensorflow as tf
+
+    skipped = set()
+
+    def name_unusable(path):
+        name = os.fsdecode(path)
+        if on_error == "raise":
+            raise ValueError(f"{name} cannot be decoded; repair it, or pass on_error='skip'.")
+        if name not in skipped:
+            skipped.add(name)
+            print(f"skipped {len(skipped)} so far: {name} cannot be decoded", file=sys.stderr)
+        return False
+
+    def is_usable(image, label, path, decoded):
+        # Python is called for unusable files alone, and in the order of the examples.
+        return tf.cond(
+            decoded,
+            lambda: True,
+            lambda: tf.ensure_shape(tf.numpy_function(name_unusable, [path], tf.bool), ()),
+        )
+
+    return is_usable

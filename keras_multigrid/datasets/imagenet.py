@@ -1,0 +1,126 @@
+"""ImageNet (ILSVRC 2012) through TensorFlow Datasets."""
+
+import math
+
+from keras_multigrid.datasets.image_augmentation import network_input
+from keras_multigrid.datasets.pipeline import checkpointable, index_batches
+
+WINDOW = 2048  # encoded images that are shuffled together, about 225 MB, twice in memory
+FILES_AT_ONCE = 16
+
+
+def load_imagenet(
+    split,
+    batch_size,
+    shuffle=None,
+    seed=0,
+    data_dir=None,
+    training=None,
+    image_size=224,
+    ten_crop=False,
+):
+    """Reads ImageNet as prepared by TensorFlow Datasets, for the ImageNet networks.
+
+    The augmentation and the normalization are those of the paper's experiments (section 4.4). A
+    batch depends on the seed, the pass and its number alone, and `tf.train.Checkpoint` of an
+    iterator continues exactly where it was. The order is not as random as `load_image_folder`'s:
+    shuffled are files, and records in windows.
+
+    Args:
+        split: `"train"`, `"validation"`, or another split of TensorFlow Datasets such as
+            `"train[:10%]"`.
+        batch_size: Images per batch; the last may have fewer.
+        shuffle: Whether each pass has another random order; None: if `training`.
+        seed: Seed, an integer.
+        data_dir: Where TensorFlow Datasets keeps imagenet2012; None is its own default.
+        training: Whether to augment; None: if the split is one of the training data. Otherwise the
+            shorter side is resized to 8/7 of `image_size` and the centre taken.
+        image_size: Side of the square images.
+        ten_crop: Whether to take four corners and the centre, each with its mirror image.
+
+    Returns:
+        A `tf.data.Dataset` of normalized float32 images of shape `(batch, image_size, image_size,
+        3)`, or `(batch, 10, image_size, image_size, 3)` with `ten_crop`, and int64 labels.
+
+    Raises:
+        ValueError: If there is no such split, `batch_size` or `image_size` is no positive integer,
+            or `ten_crop` is combined with training.
+        OSError: If the data are not there.
+
+    Example:
+
+    >>> from keras_multigrid.datasets import load_imagenet
+    >>> train = load_imagenet("train", batch_size=256)  # doctest: +SKIP
+    >>> test = load_imagenet("validation", batch_size=25, ten_crop=True)  # doctest: +SKIP
+    """
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    if training is None:
+        training = str(split).startswith("train")
+    if shuffle is None:
+        shuffle = training
+    prepare = network_input(image_size, training, ten_crop)
+    builder = tfds.builder("imagenet2012", data_dir=data_dir)
+    if not builder.is_prepared():
+        raise OSError(
+            f"There is no imagenet2012 in data_dir={data_dir!r}. Its licence wants it downloaded by "
+            "hand: see tensorflow.org/datasets/catalog/imagenet2012; or unpack it to one folder "
+            "per class and take load_image_folder."
+        )
+    part = builder.info.splits[split]
+    features = builder.info.features
+
+    def example(number, record, pass_number):
+        fields = features.deserialize_example(
+            record, decoders={"image": tfds.decode.SkipDecoding()}
+        )
+        return prepare(fields["image"], tf.stack([pass_number, number])), fields["label"]
+
+    def batches_of_pass(_, pass_key):
+        records = _read(part.file_instructions, shuffle, pass_key[0]).enumerate()
+        examples = records.map(
+            lambda number, record: example(number, record, pass_key[0]),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+        return examples.batch(batch_size)
+
+    batches = index_batches(1, None, seed=seed).flat_map(batches_of_pass)
+    count = math.ceil(part.num_examples / batch_size)
+    return checkpointable(batches.apply(tf.data.experimental.assert_cardinality(count)))
+
+
+def _read(instructions, shuffle, seed):
+    """Returns the records of a split, in an order that depends on the seed alone.
+
+    Shuffled are the files, 16 of which are read in turns, and the records in windows. Buffers such
+    as TensorFlow Datasets' would be saved in checkpoints, and yet would not continue exactly.
+    """
+    import tensorflow as tf
+
+    names = tf.constant([instruction.filename for instruction in instructions])
+    skips = tf.constant([instruction.skip for instruction in instructions], tf.int64)
+    takes = tf.constant([instruction.take for instruction in instructions], tf.int64)
+
+    def shuffled(numbers, count, key):
+        return tf.random.experimental.index_shuffle(numbers, tf.stack([seed, key]), count - 1)
+
+    def records_of(file):
+        if shuffle:
+            file = shuffled(file, len(instructions), tf.constant(-1, tf.int64))
+        return tf.data.TFRecordDataset(names[file]).skip(skips[file]).take(takes[file])
+
+    def shuffled_window(number, records):
+        count = tf.size(records, tf.int64)
+        order = shuffled(tf.range(count), count, number)
+        return tf.data.Dataset.from_tensor_slices(tf.gather(records, order))
+
+    records = tf.data.Dataset.range(len(instructions)).interleave(
+        records_of,
+        cycle_length=FILES_AT_ONCE,
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
+    if shuffle:
+        records = records.batch(WINDOW).enumerate().prefetch(1).flat_map(shuffled_window)
+    return records
