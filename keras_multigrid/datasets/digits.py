@@ -11,18 +11,18 @@ SCIKIT_LEARN_SPLITS = {
     "validation": slice(1297, 1497),
     "test": slice(1497, 1797),
 }
-MNIST_SPLITS = {"train": "train[:50000]", "validation": "train[50000:]", "test": "test"}
 
 
-def load_digits(split, source="digits", data_dir=None):
+def load_digits(split, source="digits", data_dir=None, training_digits=50_000):
     """Returns handwritten digits of 28x28 pixels.
 
     Args:
         split: `"train"`, `"validation"` or `"test"`.
         source: `"digits"`, the 1,797 of 8x8 pixels that scikit-learn ships, enlarged (1,297, 200
-            and 300 per split; no download), or `"mnist"` through TensorFlow Datasets (50,000,
-            10,000 and 10,000).
+            and 300 per split; no download), or `"mnist"` through TensorFlow Datasets.
         data_dir: Where TensorFlow Datasets keeps MNIST; None is its own default.
+        training_digits: How many of MNIST's 60,000 training images are for training; the others
+            are for validation.
 
     Returns:
         A tuple of float32 images in [0, 1] of shape `(samples, 28, 28)` and int64 labels.
@@ -44,7 +44,14 @@ def load_digits(split, source="digits", data_dir=None):
         )
     if source not in SOURCES:
         raise ValueError(f"There is no source {source!r}; expected one of {', '.join(SOURCES)}.")
-    return _load_mnist(split, data_dir) if source == "mnist" else _load_scikit_learn(split)
+    if source == "digits":
+        return _load_scikit_learn(split)
+    parts = {
+        "train": f"train[:{training_digits}]",
+        "validation": f"train[{training_digits}:]",
+        "test": "test",
+    }
+    return _load_mnist(parts[split], data_dir)
 
 
 def _load_scikit_learn(split):
@@ -62,13 +69,13 @@ def _load_scikit_learn(split):
     return np.clip(crisp, 0, 1).astype("float32"), labels[part]
 
 
-def _load_mnist(split, data_dir):
+def _load_mnist(part, data_dir):
     import tensorflow_datasets as tfds
 
     try:
         images, labels = tfds.load(
             "mnist",
-            split=MNIST_SPLITS[split],
+            split=part,
             data_dir=data_dir,
             batch_size=-1,
             as_supervised=True,

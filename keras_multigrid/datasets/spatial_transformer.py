@@ -77,6 +77,8 @@ class SpatialTransformer:
     (TensorShape([4, 32, 32, 1]), TensorShape([4, 32, 32, 1]))
     """
 
+    SAMPLES = {"train": 60_000, "validation": 1_000, "test": 10_000}
+
     def __init__(self, digits, canvas=64, distortion=Distortion()):
         self._bank = DigitBank(digits)
         self._canvas = canvas

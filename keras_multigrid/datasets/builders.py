@@ -1,0 +1,210 @@
+"""TensorFlow Datasets builders of the drawn data: prepared once, the same for everyone.
+
+They are registered when both this package and TensorFlow Datasets have been imported;
+`tfds build --imports keras_multigrid.datasets.builders mnist_segmentation` prepares one from the
+command line.
+"""
+
+import dataclasses
+import sys
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from keras_multigrid.datasets.digits import load_digits
+from keras_multigrid.datasets.located_digits import BACKGROUNDS, CANVAS, LocatedDigits
+from keras_multigrid.datasets.pipeline import draw_batches
+from keras_multigrid.datasets.segmentation import CLASSES, Segmentation
+from keras_multigrid.datasets.spatial_transformer import DISTORTIONS, SpatialTransformer
+
+SPLITS = ("train", "validation", "test")
+CHUNK = 200  # samples drawn at once; another number would draw other samples
+RECORD_OVERHEAD = 16  # bytes of lengths and checksums round a record of a TFRecord file
+
+MULTIGRID_PAPER = """
+@inproceedings{ke2017multigrid,
+  author = {Ke, Tsung-Wei and Maire, Michael and Yu, Stella X.},
+  title = {Multigrid Neural Architectures},
+  booktitle = {IEEE Conference on Computer Vision and Pattern Recognition},
+  year = {2017}
+}
+"""
+TOP_DOWN_PAPER = """
+@misc{topdown2020,
+  title = {Image Classification Through Top-Down Image Pyramid Traversal},
+  note = {Under review as a conference paper at ICLR 2020}
+}
+"""
+SOURCES_TEXT = (
+    "The splits draw from disjoint handwritten digits: MNIST's first {training:,} training images, "
+    "its other training images, and its test images; or, where the configuration's name contains "
+    "'digits', the first 1,297, the next 200 and the last 300 of the 1,797 that scikit-learn "
+    "ships, enlarged to 28x28, for which nothing is downloaded."
+)
+
+
+@dataclasses.dataclass
+class DrawnConfig(tfds.core.BuilderConfig):
+    """What is drawn.
+
+    Attributes:
+        source: Source of digits, `"mnist"` or `"digits"`.
+        variant: Of the task, where it has several.
+        seed: Seed of the drawing.
+    """
+
+    source: str = "mnist"
+    variant: str = ""
+    seed: int = 0
+
+
+def _configs(variants):
+    """Returns a configuration per source and variant; where the name has no source, it is MNIST."""
+    return [
+        DrawnConfig(
+            name=variant if source == "mnist" else f"{variant}_{source}",
+            description=f"{variant.capitalize()}, of the digits of {source}.",
+            source=source,
+            variant=variant,
+        )
+        for source in ("mnist", "digits")
+        for variant in variants
+    ]
+
+
+class _DrawnDigits(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """Draws on all cores what the seed alone decides, and prepares again what is not complete."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "First release."}
+    TRAINING_DIGITS = 50_000
+
+    def download_and_prepare(self, *, download_config=None, **kwargs):
+        """Prepares the data set, again where a killed process or a copy left a part of it."""
+        if self.data_path.exists() and not self._is_complete():
+            print(f"{self.data_path} is not complete; it is made again.", file=sys.stderr)
+            download_config = dataclasses.replace(
+                download_config or tfds.download.DownloadConfig(),
+                download_mode=tfds.GenerateMode.REUSE_CACHE_IF_EXISTS,
+            )
+        super().download_and_prepare(download_config=download_config, **kwargs)
+
+    def _is_complete(self):
+        return set(self.info.splits) == set(SPLITS) and all(
+            all(path.exists() for path in split.filepaths)
+            and sum(path.stat().length for path in split.filepaths)
+            == split.num_bytes + RECORD_OVERHEAD * split.num_examples
+            for split in self.info.splits.values()
+        )
+
+    def _describe(self, text, target, feature, paper):
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=f"{text} {SOURCES_TEXT.format(training=self.TRAINING_DIGITS)}",
+            features=tfds.features.FeaturesDict(
+                {
+                    "image": tfds.features.Image(shape=self.IMAGE_SHAPE, encoding_format="png"),
+                    target: feature,
+                }
+            ),
+            supervised_keys=("image", target),
+            citation=paper,
+            disable_shuffling=True,  # they are drawn at random
+        )
+
+    def _split_generators(self, dl_manager):
+        return {split: self._generate_examples(split) for split in SPLITS}
+
+    def _generate_examples(self, split):
+        import tensorflow as tf
+
+        config = self.builder_config
+        digits, labels = load_digits(
+            split, config.source, self._data_dir_root, self.TRAINING_DIGITS
+        )
+        _, target = self.info.supervised_keys
+        dtype = self.info.features[target].tf_dtype
+
+        def encode(image, drawn):
+            pixels = tf.cast(tf.round(255 * image), tf.uint8)
+            return {"image": tf.io.encode_png(pixels), target: tf.cast(drawn, dtype)}
+
+        # Neighbouring seeds must not share streams: each has one for every split.
+        seed = len(SPLITS) * config.seed + SPLITS.index(split)
+        draw = self._drawing(digits, labels)
+        batches = draw_batches(draw, self._samples(split, digits), CHUNK, seed=seed)
+        examples = batches.unbatch().map(encode, num_parallel_calls=tf.data.AUTOTUNE)
+        yield from enumerate(examples.prefetch(CHUNK).as_numpy_iterator())
+
+
+class MnistSegmentation(_DrawnDigits):
+    """About five overlapping digits, a mask for each class (paper 1, section 4.2)."""
+
+    BUILDER_CONFIGS = [
+        DrawnConfig(name=source, description=f"Digits of {source}.", source=source)
+        for source in ("mnist", "digits")
+    ]
+    IMAGE_SHAPE = (64, 64, 1)
+
+    def _info(self):
+        return self._describe(
+            "Images of about five overlapping, rotated and scaled digits, and a mask for each of "
+            "the ten classes.",
+            "masks",
+            tfds.features.Tensor(
+                shape=(64, 64, CLASSES), dtype=np.bool_, encoding=tfds.features.Encoding.ZLIB
+            ),
+            MULTIGRID_PAPER,
+        )
+
+    def _drawing(self, digits, labels):
+        return Segmentation(digits, labels)
+
+    def _samples(self, split, digits):
+        return Segmentation.SAMPLES[split]
+
+
+class MnistSpatialTransformer(_DrawnDigits):
+    """A distorted digit, and the mask of the untouched one (paper 1, section 4.3)."""
+
+    BUILDER_CONFIGS = _configs(DISTORTIONS)
+    IMAGE_SHAPE = (64, 64, 1)
+
+    def _info(self):
+        return self._describe(
+            "Images of a digit after random rotation, shearing, scaling and translation, or one "
+            "of them alone, and the mask of the untouched digit in the centre.",
+            "mask",
+            tfds.features.Tensor(
+                shape=(64, 64, 1), dtype=np.bool_, encoding=tfds.features.Encoding.ZLIB
+            ),
+            MULTIGRID_PAPER,
+        )
+
+    def _drawing(self, digits, labels):
+        return SpatialTransformer(digits, distortion=DISTORTIONS[self.builder_config.variant])
+
+    def _samples(self, split, digits):
+        return SpatialTransformer.SAMPLES[split]
+
+
+class LocatedMnist(_DrawnDigits):
+    """A digit at a random place of a larger canvas, to be classified (paper 2, section 4.1)."""
+
+    BUILDER_CONFIGS = _configs(BACKGROUNDS)
+    IMAGE_SHAPE = (CANVAS, CANVAS, 1)
+    TRAINING_DIGITS = 55_000
+
+    def _info(self):
+        return self._describe(
+            "A digit at a random place of a canvas that is black, noisy, or textured like grass.",
+            "label",
+            tfds.features.ClassLabel(num_classes=CLASSES),
+            TOP_DOWN_PAPER,
+        )
+
+    def _drawing(self, digits, labels):
+        return LocatedDigits(digits, labels, self.builder_config.variant)
+
+    def _samples(self, split, digits):
+        return len(digits)
