@@ -6,6 +6,7 @@ import sys
 import time
 
 RECIPES = ("quickstart",)
+PREVIEWED = 32  # samples
 
 
 def main(arguments=None):
@@ -36,6 +37,26 @@ def _parser():
     )
     models.add_argument("pattern", nargs="?", default="*", help="shell-style pattern of names")
     models.set_defaults(command=_models)
+
+    data = commands.add_parser(
+        "data",
+        help="prepare a data set, say what is in it, and draw samples of it",
+        epilog="Example: keras-multigrid data mnist_segmentation --source digits "
+        "--preview samples.png",
+    )
+    data.add_argument("name", help="such as mnist_spatial_transformer/rotation or cifar10")
+    data.add_argument("--split", default="train", help="train (default), validation or test")
+    data.add_argument(
+        "--source",
+        default="mnist",
+        help="of handwritten digits: mnist (default), or digits, which needs no download",
+    )
+    data.add_argument("--data-dir", help="of TensorFlow Datasets, or the folder of images")
+    data.add_argument("--seed", type=int, default=0, help="of order and drawing (default: 0)")
+    data.add_argument(
+        "--preview", type=pathlib.Path, metavar="PNG", help="draw samples into a file"
+    )
+    data.set_defaults(command=_data)
 
     train = commands.add_parser(
         "train",
@@ -85,6 +106,30 @@ def _models(options):
 
 def _millions(count):
     return "" if count is None else f"{count:.2f} M"
+
+
+def _data(options):
+    from keras_multigrid.datasets import draw_contact_sheet, load
+
+    dataset = load(
+        options.name,
+        options.split,
+        PREVIEWED,
+        source=options.source,
+        seed=options.seed,
+        data_dir=options.data_dir,
+    )
+    images, targets = next(dataset.as_numpy_iterator())
+    print(f"{options.name}, {options.split}: {len(dataset)} batches of up to {PREVIEWED} samples")
+    for kind, values in (("images", images), ("targets", targets)):
+        print(
+            f"  {kind:<8} {values.dtype} {values.shape}, from {values.min():.3g} to "
+            f"{values.max():.3g}, mean {values.mean():.3g}"
+        )
+    if options.preview:
+        draw_contact_sheet(options.preview, dataset, PREVIEWED, f"{options.name}, {options.split}")
+        print(f"Written: {options.preview}")
+    return 0
 
 
 def _train(options):

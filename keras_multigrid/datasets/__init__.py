@@ -1,11 +1,39 @@
 """Data of the papers' experiments."""
 
 from keras_multigrid.datasets.cifar import fit_whitening, load_cifar
+from keras_multigrid.datasets.contact_sheet import draw_contact_sheet
 from keras_multigrid.datasets.digits import load_digits
+from keras_multigrid.datasets.drawn import (
+    load_located_digits,
+    load_segmentation,
+    load_spatial_transformer,
+)
+from keras_multigrid.datasets.image_folder import list_images, load_image_folder
+from keras_multigrid.datasets.imagenet import load_imagenet
+from keras_multigrid.datasets.loading import load
 from keras_multigrid.datasets.located_digits import LocatedDigits
 from keras_multigrid.datasets.pipeline import draw_batches
-from keras_multigrid.datasets.segmentation import Segmentation
-from keras_multigrid.datasets.spatial_transformer import DISTORTIONS, Distortion, SpatialTransformer
 from keras_multigrid.datasets.registration import register_builders
+from keras_multigrid.datasets.segmentation import Segmentation
+from keras_multigrid.datasets.spatial_transformer import Distortion, SpatialTransformer
 
 register_builders()
+
+__all__ = [
+    "Distortion",
+    "LocatedDigits",
+    "Segmentation",
+    "SpatialTransformer",
+    "draw_batches",
+    "draw_contact_sheet",
+    "fit_whitening",
+    "list_images",
+    "load",
+    "load_cifar",
+    "load_digits",
+    "load_image_folder",
+    "load_imagenet",
+    "load_located_digits",
+    "load_segmentation",
+    "load_spatial_transformer",
+]

@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import tensorflow_datasets as tfds
 
-from keras_multigrid.datasets.digits import load_digits
+from keras_multigrid.datasets.digits import SOURCES, load_digits
 from keras_multigrid.datasets.located_digits import BACKGROUNDS, CANVAS, LocatedDigits
 from keras_multigrid.datasets.pipeline import draw_batches
 from keras_multigrid.datasets.segmentation import CLASSES, Segmentation
@@ -43,6 +43,13 @@ SOURCES_TEXT = (
 )
 
 
+def configuration_name(source, variant=""):
+    """Returns the name of a configuration; of two words, the source is left out if it is MNIST."""
+    if not variant:
+        return source
+    return variant if source == "mnist" else f"{variant}_{source}"
+
+
 @dataclasses.dataclass
 class DrawnConfig(tfds.core.BuilderConfig):
     """What is drawn.
@@ -59,15 +66,15 @@ class DrawnConfig(tfds.core.BuilderConfig):
 
 
 def _configs(variants):
-    """Returns a configuration per source and variant; where the name has no source, it is MNIST."""
+    """Returns a configuration for each source and variant."""
     return [
         DrawnConfig(
-            name=variant if source == "mnist" else f"{variant}_{source}",
+            name=configuration_name(source, variant),
             description=f"{variant.capitalize()}, of the digits of {source}.",
             source=source,
             variant=variant,
         )
-        for source in ("mnist", "digits")
+        for source in SOURCES
         for variant in variants
     ]
 
@@ -141,8 +148,10 @@ class MnistSegmentation(_DrawnDigits):
     """About five overlapping digits, a mask for each class (paper 1, section 4.2)."""
 
     BUILDER_CONFIGS = [
-        DrawnConfig(name=source, description=f"Digits of {source}.", source=source)
-        for source in ("mnist", "digits")
+        DrawnConfig(
+            name=configuration_name(source), description=f"Digits of {source}.", source=source
+        )
+        for source in SOURCES
     ]
     IMAGE_SHAPE = (64, 64, 1)
 
@@ -193,7 +202,7 @@ class LocatedMnist(_DrawnDigits):
 
     BUILDER_CONFIGS = _configs(BACKGROUNDS)
     IMAGE_SHAPE = (CANVAS, CANVAS, 1)
-    TRAINING_DIGITS = 55_000
+    TRAINING_DIGITS = LocatedDigits.TRAINING_DIGITS
 
     def _info(self):
         return self._describe(

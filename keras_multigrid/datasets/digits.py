@@ -4,7 +4,7 @@ import numpy as np
 
 SIDE = 28
 CONTRAST = 3
-SOURCES = ("digits", "mnist")
+SOURCES = ("mnist", "digits")
 # scikit-learn's order keeps writers together, so that test digits are by other hands.
 SCIKIT_LEARN_SPLITS = {
     "train": slice(0, 1297),
@@ -38,12 +38,7 @@ def load_digits(split, source="digits", data_dir=None, training_digits=50_000):
     >>> images.shape
     (300, 28, 28)
     """
-    if split not in SCIKIT_LEARN_SPLITS:
-        raise ValueError(
-            f"There is no split {split!r}; expected one of {', '.join(SCIKIT_LEARN_SPLITS)}."
-        )
-    if source not in SOURCES:
-        raise ValueError(f"There is no source {source!r}; expected one of {', '.join(SOURCES)}.")
+    check_source(split, source)
     if source == "digits":
         return _load_scikit_learn(split)
     parts = {
@@ -52,6 +47,16 @@ def load_digits(split, source="digits", data_dir=None, training_digits=50_000):
         "test": "test",
     }
     return _load_mnist(parts[split], data_dir)
+
+
+def check_source(split, source):
+    """Raises a ValueError if there is no such split or source of digits."""
+    if split not in SCIKIT_LEARN_SPLITS:
+        raise ValueError(
+            f"There is no split {split!r}; expected one of {', '.join(SCIKIT_LEARN_SPLITS)}."
+        )
+    if source not in SOURCES:
+        raise ValueError(f"There is no source {source!r}; expected one of {', '.join(SOURCES)}.")
 
 
 def _load_scikit_learn(split):

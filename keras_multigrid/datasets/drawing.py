@@ -6,7 +6,6 @@ kernels, `ImageProjectiveTransformV3` among them, on a CPU.
 
 import numpy as np
 
-
 THRESHOLD = 0.3  # intensity from which a pixel belongs to the digit
 
 

@@ -36,6 +36,8 @@ class LocatedDigits:
     (TensorShape([4, 28, 28, 1]), TensorShape([4]))
     """
 
+    TRAINING_DIGITS = 55_000  # of MNIST's 60,000; the others are for validation
+
     def __init__(self, digits, labels, background="plain", size=CANVAS):
         digits = np.asarray(digits, "float32")
         if digits.ndim != 3 or digits.shape[1] != digits.shape[2] or digits.shape[1] > CANVAS:
@@ -47,8 +49,7 @@ class LocatedDigits:
             raise ValueError(
                 f"There is no background {background!r}; expected one of {', '.join(BACKGROUNDS)}."
             )
-        if not 1 <= size <= CANVAS or CANVAS % size:
-            raise ValueError(f"size is {size}; expected a divisor of {CANVAS}, such as 14 or 28.")
+        check_size(size)
         self._digits = digits
         self._labels = np.asarray(labels, "int64")
         self._background = background
@@ -76,9 +77,22 @@ class LocatedDigits:
         if self._background == "noisy":
             draws = tf.random.stateless_uniform(images.shape, keys[2])
             images = tf.where(draws < NOISE / 2, 0.0, tf.where(draws < NOISE, 1.0, images))
-        factor = CANVAS // self._size
-        areas = tf.reshape(images, [count, self._size, factor, self._size, factor])
-        return tf.reduce_mean(areas, axis=[2, 4])[..., None], tf.gather(self._labels, indices)
+        images = downscale(images[..., None], self._size)
+        return images, tf.gather(self._labels, indices)
+
+
+def check_size(size):
+    """Raises a ValueError if images cannot be downscaled to a size."""
+    if not 1 <= size <= CANVAS or CANVAS % size:
+        raise ValueError(f"size is {size}; expected a divisor of {CANVAS}, such as 14 or 28.")
+
+
+def downscale(images, size):
+    """Returns images `(count, 56, 56, 1)` at another size, by means over areas."""
+    import tensorflow as tf
+
+    areas = tf.reshape(images, [-1, size, CANVAS // size, size, CANVAS // size, 1])
+    return tf.reduce_mean(areas, axis=[2, 4])
 
 
 def _windows(images, corners):

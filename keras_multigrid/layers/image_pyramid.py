@@ -64,7 +64,8 @@ class ImagePyramid(PyramidLayer):
         return {**super().get_config(), "num_grids": self.num_grids}
 
     def _check_image(self, shape):
-        if len(shape) != 4 or not all(side is None or isinstance(side, int) for side in shape):
+        # A size need not be an integer: while JAX exports, it is a symbol.
+        if len(shape) != 4 or any(isinstance(side, (tuple, list)) for side in shape):
             raise ValueError(
                 f"{self._label} takes one image tensor of 4 dimensions, but got shape(s) {shape}. "
                 "Add a batch dimension to a single image: image[None]."

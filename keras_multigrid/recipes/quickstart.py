@@ -14,7 +14,7 @@ import numpy as np
 
 from keras_multigrid.applications import create_model, preprocess_digits
 from keras_multigrid.complexity import profile
-from keras_multigrid.datasets import DistortedDigits, Distortion, distort_digits, load_digits
+from keras_multigrid.datasets import Distortion, SpatialTransformer, draw_batches, load_digits
 from keras_multigrid.layers import PerGrid
 from keras_multigrid.metrics import LabelledPixelError, RegionIoU
 from keras_multigrid.recipes.report import draw_predictions, versions
@@ -117,13 +117,17 @@ def train_quickstart(recipe, output):
     _set_up(recipe)
     digits, _ = load_digits("train", recipe.source, recipe.data_dir)
     held_out, _ = load_digits("test", recipe.source, recipe.data_dir)
-    distortion = Distortion(recipe.rotation, recipe.shear, recipe.scale, recipe.digit_share)
-    images, masks = distort_digits(held_out, TEST_IMAGES, recipe.canvas, TEST_SEED, distortion)
+    distortion = Distortion(
+        recipe.rotation, recipe.shear, recipe.scale, digit_share=recipe.digit_share
+    )
+    draw = SpatialTransformer(digits, recipe.canvas, distortion)
+    draw_held_out = SpatialTransformer(held_out, recipe.canvas, distortion)
+    images, masks = _draw_once(draw_held_out, TEST_SEED)
     print(
         f"Images of {recipe.canvas}x{recipe.canvas} from {len(digits)} digits of '{recipe.source}'"
     )
 
-    results, predictions = {MEAN_DIGIT: _evaluate_mean_digit(digits, masks, recipe)}, {}
+    results, predictions = {MEAN_DIGIT: _evaluate_mean_digit(draw, masks)}, {}
     with _dtype_policy(recipe.precision):
         for model in (
             _network(recipe, recipe.model, recipe.width_multiplier, recipe.channel_ratios),
@@ -133,16 +137,7 @@ def train_quickstart(recipe, output):
             print(
                 f"\n{name}: {counts.trainable_params:,} parameters, {counts.macs:,} multiply-adds"
             )
-            data = DistortedDigits(
-                digits,
-                recipe.steps_per_epoch,
-                recipe.batch_size,
-                recipe.canvas,
-                recipe.seed,
-                distortion,
-                normalize=preprocess_digits,
-            )
-            seconds = _train(recipe, model, data)
+            seconds = _train(recipe, model, draw)
             evaluated = model.evaluate(
                 preprocess_digits(images), masks, batch_size=100, verbose=0, return_dict=True
             )
@@ -206,7 +201,7 @@ def _network(recipe, name, width_multiplier, channel_ratios=None):
     )
 
 
-def _train(recipe, model, data):
+def _train(recipe, model, draw):
     """Trains a model and returns the seconds it took."""
     # Few pixels are ink: outputs that start near zero save the steps that would lead there.
     output = [layer for layer in model.layers if isinstance(layer, PerGrid)][-1].grid_layers[0]
@@ -223,18 +218,25 @@ def _train(recipe, model, data):
         "binary_crossentropy",
         metrics=[RegionIoU(), LabelledPixelError()],
     )
+    samples = recipe.steps_per_epoch * recipe.batch_size
+    data = draw_batches(draw, samples, recipe.batch_size, seed=recipe.seed)
+    data = data.map(lambda images, masks: (preprocess_digits(images), masks))
     start = time.perf_counter()
     with warnings.catch_warnings():
         # The paper's nets have grids that are dropped right after they are computed.
         warnings.filterwarnings("ignore", message="Gradients do not exist for variables")
-        model.fit(data, epochs=recipe.epochs, verbose=1)
+        model.fit(data, epochs=recipe.epochs, shuffle=False, verbose=1)
     return time.perf_counter() - start
 
 
-def _evaluate_mean_digit(digits, masks, recipe):
+def _draw_once(draw, seed):
+    """Returns images and masks as arrays, the same whenever the seed is the same."""
+    return next(draw_batches(draw, TEST_IMAGES, TEST_IMAGES, seed=seed).as_numpy_iterator())
+
+
+def _evaluate_mean_digit(draw, masks):
     """Returns the metrics of always drawing the mean of the training digits."""
-    distortion = Distortion(digit_share=recipe.digit_share)
-    _, training_masks = distort_digits(digits, TEST_IMAGES, recipe.canvas, 0, distortion)
+    _, training_masks = _draw_once(draw, 0)
     drawn = np.broadcast_to(training_masks.mean(axis=0), masks.shape)
     metrics = (RegionIoU(), LabelledPixelError())
     for metric in metrics:

@@ -1,0 +1,100 @@
+"""A page of samples of a data set, to look at."""
+
+import numpy as np
+
+COLUMNS = 8
+# Distinct also for colour-blind eyes, after Paul Tol's muted palette.
+CLASS_COLOURS = np.array(
+    [
+        [0.80, 0.40, 0.47],
+        [0.20, 0.13, 0.53],
+        [0.87, 0.80, 0.47],
+        [0.07, 0.47, 0.20],
+        [0.53, 0.80, 0.93],
+        [0.53, 0.13, 0.33],
+        [0.27, 0.67, 0.60],
+        [0.60, 0.60, 0.20],
+        [0.67, 0.27, 0.60],
+        [0.30, 0.30, 0.30],
+    ]
+)
+
+
+def draw_contact_sheet(path, dataset, samples=32, title=None):
+    """Draws the first samples of a data set: images with their labels, or above their masks.
+
+    Args:
+        path: Path of the PNG file.
+        dataset: A dataset of `(images, targets)`, such as `load` returns; of ten crops the first is
+            shown. Images that leave [0, 1], as normalized ones do, are stretched to it.
+        samples: Number of samples.
+        title: Line above the samples.
+
+    Raises:
+        ValueError: If there are no samples.
+        ImportError: If matplotlib is missing.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> from keras_multigrid.datasets import draw_contact_sheet, load
+    >>> data = load("located_mnist/textured", "test", batch_size=16, source="digits")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "samples.png")
+    ...     draw_contact_sheet(path, data, samples=16)
+    ...     path.read_bytes()[1:4]
+    b'PNG'
+    """
+    try:
+        from matplotlib.figure import Figure  # no pyplot: no display is needed
+    except ImportError as error:
+        raise ImportError(
+            "Pictures need matplotlib: pip install 'keras_multigrid[plot]'."
+        ) from error
+
+    images, targets = _first(dataset, samples)
+    masks = targets if targets.ndim == 4 else None
+    lines = -(-len(images) // COLUMNS)
+    per_line = 1 if masks is None else 2
+    figure = Figure(figsize=(COLUMNS, lines * per_line * 1.1 + 0.4), dpi=120, layout="constrained")
+    axes = figure.subplots(lines * per_line, COLUMNS, squeeze=False)
+    for axis in axes.flat:
+        axis.axis("off")
+    for index, image in enumerate(images):
+        line, column = divmod(index, COLUMNS)
+        axis = axes[line * per_line, column]
+        axis.imshow(_visible(image), cmap="gray", vmin=0, vmax=1)
+        if masks is None:
+            axis.set_title(str(targets[index]), fontsize=7, pad=2)
+        else:
+            axes[line * per_line + 1, column].imshow(_coloured(masks[index]))
+    figure.suptitle(title, fontsize=9)
+    figure.savefig(path)
+
+
+def _first(dataset, samples):
+    images, targets, found = [], [], 0
+    for batch_images, batch_targets in dataset.as_numpy_iterator():
+        images.append(batch_images)
+        targets.append(batch_targets)
+        found += len(batch_images)
+        if found >= samples:
+            break
+    if not found:
+        raise ValueError("The data set has no samples.")
+    images, targets = np.concatenate(images)[:samples], np.concatenate(targets)[:samples]
+    return images[:, 0] if images.ndim == 5 else images, targets
+
+
+def _visible(image):
+    if image.min() < 0 or image.max() > 1:
+        image = (image - image.min()) / np.ptp(image)
+    return image[..., 0] if image.shape[-1] == 1 else image
+
+
+def _coloured(masks):
+    """Returns one picture of the masks of all classes, mixing the colours where they overlap."""
+    if masks.shape[-1] == 1:
+        return np.repeat(masks, 3, axis=-1)
+    count = masks.sum(axis=-1, keepdims=True)
+    return np.where(count > 0, masks @ CLASS_COLOURS / np.maximum(count, 1), 1)

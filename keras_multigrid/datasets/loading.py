@@ -1,0 +1,92 @@
+"""One function for all data sets, by name."""
+
+import functools
+import inspect
+import pathlib
+
+from keras_multigrid.datasets.cifar import load_cifar
+from keras_multigrid.datasets.drawn import (
+    load_located_digits,
+    load_segmentation,
+    load_spatial_transformer,
+)
+from keras_multigrid.datasets.image_folder import load_image_folder
+from keras_multigrid.datasets.imagenet import load_imagenet
+
+
+def load_folder_split(split, batch_size, data_dir=None, training=None, **options):
+    training = split.startswith("train") if training is None else training
+    folder = pathlib.Path(data_dir or ".", split)
+    return load_image_folder(folder, batch_size, training=training, **options)
+
+
+LOADERS = {
+    "mnist_segmentation": load_segmentation,
+    "mnist_spatial_transformer": load_spatial_transformer,
+    "located_mnist": load_located_digits,
+    "cifar10": functools.partial(load_cifar, "cifar10"),
+    "cifar100": functools.partial(load_cifar, "cifar100"),
+    "imagenet2012": load_imagenet,
+    "image_folder": load_folder_split,
+}
+
+
+def load(name, split, batch_size, source="mnist", shuffle=None, seed=0, data_dir=None, **options):
+    """Returns a data set of the papers, by name, as batches of images and targets.
+
+    The same seed gives the same data, whatever the number of threads; each pass over a shuffled,
+    augmented or freshly drawn set is another one. Iterators are checkpointable: a
+    `tf.train.Checkpoint` of one continues exactly.
+
+    | name | by | options |
+    |---|---|---|
+    | `"mnist_segmentation"` | `load_segmentation` | `fresh` |
+    | `"mnist_spatial_transformer"` | `load_spatial_transformer` | `variant`, `fresh` |
+    | `"located_mnist"` | `load_located_digits` | `variant`, `fresh`, `size` |
+    | `"cifar10"`, `"cifar100"` | `load_cifar` | `augment`, `whitening` |
+    | `"imagenet2012"` | `load_imagenet` | `training`, `image_size`, `ten_crop` |
+    | `"image_folder"` | `load_image_folder` | the same, and `on_error` |
+
+    Args:
+        name: One of the above; a variant may be part of it, as in `"located_mnist/noisy"`.
+        split: `"train"`, `"validation"` or `"test"`, as far as the set has them; of an image
+            folder, its sub-folder.
+        batch_size: Samples per batch; the last one of a pass may have fewer.
+        source: Source of digits: `"mnist"`, or `"digits"` of scikit-learn, which needs no
+            download; other sets ignore it.
+        shuffle: Whether each pass has another order; None shuffles for training.
+        seed: Seed, an integer.
+        data_dir: Where TensorFlow Datasets keeps its data, None is its own default; or the image
+            folder.
+        **options: Of the function named above.
+
+    Returns:
+        A `tf.data.Dataset` of `(images, targets)`.
+
+    Raises:
+        ValueError: If there is no such name, split, variant or option.
+        OSError: If the data are neither prepared nor to be downloaded.
+
+    Example:
+
+    >>> import keras_multigrid as kmg
+    >>> data = kmg.datasets.load("located_mnist/noisy", "test", 100, source="digits", size=28)
+    >>> [tuple(images.shape) for images, labels in data]
+    [(100, 28, 28, 1), (100, 28, 28, 1), (100, 28, 28, 1)]
+    """
+    name, _, variant = name.partition("/")
+    if name not in LOADERS:
+        raise ValueError(f"There is no data set {name!r}; expected one of {', '.join(LOADERS)}.")
+    if variant:
+        options["variant"] = variant
+    accepted = inspect.signature(LOADERS[name]).parameters
+    for option in options:
+        if option not in accepted:
+            raise ValueError(
+                f"{name} has no option {option!r}; expected one of {', '.join(accepted)}."
+            )
+    if "source" in accepted:
+        options["source"] = source
+    return LOADERS[name](
+        split, batch_size, shuffle=shuffle, seed=seed, data_dir=data_dir, **options
+    )
