@@ -1,7 +1,27 @@
 """Multigrid neural networks for Keras 3."""
 
-from keras_multigrid import applications, blocks, complexity, datasets, layers, metrics
+from keras_multigrid import (
+    applications,
+    blocks,
+    complexity,
+    datasets,
+    layers,
+    metrics,
+    optimizers,
+    schedules,
+    ten_crop,
+)
 
 __version__ = "0.1.0"
 
-__all__ = ["applications", "blocks", "complexity", "datasets", "layers", "metrics"]
+__all__ = [
+    "applications",
+    "blocks",
+    "complexity",
+    "datasets",
+    "layers",
+    "metrics",
+    "optimizers",
+    "schedules",
+    "ten_crop",
+]

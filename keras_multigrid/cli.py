@@ -6,7 +6,6 @@ import sys
 import time
 
 RECIPES = ("quickstart",)
-PREVIEWED = 32  # samples
 
 
 def main(arguments=None):
@@ -56,6 +55,7 @@ def _parser():
     data.add_argument(
         "--preview", type=pathlib.Path, metavar="PNG", help="draw samples into a file"
     )
+    data.add_argument("--samples", type=int, default=32, help="in the picture (default: 32)")
     data.set_defaults(command=_data)
 
     train = commands.add_parser(
@@ -114,20 +114,21 @@ def _data(options):
     dataset = load(
         options.name,
         options.split,
-        PREVIEWED,
+        options.samples,
         source=options.source,
         seed=options.seed,
         data_dir=options.data_dir,
     )
     images, targets = next(dataset.as_numpy_iterator())
-    print(f"{options.name}, {options.split}: {len(dataset)} batches of up to {PREVIEWED} samples")
+    title = f"{options.name}, {options.split}"
+    print(f"{title}: {len(dataset)} batches of up to {options.samples} samples")
     for kind, values in (("images", images), ("targets", targets)):
         print(
             f"  {kind:<8} {values.dtype} {values.shape}, from {values.min():.3g} to "
             f"{values.max():.3g}, mean {values.mean():.3g}"
         )
     if options.preview:
-        draw_contact_sheet(options.preview, dataset, PREVIEWED, f"{options.name}, {options.split}")
+        draw_contact_sheet(options.preview, dataset, options.samples, title)
         print(f"Written: {options.preview}")
     return 0
 

@@ -17,6 +17,10 @@ PUBLIC |= {
     "complexity.profile": kmg.complexity.profile,
     "metrics.LabelledPixelError": kmg.metrics.LabelledPixelError,
     "metrics.RegionIoU": kmg.metrics.RegionIoU,
+    "optimizers.SGD": kmg.optimizers.SGD,
+    "schedules.ExponentialPerEpoch": kmg.schedules.ExponentialPerEpoch,
+    "schedules.StepwisePerEpoch": kmg.schedules.StepwisePerEpoch,
+    "ten_crop.ten_crop_model": kmg.ten_crop.ten_crop_model,
 }
 
 

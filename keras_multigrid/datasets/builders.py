@@ -7,6 +7,7 @@ command line.
 
 import dataclasses
 import sys
+from typing import ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -83,12 +84,12 @@ class _DrawnDigits(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """Draws on all cores what the seed alone decides, and prepares again what is not complete."""
 
     VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "First release."}
+    RELEASE_NOTES: ClassVar = {"1.0.0": "First release."}
     TRAINING_DIGITS = 50_000
 
     def download_and_prepare(self, *, download_config=None, **kwargs):
         """Prepares the data set, again where a killed process or a copy left a part of it."""
-        if self.data_path.exists() and not self._is_complete():
+        if self.data_path.exists() and not self.is_prepared():
             print(f"{self.data_path} is not complete; it is made again.", file=sys.stderr)
             download_config = dataclasses.replace(
                 download_config or tfds.download.DownloadConfig(),
@@ -96,12 +97,12 @@ class _DrawnDigits(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             )
         super().download_and_prepare(download_config=download_config, **kwargs)
 
-    def _is_complete(self):
-        return set(self.info.splits) == set(SPLITS) and all(
-            all(path.exists() for path in split.filepaths)
-            and sum(path.stat().length for path in split.filepaths)
-            == split.num_bytes + RECORD_OVERHEAD * split.num_examples
-            for split in self.info.splits.values()
+    def is_prepared(self):
+        """Returns whether the data set is there, with all files in their full length."""
+        return (
+            super().is_prepared()
+            and set(self.info.splits) == set(SPLITS)
+            and all(_is_complete(split) for split in self.info.splits.values())
         )
 
     def _describe(self, text, target, feature, paper):
@@ -144,10 +145,18 @@ class _DrawnDigits(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         yield from enumerate(examples.prefetch(CHUNK).as_numpy_iterator())
 
 
+def _is_complete(split):
+    expected = split.num_bytes + RECORD_OVERHEAD * split.num_examples
+    return (
+        all(path.exists() for path in split.filepaths)
+        and sum(path.stat().length for path in split.filepaths) == expected
+    )
+
+
 class MnistSegmentation(_DrawnDigits):
     """About five overlapping digits, a mask for each class (paper 1, section 4.2)."""
 
-    BUILDER_CONFIGS = [
+    BUILDER_CONFIGS: ClassVar = [
         DrawnConfig(
             name=configuration_name(source), description=f"Digits of {source}.", source=source
         )

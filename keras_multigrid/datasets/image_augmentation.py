@@ -6,6 +6,7 @@ bytes. Orientation tags are not applied, as in Torch's and Keras' pipelines.
 """
 
 import math
+import numbers
 
 AREA_SHARE = (0.08, 1.0)
 LONGEST_ASPECT = 4 / 3  # of width to height, or of height to width
@@ -50,8 +51,7 @@ def network_input(size=224, training=False, ten_crop=False):
     """
     import tensorflow as tf
 
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise ValueError(f"image_size is {size!r}; expected a positive integer.")
+    check_positive("image_size", size)
     if training and ten_crop:
         raise ValueError("ten_crop=True is for evaluation; expected training=False with it.")
     shorter = round(SHORTER_SHARE * size)
@@ -59,9 +59,11 @@ def network_input(size=224, training=False, ten_crop=False):
     def training_input(encoded, key):
         crop_key, jitter_key, lighting_key, flip_key = tf.unstack(tf.random.split(key, 4))
         image = random_resized_crop(encoded, crop_key, size)
-        image = colour_jitter(image, jitter_key)
-        image = pca_lighting(image, lighting_key)
-        return normalize(tf.image.stateless_random_flip_left_right(image, flip_key))
+        image = tf.image.stateless_random_flip_left_right(image, flip_key)
+        # normalize(pca_lighting(colour_jitter(image))) in one go over the pixels
+        matrix, offset = _jitter(image, *_jitter_factors(jitter_key))
+        offset = normalize(offset + _lighting(lighting_key))
+        return _recolour(image, matrix / tf.constant(STD), offset)
 
     def evaluation_input(encoded, key):
         del key  # nothing is random
@@ -70,6 +72,12 @@ def network_input(size=224, training=False, ten_crop=False):
         return normalize(resized_centre(encoded, shorter, size))
 
     return training_input if training else evaluation_input
+
+
+def check_positive(name, value):
+    """Raises a `ValueError` if the value is no positive integer."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+        raise ValueError(f"{name} is {value!r}; expected a positive integer.")
 
 
 def decode(encoded):
@@ -97,8 +105,8 @@ def random_window(height, width, key):
 
     >>> import tensorflow as tf
     >>> from keras_multigrid.datasets.image_augmentation import random_window
-    >>> random_window(1, 9, tf.constant([0, 1], tf.int64)).numpy()  # no draw fits
-    array([0, 4, 1, 1], dtype=int32)
+    >>> random_window(375, 500, tf.constant([0, 1], tf.int64)).numpy()
+    array([ 60, 226, 181, 161], dtype=int32)
     """
     import tensorflow as tf
 
@@ -121,8 +129,8 @@ def random_window(height, width, key):
 def random_resized_crop(encoded, key, size=224):
     """Cuts a random window out of an encoded image, and resizes it to a square.
 
-    Of a JPEG only the window's part is decoded. The result is that of decoding first but for the
-    last column of the window where chroma is subsampled.
+    Of a JPEG only the window's part is decoded. The result is that of decoding it all, but for the
+    outermost columns of the window where chroma is subsampled.
 
     Args:
         encoded: The encoded image.
@@ -145,7 +153,7 @@ def random_resized_crop(encoded, key, size=224):
         top, left, height, width = tf.unstack(random_window(shape[0], shape[1], key))
         return image[top : top + height, left : left + width]
 
-    return _resize(tf.cond(_is_whole_jpeg(encoded), of_jpeg, of_any), (size, size))
+    return resize(tf.cond(tf.io.is_jpeg(encoded), of_jpeg, of_any), (size, size))
 
 
 def colour_jitter(image, key, strength=0.4):
@@ -159,10 +167,7 @@ def colour_jitter(image, key, strength=0.4):
     Returns:
         The image, not clipped. Therefore the order of the three makes no difference.
     """
-    import tensorflow as tf
-
-    factors = tf.random.stateless_uniform((3,), key, 1 - strength, 1 + strength)
-    return adjust_colours(image, *tf.unstack(factors))
+    return adjust_colours(image, *_jitter_factors(key, strength))
 
 
 def adjust_colours(image, brightness, contrast, saturation):
@@ -180,11 +185,7 @@ def adjust_colours(image, brightness, contrast, saturation):
     Returns:
         The image, not clipped.
     """
-    import tensorflow as tf
-
-    grey = tf.linalg.matvec(image, tf.constant(GREY))[..., None]
-    blended = contrast * saturation * image + contrast * (1 - saturation) * grey
-    return brightness * (blended + (1 - contrast) * tf.reduce_mean(grey))
+    return _recolour(image, *_jitter(image, brightness, contrast, saturation))
 
 
 def pca_lighting(image, key, std=0.1):
@@ -198,10 +199,28 @@ def pca_lighting(image, key, std=0.1):
     Returns:
         The image, not clipped.
     """
+    return image + _lighting(key, std)
+
+
+def resize(image, sides):
+    """Resizes a uint8 image as Torch's `image.scale` does.
+
+    Args:
+        image: The uint8 image.
+        sides: The new height and width.
+
+    Returns:
+        The image: bilinear interpolation, or means over areas where both sides become smaller, for
+        large photographs would otherwise become a sample of their pixels.
+    """
     import tensorflow as tf
 
-    factors = std * tf.random.stateless_normal((3,), key)
-    return image + tf.linalg.matvec(tf.constant(PCA_VECTORS), factors * tf.constant(PCA_VALUES))
+    shrinks = tf.reduce_all(tf.shape(image)[:2] >= sides)
+    return tf.cond(
+        shrinks,
+        lambda: tf.image.resize(image, sides, method="area") / 255,
+        lambda: tf.image.resize(image, sides) / 255,
+    )
 
 
 def resized(encoded, shorter=256):
@@ -210,7 +229,7 @@ def resized(encoded, shorter=256):
 
     image = decode(encoded)
     sides = tf.shape(image)[:2]
-    return _resize(image, shorter * sides // tf.reduce_min(sides))
+    return resize(image, shorter * sides // tf.reduce_min(sides))
 
 
 def resized_centre(encoded, shorter=256, size=224):
@@ -258,19 +277,32 @@ def normalize(images):
     return (images - tf.constant(MEAN)) / tf.constant(STD)
 
 
-def _resize(image, sides):
+def _jitter_factors(key, strength=0.4):
     import tensorflow as tf
 
-    # Without antialiasing large photographs would become a sample of their pixels.
-    return tf.image.resize(image, sides, antialias=True) / 255
+    return tf.unstack(tf.random.stateless_uniform((3,), key, 1 - strength, 1 + strength))
 
 
-def _is_whole_jpeg(encoded):
-    """Tells JPEGs that end as they should: only of the others a crop could hide the missing end."""
+def _jitter(image, brightness, contrast, saturation):
+    """Returns what `_recolour` does for `adjust_colours`: a matrix and an offset."""
     import tensorflow as tf
 
-    return tf.cond(
-        tf.io.is_jpeg(encoded),
-        lambda: tf.strings.substr(encoded, -2, 2) == b"\xff\xd9",
-        lambda: False,
-    )
+    to_grey = tf.tile(tf.constant(GREY)[:, None], (1, 3))
+    mean_grey = tf.reduce_mean(image, axis=(0, 1))[None] @ to_grey
+    matrix = contrast * (saturation * tf.eye(3) + (1 - saturation) * to_grey)
+    return brightness * matrix, brightness * (1 - contrast) * mean_grey[0]
+
+
+def _lighting(key, std=0.1):
+    import tensorflow as tf
+
+    factors = std * tf.random.stateless_normal((3,), key)
+    return tf.linalg.matvec(tf.constant(PCA_VECTORS), factors * tf.constant(PCA_VALUES))
+
+
+def _recolour(image, matrix, offset):
+    """Returns the image with each colour, a row, times the matrix, plus the offset."""
+    import tensorflow as tf
+
+    colours = tf.nn.bias_add(tf.reshape(image, (-1, 3)) @ matrix, offset)
+    return tf.reshape(colours, tf.shape(image))

@@ -1,15 +1,19 @@
 """Images in one folder per class, as people have them."""
 
+import itertools
 import math
 import os
 import sys
 import warnings
 
-from keras_multigrid.datasets.image_augmentation import network_input
+import numpy as np
+
+from keras_multigrid.datasets.image_augmentation import check_positive, decode, network_input
 from keras_multigrid.datasets.pipeline import checkpointable, index_batches
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 ON_ERROR = ("raise", "skip")
+UNKNOWN = -1
 
 
 def list_images(directory):
@@ -38,7 +42,7 @@ def list_images(directory):
     >>> with tempfile.TemporaryDirectory() as directory:
     ...     for path in ("cat/tom.JPG", "mouse/grey/jerry.png", "mouse/notes.txt"):
     ...         file = pathlib.Path(directory, path)
-    ...         file.parent.mkdir(parents=True)
+    ...         file.parent.mkdir(parents=True, exist_ok=True)
     ...         file.touch()
     ...     class_names, paths, labels = list_images(directory)
     >>> class_names, [pathlib.Path(path).name for path in paths], labels
@@ -117,8 +121,7 @@ def load_image_folder(
     """
     import tensorflow as tf
 
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size!r}; expected a positive integer.")
+    check_positive("batch_size", batch_size)
     if on_error not in ON_ERROR:
         raise ValueError(f"on_error is {on_error!r}; expected one of {', '.join(ON_ERROR)}.")
     shuffle = training if shuffle is None else shuffle
@@ -126,21 +129,27 @@ def load_image_folder(
     _, paths, labels = list_images(directory)
     files = tf.constant([os.fsencode(path) for path in paths])
     labels = tf.constant(labels, tf.int64)
-    unusable = tf.zeros((*[10] * ten_crop, image_size, image_size, 3))
-
-    def example(index, key):
-        path = files[index]
-        # What cannot be read is an error in both modes: the disk may be back in a minute.
-        encoded = tf.io.read_file(path)
-        image, decoded = _attempt(lambda data: prepare(data, key), encoded, unusable)
-        return image, labels[index], path, decoded
-
-    is_usable = _is_usable(on_error)
+    views = (10,) if ten_crop else ()
+    is_usable = _usability(paths, on_error)
 
     def batches_of_pass(_, pass_key):
-        samples = index_batches(len(paths), None, shuffle, seed=pass_key[0])
-        examples = samples.map(example, num_parallel_calls=tf.data.AUTOTUNE).filter(is_usable)
-        return examples.map(lambda image, label, *_: (image, label)).batch(batch_size)
+        def example(position):
+            index = position
+            if shuffle:
+                shuffle_key = tf.stack([pass_key[0], tf.constant(-1, tf.int64)])
+                index = tf.random.experimental.index_shuffle(index, shuffle_key, len(paths) - 1)
+            encoded = tf.io.read_file(files[index])
+            usable = tf.numpy_function(is_usable, [index, encoded], tf.bool, stateful=False)
+            image = tf.cond(
+                usable,
+                lambda: prepare(encoded, tf.stack([pass_key[0], position])),
+                lambda: tf.zeros((*views, image_size, image_size, 3)),
+            )
+            return image, labels[index], tf.ensure_shape(usable, ())
+
+        examples = tf.data.Dataset.range(len(paths)).map(example, tf.data.AUTOTUNE)
+        examples = examples.filter(lambda image, label, usable: usable)
+        return examples.map(lambda image, label, usable: (image, label)).batch(batch_size)
 
     # The pass is outside, for once `batch` has seen the end of a pass it forgets which it was.
     batches = index_batches(1, None, seed=seed).flat_map(batches_of_pass)
@@ -163,42 +172,36 @@ def _images_below(folder):
     return sorted(paths)
 
 
-def _attempt(function, value, otherwise):
-    """Returns `(function(value), True)`, but `(otherwise, False)` where that is an error."""
-    import tensorflow as tf
+def _usability(paths, on_error):
+    """Returns the function that tells whether a file can be decoded, and names it if not.
 
-    # A graph cannot catch errors, a dataset can ignore them. On its outside that would forbid small
-    # checkpoints, and leave no trace of the file; so each file has a dataset of its own.
-    good = tf.data.Dataset.from_tensors(value).map(lambda value: (function(value), True))
-    bad = tf.data.Dataset.from_tensors((otherwise, False))
-    options = tf.data.Options()  # to optimize it would take longer than to run it
-    options.autotune.enabled = False
-    options.experimental_optimization.apply_default_optimizations = False
-    either = good.ignore_errors().concatenate(bad).take(1)
-    return either.with_options(options).get_single_element()
+    Graphs cannot catch errors, and datasets that ignore them have large checkpoints and do not
+    tell the file. So Python decodes each file when it comes for the first time, and remembers.
+    """
+    usable = np.full(len(paths), UNKNOWN, "int8")
+    skipped = itertools.count(1)
 
+    def is_usable(index, encoded):
+        if usable[index] == UNKNOWN:
+            usable[index] = _can_be_decoded(encoded)
+            if not usable[index] and on_error == "skip":
+                print(f"skipped {next(skipped)} so far: {failure(index)}", file=sys.stderr)
+        if not usable[index] and on_error == "raise":
+            raise ValueError(f"{failure(index)}; repair it, or pass on_error='skip'.")
+        return usable[index].astype(bool)
 
-def _is_usable(on_error):
-    """Returns the predicate of decoded examples, which names the others as `on_error` says."""
-    import tensorflow as tf
-
-    skipped = set()
-
-    def name_unusable(path):
-        name = os.fsdecode(path)
-        if on_error == "raise":
-            raise ValueError(f"{name} cannot be decoded; repair it, or pass on_error='skip'.")
-        if name not in skipped:
-            skipped.add(name)
-            print(f"skipped {len(skipped)} so far: {name} cannot be decoded", file=sys.stderr)
-        return False
-
-    def is_usable(image, label, path, decoded):
-        # Python is called for unusable files alone, and in the order of the examples.
-        return tf.cond(
-            decoded,
-            lambda: True,
-            lambda: tf.ensure_shape(tf.numpy_function(name_unusable, [path], tf.bool), ()),
-        )
+    def failure(index):
+        name = os.fsencode(paths[index]).decode(errors="backslashreplace")  # not all are UTF-8
+        return f"{name} cannot be decoded"
 
     return is_usable
+
+
+def _can_be_decoded(encoded):
+    import tensorflow as tf
+
+    try:
+        decode(encoded)
+    except tf.errors.InvalidArgumentError:
+        return False
+    return True

@@ -2,7 +2,7 @@
 
 import math
 
-from keras_multigrid.datasets.image_augmentation import network_input
+from keras_multigrid.datasets.image_augmentation import check_positive, network_input
 from keras_multigrid.datasets.pipeline import checkpointable, index_batches
 
 WINDOW = 2048  # encoded images that are shuffled together, about 225 MB, twice in memory
@@ -57,6 +57,7 @@ def load_imagenet(
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
+    check_positive("batch_size", batch_size)
     if training is None:
         training = str(split).startswith("train")
     if shuffle is None:
@@ -65,9 +66,9 @@ def load_imagenet(
     builder = tfds.builder("imagenet2012", data_dir=data_dir)
     if not builder.is_prepared():
         raise OSError(
-            f"There is no imagenet2012 in data_dir={data_dir!r}. Its licence wants it downloaded by "
-            "hand: see tensorflow.org/datasets/catalog/imagenet2012; or unpack it to one folder "
-            "per class and take load_image_folder."
+            f"There is no imagenet2012 in data_dir={data_dir!r}. Its licence wants it downloaded "
+            "by hand: see tensorflow.org/datasets/catalog/imagenet2012; or unpack it to one folder "
+            "per class, and take load_image_folder."
         )
     part = builder.info.splits[split]
     features = builder.info.features

@@ -14,10 +14,22 @@ from keras_multigrid.datasets.image_folder import load_image_folder
 from keras_multigrid.datasets.imagenet import load_imagenet
 
 
-def load_folder_split(split, batch_size, data_dir=None, training=None, **options):
+def load_folder_split(
+    split,
+    batch_size,
+    shuffle=None,
+    seed=0,
+    data_dir=None,
+    training=None,
+    image_size=224,
+    ten_crop=False,
+    on_error="raise",
+):
     training = split.startswith("train") if training is None else training
     folder = pathlib.Path(data_dir or ".", split)
-    return load_image_folder(folder, batch_size, training=training, **options)
+    return load_image_folder(
+        folder, batch_size, training, image_size, shuffle, seed, ten_crop, on_error
+    )
 
 
 LOADERS = {

@@ -37,8 +37,12 @@ def index_batches(samples, batch_size=None, shuffle=False, seed=0):
             if batch_size:
                 indices = tf.range(start, tf.minimum(start + batch_size, samples))
             if shuffle:
-                shuffle_key = tf.stack([number, tf.constant(-1, tf.int64)])
-                indices = tf.random.experimental.index_shuffle(indices, shuffle_key, samples - 1)
+                # Up to 2^16 samples are ordered by the lowest eight bits of each word alone.
+                words = tf.bitwise.right_shift(number, tf.constant([0, 8, 16], tf.int64))
+                last = tf.constant(samples - 1, tf.int64)
+                indices = tf.raw_ops.RandomIndexShuffle(
+                    index=indices, seed=words, max_index=last, rounds=8
+                )
             return indices, tf.stack([number, start])
 
         return starts.map(of_batch)

@@ -1,6 +1,7 @@
 """Synthetic segmentation: overlapping digits, a mask for each class (paper, section 4.2)."""
 
 import math
+from typing import ClassVar
 
 import numpy as np
 
@@ -42,7 +43,7 @@ class Segmentation:
     (TensorShape([2, 64, 64, 1]), TensorShape([2, 64, 64, 10]))
     """
 
-    SAMPLES = {"train": 10_000, "validation": 1_000, "test": 1_000}
+    SAMPLES: ClassVar = {"train": 10_000, "validation": 1_000, "test": 1_000}
 
     def __init__(self, digits, labels, canvas=64):
         self._digits = DigitBank(digits)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import ClassVar
 
 import numpy as np
 
@@ -77,7 +78,7 @@ class SpatialTransformer:
     (TensorShape([4, 32, 32, 1]), TensorShape([4, 32, 32, 1]))
     """
 
-    SAMPLES = {"train": 60_000, "validation": 1_000, "test": 10_000}
+    SAMPLES: ClassVar = {"train": 60_000, "validation": 1_000, "test": 10_000}
 
     def __init__(self, digits, canvas=64, distortion=Distortion()):
         self._bank = DigitBank(digits)
@@ -138,7 +139,7 @@ class SpatialTransformer:
         """Returns the masks of all digits, without the empty border they have on the canvas."""
         import tensorflow as tf
 
-        side = min(math.ceil(self._zoom * self._bank.side), self._canvas)
+        side = min(math.ceil(self._zoom * (self._bank.side + 1)), self._canvas)  # and its fringe
         side += (self._canvas - side) % 2  # so that it lies in the very centre
         pixels = centred_positions(side)
         masks = []

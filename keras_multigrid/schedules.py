@@ -1,0 +1,130 @@
+"""The paper's learning rates: constant within an epoch, one table entry per epoch."""
+
+import math
+import numbers
+
+import keras
+import numpy as np
+from keras import ops
+
+
+class _RatePerEpoch(keras.optimizers.schedules.LearningRateSchedule):
+    """Looks the rate up, so that it is the exact one, rounded to float32, on every backend."""
+
+    def __init__(self, steps_per_epoch, rates):
+        self.steps_per_epoch = steps_per_epoch
+        self._rates = np.asarray(rates, "float32")
+
+    def __call__(self, step):
+        epoch = ops.floor_divide(step, self.steps_per_epoch)
+        epoch = ops.minimum(epoch, len(self._rates) - 1)
+        return ops.take(self._rates, ops.cast(epoch, "int32"))
+
+    def _check_positive(self, name, value, kind=numbers.Real):
+        if isinstance(value, bool) or not isinstance(value, kind) or not 0 < value < math.inf:
+            expected = "integer" if kind is numbers.Integral else "number"
+            raise ValueError(
+                f"{type(self).__name__}: {name} is {value!r}; expected a positive {expected}."
+            )
+
+
+@keras.saving.register_keras_serializable(package="keras_multigrid")
+class ExponentialPerEpoch(_RatePerEpoch):
+    """Exponential decay, epoch by epoch (the paper's non-residual nets, sections 4.1 and 4.2).
+
+    In epoch e = 1, ..., E the rate is `start * (end / start) ** ((e - 1) / (E - 1))`: with the
+    defaults 10^-(1 + 3 (e - 1) / (E - 1)). After the last epoch it stays at `end`.
+
+    Args:
+        epochs: E, the number of epochs; a single one has the rate `start`.
+        steps_per_epoch: Batches per epoch. Keras counts every batch, also when it accumulates
+            gradients over several.
+        start: Rate of the first epoch.
+        end: Rate of the last epoch.
+
+    Returns:
+        When called with a step, counted from 0, its rate as a float32 tensor.
+
+    Raises:
+        ValueError: If an argument is not positive, or a number of epochs or steps no integer.
+
+    Example:
+
+    >>> import keras_multigrid as kmg
+    >>> rate = kmg.schedules.ExponentialPerEpoch(epochs=4, steps_per_epoch=300)
+    >>> [round(float(rate(step)), 6) for step in (0, 299, 300, 600, 900, 5000)]
+    [0.1, 0.1, 0.01, 0.001, 0.0001, 0.0001]
+    """
+
+    def __init__(self, epochs, steps_per_epoch, start=0.1, end=1e-4):
+        self._check_positive("epochs", epochs, numbers.Integral)
+        self._check_positive("steps_per_epoch", steps_per_epoch, numbers.Integral)
+        self._check_positive("start", start)
+        self._check_positive("end", end)
+        progress = np.arange(epochs) / max(epochs - 1, 1)
+        super().__init__(steps_per_epoch, start * (end / start) ** progress)
+        self.epochs, self.start, self.end = epochs, start, end
+
+    def get_config(self):
+        return {
+            "epochs": self.epochs,
+            "steps_per_epoch": self.steps_per_epoch,
+            "start": self.start,
+            "end": self.end,
+        }
+
+
+@keras.saving.register_keras_serializable(package="keras_multigrid")
+class StepwisePerEpoch(_RatePerEpoch):
+    """A constant rate, multiplied by a factor after some epochs (the paper's residual nets).
+
+    The first epoch after k of the boundaries has the rate `start * factor ** k`: with the defaults
+    epochs 1 to 60 have 0.1, 61 to 120 0.02, 121 to 160 0.004, and those after 160 0.0008. ImageNet
+    (section 4.4) is `StepwisePerEpoch(10_000, boundaries=(30, 60, 90), factor=0.1)`.
+
+    Args:
+        steps_per_epoch: Batches per epoch. Keras counts every batch, also when it accumulates
+            gradients over several.
+        boundaries: Numbers of epochs, increasing, after which the rate is multiplied.
+        factor: The factor.
+        start: Rate of the first epoch.
+
+    Returns:
+        When called with a step, counted from 0, its rate as a float32 tensor.
+
+    Raises:
+        ValueError: If an argument is not positive, `steps_per_epoch` no integer, or `boundaries`
+            are no increasing positive integers.
+
+    Example:
+
+    >>> import keras_multigrid as kmg
+    >>> rate = kmg.schedules.StepwisePerEpoch(steps_per_epoch=300)
+    >>> [round(float(rate(300 * epoch)), 6) for epoch in (0, 59, 60, 120, 160, 1000)]
+    [0.1, 0.1, 0.02, 0.004, 0.0008, 0.0008]
+    """
+
+    def __init__(self, steps_per_epoch, boundaries=(60, 120, 160), factor=0.2, start=0.1):
+        self._check_positive("steps_per_epoch", steps_per_epoch, numbers.Integral)
+        self._check_positive("factor", factor)
+        self._check_positive("start", start)
+        integers = isinstance(boundaries, list | tuple) and all(
+            isinstance(boundary, numbers.Integral) for boundary in boundaries
+        )
+        if not integers or [0, *boundaries] != sorted({0, *boundaries}):
+            raise ValueError(
+                f"StepwisePerEpoch: boundaries is {boundaries!r}; expected increasing positive "
+                "integers, for example (60, 120, 160)."
+            )
+        epochs = np.arange(max(boundaries, default=0) + 1)
+        passed = np.searchsorted(boundaries, epochs, side="right")
+        super().__init__(steps_per_epoch, start * float(factor) ** passed)
+        self.boundaries, self.factor, self.start = tuple(boundaries), factor, start
+
+    def get_config(self):
+        return {
+            "steps_per_epoch": self.steps_per_epoch,
+            "boundaries": list(self.boundaries),
+            "factor": self.factor,
+            "start": self.start,
+        }
