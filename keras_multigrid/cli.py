@@ -109,7 +109,9 @@ def _millions(count):
 
 
 def _data(options):
-    from keras_multigrid.datasets import draw_contact_sheet, load
+    import tensorflow as tf
+
+    from keras_multigrid.datasets import load
 
     dataset = load(
         options.name,
@@ -119,10 +121,21 @@ def _data(options):
         seed=options.seed,
         data_dir=options.data_dir,
     )
-    images, targets = next(dataset.as_numpy_iterator())
+    try:
+        _describe(dataset, options)
+    except tf.errors.InvalidArgumentError as error:
+        # What Python raised inside a pipeline is one line of TensorFlow's message.
+        raised = [line for line in str(error).splitlines() if line.startswith("ValueError: ")]
+        raise ValueError(raised[0].partition(": ")[2] if raised else error) from error
+    return 0
+
+
+def _describe(dataset, options):
+    from keras_multigrid.datasets import draw_contact_sheet
+
     title = f"{options.name}, {options.split}"
     print(f"{title}: {len(dataset)} batches of up to {options.samples} samples")
-    for kind, values in (("images", images), ("targets", targets)):
+    for kind, values in zip(("images", "targets"), next(dataset.as_numpy_iterator())):
         print(
             f"  {kind:<8} {values.dtype} {values.shape}, from {values.min():.3g} to "
             f"{values.max():.3g}, mean {values.mean():.3g}"
@@ -130,7 +143,6 @@ def _data(options):
     if options.preview:
         draw_contact_sheet(options.preview, dataset, options.samples, title)
         print(f"Written: {options.preview}")
-    return 0
 
 
 def _train(options):

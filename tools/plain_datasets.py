@@ -5,6 +5,11 @@ What `benchmark_datasets.py` compares the pipelines with: the loops one would wr
 
 import numpy as np
 
+PCA_VALUES = np.array([0.2175, 0.0188, 0.0045])
+PCA_VECTORS = np.array(
+    [[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]]
+)
+
 
 def warp_opencv(image, matrix, side):
     """Returns an image transformed about its centre, by OpenCV; `matrix` in the order (x, y)."""
@@ -80,6 +85,34 @@ def cifar(rng, images, labels):
     top, left = rng.integers(5, size=2)
     image = images[index, top : top + 32, left : left + 32]
     return (image[:, ::-1] if rng.random() < 0.5 else image).copy(), labels[index]
+
+
+def imagenet(rng, path, size=224):
+    """Returns a random-resized crop of an image file, jittered, lit, perhaps mirrored."""
+    import cv2
+
+    image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+    height, width = image.shape[:2]
+    for _ in range(10):
+        area = height * width * rng.uniform(0.08, 1)
+        aspect = np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3)))
+        h, w = round(np.sqrt(area / aspect)), round(np.sqrt(area * aspect))
+        if h <= height and w <= width:
+            break
+    else:
+        h = w = min(height, width)
+    top, left = rng.integers(height - h + 1), rng.integers(width - w + 1)
+    image = cv2.resize(image[top : top + h, left : left + w], (size, size)) / np.float32(255)
+    brightness, contrast, saturation = rng.uniform(0.6, 1.4, 3).astype("float32")
+    image *= brightness
+    grey = image @ np.float32([0.299, 0.587, 0.114])
+    image = contrast * image + (1 - contrast) * grey.mean()
+    grey = image @ np.float32([0.299, 0.587, 0.114])
+    image = saturation * image + (1 - saturation) * grey[..., None]
+    image += (PCA_VECTORS @ (rng.normal(0, 0.1, 3) * PCA_VALUES)).astype("float32")
+    if rng.random() < 0.5:
+        image = image[:, ::-1]
+    return (image - np.float32([0.485, 0.456, 0.406])) / np.float32([0.229, 0.224, 0.225])
 
 
 def rotation(degrees):

@@ -81,7 +81,8 @@ def load_image_folder(
 
     The augmentation and the normalization are those of the paper's ImageNet experiments. A batch
     depends on the seed, the pass and its number alone, and `tf.train.Checkpoint` of an iterator
-    continues exactly where it was.
+    continues exactly where it was. When a file comes for the first time it is decoded once more, to
+    see whether it can be.
 
     Args:
         directory: The directory.

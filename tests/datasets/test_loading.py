@@ -1,142 +1,383 @@
-"""`kmg.datasets.load`, and the contact sheets of what it returns."""
+"""`kmg.datasets.load`: what comes out for each name, and pictures of it."""
+
+import inspect
+import struct
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-import keras_multigrid as kmg
-from keras_multigrid.datasets import builders, drawn
+from keras_multigrid.datasets import (
+    Segmentation,
+    SpatialTransformer,
+    contact_sheet,
+    digits,
+    draw_contact_sheet,
+    load,
+    load_digits,
+    loading,
+)
+from keras_multigrid.datasets.spatial_transformer import DISTORTIONS
 
-FEW = {"train": 12, "validation": 5, "test": 7}
+SAMPLES = 10
+SPLITS = ("train", "validation", "test")
+PARTS = {split: slice(SAMPLES * part, SAMPLES * (part + 1)) for part, split in enumerate(SPLITS)}
+SHAPES = {
+    "mnist_segmentation": ((64, 64, 1), (64, 64, 10)),
+    "mnist_spatial_transformer/rotation": ((64, 64, 1), (64, 64, 1)),
+    "located_mnist/noisy": ((56, 56, 1), ()),
+}
 
 
 @pytest.fixture(autouse=True)
-def few_samples(monkeypatch):
-    for task in (drawn.Segmentation, drawn.SpatialTransformer):
-        monkeypatch.setattr(task, "SAMPLES", FEW)
-    assert builders.Segmentation is drawn.Segmentation
+def small(monkeypatch):
+    """Makes the data sets small."""
+    for task in (Segmentation, SpatialTransformer):
+        monkeypatch.setattr(task, "SAMPLES", dict.fromkeys(SPLITS, SAMPLES))
+    monkeypatch.setattr(digits, "SCIKIT_LEARN_SPLITS", PARTS)
+    monkeypatch.setattr("keras_multigrid.datasets.builders.SPLITS", ("train", "test"))
+
+
+@pytest.fixture
+def without_xla(monkeypatch):
+    """Draws as it comes, without compiling for seconds."""
+    compiled = tf.function
+
+    def function(draw=None, jit_compile=None, **options):
+        return compiled(draw, **options)
+
+    monkeypatch.setattr(tf, "function", function)
 
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
-    return str(tmp_path_factory.mktemp("tfds"))
+    return tmp_path_factory.mktemp("data")
 
 
-def load(name, split, batch_size=5, **options):
-    return kmg.datasets.load(name, split, batch_size, source="digits", **options)
+def load_small(name, split="train", batch_size=4, **options):
+    return load(name, split, batch_size, source="digits", **options)
 
 
-def arrays(dataset):
-    images, targets = zip(*dataset.as_numpy_iterator())
-    return np.concatenate(images), np.concatenate(targets)
+def one_pass(dataset):
+    """Returns all images and targets of a pass."""
+    return [np.concatenate(part) for part in zip(*dataset.as_numpy_iterator())]
 
 
-def in_any_order(images):
+def sorted_samples(images):
     return sorted(image.tobytes() for image in images)
 
 
-@pytest.mark.parametrize("fresh", [True, False])
-@pytest.mark.parametrize(
-    ("name", "masks"),
-    [("mnist_segmentation", 10), ("mnist_spatial_transformer/affine", 1)],
-)
-def test_masks(name, masks, fresh, data_dir):
-    dataset = load(name, "test", fresh=fresh, data_dir=data_dir)
-    assert len(dataset) == 2
-    images, targets = arrays(dataset)
-    assert images.shape == (7, 64, 64, 1) and targets.shape == (7, 64, 64, masks)
-    assert images.dtype == targets.dtype == np.float32
-    assert images.min() == 0 and 0.9 < images.max() <= 1
-    assert set(np.unique(targets)) == {0, 1}
+@pytest.mark.parametrize("fresh", [False, True])
+@pytest.mark.parametrize("name", SHAPES)
+def test_batches_of_digits(name, fresh, without_xla, data_dir):
+    dataset = load_small(name, fresh=fresh, data_dir=data_dir)
+    assert len(dataset) == 3
+    sizes = []
+    for images, targets in dataset:
+        assert (images.shape[1:], targets.shape[1:]) == SHAPES[name]
+        assert len(images) == len(targets)
+        sizes.append(len(images))
+        assert images.dtype == tf.float32
+        assert 0 <= np.min(images) < np.max(images) <= 1
+        if name.startswith("located"):
+            assert targets.dtype == tf.int64 and set(targets.numpy()) <= set(range(10))
+        else:
+            assert targets.dtype == tf.float32
+            assert set(np.unique(targets)) == {0, 1}
+    assert sizes == [4, 4, 2]
 
 
-def test_labels(data_dir):
-    images, labels = arrays(load("located_mnist/noisy", "validation", 64, size=14))
-    assert images.shape == (200, 14, 14, 1) and labels.dtype == np.int64
-    np.testing.assert_array_equal(labels, kmg.datasets.load_digits("validation")[1])
+@pytest.mark.parametrize("name", SHAPES)
+def test_prepared_passes_have_the_same_samples(name, without_xla, data_dir):
+    dataset = load_small(name, data_dir=data_dir, fresh=False)
+    first, second = one_pass(dataset), one_pass(dataset)
+    for part in (0, 1):
+        assert sorted_samples(first[part]) == sorted_samples(second[part])
+    assert np.any(first[0] != second[0])  # in another order
+    pairs = [
+        {image.tobytes(): target.tobytes() for image, target in zip(*each)}
+        for each in (first, second)
+    ]
+    assert pairs[0] == pairs[1]
 
 
-def test_prepared_located_digits_can_be_downscaled(data_dir):
-    large, labels = arrays(load("located_mnist", "test", fresh=False, data_dir=data_dir))
-    small, same = arrays(load("located_mnist", "test", fresh=False, data_dir=data_dir, size=28))
-    np.testing.assert_array_equal(labels, same)
-    means = large.reshape(300, 28, 2, 28, 2, 1).mean(axis=(2, 4))
-    np.testing.assert_allclose(small, means, atol=1e-6)
+@pytest.mark.parametrize("name", SHAPES)
+def test_fresh_passes_have_other_samples(name, without_xla):
+    dataset = load_small(name, fresh=True)
+    first, second = one_pass(dataset)[0], one_pass(dataset)[0]
+    assert not set(sorted_samples(first)) & set(sorted_samples(second))
 
 
-def test_fresh_passes_differ_and_prepared_ones_hold_the_same(data_dir):
-    fresh = load("mnist_segmentation", "train", fresh=True)
-    assert in_any_order(arrays(fresh)[0]) != in_any_order(arrays(fresh)[0])
-    prepared = load("mnist_segmentation", "train", data_dir=data_dir)
-    first, second = arrays(prepared)[0], arrays(prepared)[0]
-    assert np.any(first != second)  # the order
-    assert in_any_order(first) == in_any_order(second)
+@pytest.mark.parametrize("name", SHAPES)
+def test_only_training_data_are_shuffled_unless_asked(name, monkeypatch):
+    asked = []
+
+    def record(draw, samples, batch_size, shuffle, seed):
+        asked.append((samples, batch_size, shuffle, seed))
+
+    monkeypatch.setattr("keras_multigrid.datasets.drawn.draw_batches", record)
+    for split in SPLITS:
+        load_small(name, split, fresh=True, seed=7)
+    load_small(name, "train", shuffle=False, fresh=True)
+    load_small(name, "test", shuffle=True, fresh=True)
+    assert asked == [
+        (SAMPLES, 4, True, 7),
+        (SAMPLES, 4, False, 7),
+        (SAMPLES, 4, False, 7),
+        (SAMPLES, 4, False, 0),
+        (SAMPLES, 4, True, 0),
+    ]
 
 
-def test_only_training_data_are_shuffled(data_dir):
-    test = load("mnist_segmentation", "test", data_dir=data_dir)
-    np.testing.assert_array_equal(arrays(test)[0], arrays(test)[0])
-    train = load("mnist_segmentation", "train", data_dir=data_dir, shuffle=False)
-    np.testing.assert_array_equal(arrays(train)[0], arrays(train)[0])
-
-
-def test_same_seed_same_data(data_dir):
-    one, again, other = (
-        arrays(load("mnist_spatial_transformer", "train", fresh=True, seed=seed))
-        for seed in (1, 1, 2)
+@pytest.mark.parametrize("name", SHAPES)
+def test_prepared_data_are_in_order_unless_they_are_for_training(name, monkeypatch):
+    stored = np.arange(SAMPLES, dtype="uint8")[:, None, None, None] * np.ones((56, 56, 1), "uint8")
+    monkeypatch.setattr(
+        "keras_multigrid.datasets.drawn._prepared", lambda *_: (stored, np.arange(SAMPLES))
     )
-    np.testing.assert_array_equal(one[0], again[0])
-    np.testing.assert_array_equal(one[1], again[1])
-    assert np.any(one[0] != other[0])
+
+    def order(split, **options):
+        images, targets = one_pass(load_small(name, split, fresh=False, **options))
+        np.testing.assert_array_equal(np.round(255 * images[:, 0, 0, 0]), targets)
+        return targets.tolist()
+
+    in_order = list(range(SAMPLES))
+    assert order("validation") == order("test") == order("train", shuffle=False) == in_order
+    assert order("train") != in_order and sorted(order("train")) == in_order
+    assert order("test", shuffle=True) != in_order
+    assert order("train", seed=1) == order("train", seed=1) != order("train", seed=2)
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_an_iterator_continues_where_its_checkpoint_was_made(
+    fresh, without_xla, data_dir, tmp_path
+):
+    def start():
+        return iter(load_small("located_mnist", data_dir=data_dir, fresh=fresh, size=14).repeat())
+
+    iterator = start()
+    for _ in range(4):
+        next(iterator)
+    path = tf.train.Checkpoint(iterator=iterator).write(str(tmp_path / "checkpoint"))
+    again = start()
+    tf.train.Checkpoint(iterator=again).read(path).assert_consumed()
+    for _ in range(4):
+        for part, expected in zip(next(again), next(iterator), strict=True):
+            np.testing.assert_array_equal(part, expected)
+
+
+def test_the_seed_decides_what_is_drawn(without_xla):
+    first, again, other = (
+        one_pass(load_small("located_mnist", "test", fresh=True, seed=seed)) for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first[0], again[0])
+    assert np.all(np.any(first[0] != other[0], axis=(1, 2, 3)))
+    np.testing.assert_array_equal(first[1], other[1])  # the digits are the same
+
+
+def test_batches_of_located_digits_are_downscaled(without_xla, data_dir):
+    for fresh in (False, True):
+        large, small = (
+            one_pass(
+                load_small("located_mnist", "test", data_dir=data_dir, fresh=fresh, size=size)
+            )[0]
+            for size in (56, 28)
+        )
+        means = large.reshape(SAMPLES, 28, 2, 28, 2, 1).mean(axis=(2, 4))
+        np.testing.assert_allclose(small, means, atol=1e-6)
+
+
+def test_prepared_samples_are_those_drawn_by_the_builder(without_xla, data_dir):
+    import tensorflow_datasets as tfds
+
+    stored = tfds.load("located_mnist/noisy_digits", split="test", data_dir=data_dir, batch_size=-1)
+    images, labels = one_pass(
+        load_small("located_mnist/noisy", "test", data_dir=data_dir, fresh=False)
+    )
+    np.testing.assert_array_equal(np.round(255 * images), stored["image"])
+    np.testing.assert_array_equal(labels, stored["label"])
+    np.testing.assert_array_equal(labels, load_digits("test")[1])
+
+
+@pytest.mark.parametrize("variant", DISTORTIONS)
+def test_the_name_or_an_option_says_which_distortion(variant, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "keras_multigrid.datasets.drawn.draw_batches",
+        lambda draw, *_: asked.append(draw._distortion),
+    )
+    load_small(f"mnist_spatial_transformer/{variant}", fresh=True)
+    load_small("mnist_spatial_transformer", variant=variant, fresh=True)
+    assert asked == [DISTORTIONS[variant]] * 2
+
+
+def test_the_name_says_which_background(without_xla):
+    plain, noisy, textured = (
+        one_pass(load_small(f"located_mnist/{variant}", "test"))[0]
+        for variant in ("plain", "noisy", "textured")
+    )
+    np.testing.assert_array_equal(plain, one_pass(load_small("located_mnist", "test"))[0])
+    assert np.mean(plain == 0) > 0.8 and np.mean(noisy == 1) > np.mean(plain == 1) + 0.03
+    assert np.mean(textured == 0) < 0.5
+
+
+def test_prepared_variants_are_different_sets(without_xla, data_dir):
+    plain, textured = (
+        one_pass(load_small(f"located_mnist/{variant}", "test", fresh=False, data_dir=data_dir))[0]
+        for variant in ("plain", "textured")
+    )
+    assert plain.mean() < 0.2 < textured.mean()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "options", "message"),
+    "call, message",
     [
-        (("mnist", "train"), {}, "There is no data set 'mnist'; expected one of mnist_segm"),
-        (("cifar10", "train"), {"fresh": True}, "cifar10 has no option 'fresh'; expected one of"),
-        (("located_mnist/sandy", "train"), {}, "no variant 'sandy'; expected one of plain, n"),
-        (("mnist_segmentation/all", "train"), {}, "has no option 'variant'; expected one of"),
-        (("mnist_segmentation", "dev"), {"fresh": True}, "no split 'dev'; expected one of train"),
-        (("mnist_segmentation", "dev"), {}, "no split 'dev'; expected one of train"),
-        (("located_mnist", "test"), {"size": 13}, "size is 13; expected a divisor of 56"),
-        (("located_mnist", "test", 0), {}, "batches of 0; expected at least 1"),
+        (("mnist", "test", 4), "no data set 'mnist'; expected one of mnist_segmentation, mnist_"),
+        (("located_mnist/grass", "test", 4), "no variant 'grass'; expected one of plain, noisy"),
+        (
+            ("mnist_spatial_transformer/shear", "test", 4),
+            "no variant 'shear'; expected one of all, rotation, scaling, affine, translation",
+        ),
+        (
+            ("mnist_segmentation/noisy", "test", 4),
+            "mnist_segmentation has no option 'variant'; expected one of .*fresh",
+        ),
+        (("located_mnist", "dev", 4), "no split 'dev'; expected one of train, validation, test"),
+        (("mnist_segmentation", "train[:5]", 4), r"no split 'train\[:5\]'; expected one of"),
+        (("located_mnist", "test", 0), "10 samples in batches of 0; expected at least 1"),
     ],
 )
-def test_misuse_is_one_line(arguments, options, message):
+def test_mistakes_are_one_line_that_says_what_was_expected(call, message):
     with pytest.raises(ValueError, match=message) as raised:
-        load(*arguments, **options)
+        load(*call, source="digits")
     assert "\n" not in str(raised.value)
 
 
-def test_unknown_source():
-    with pytest.raises(ValueError, match="no source 'svhn'; expected one of mnist, digits"):
-        kmg.datasets.load("mnist_segmentation", "test", 4, source="svhn")
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"sice": 28}, "located_mnist has no option 'sice'; expected one of .*size"),
+        ({"size": 15}, "size is 15; expected a divisor of 56"),
+        ({"size": 15, "fresh": False}, "size is 15; expected a divisor of 56"),
+        ({"source": "svhn"}, "no source 'svhn'; expected one of mnist, digits"),
+        ({"source": "svhn", "fresh": False}, "no source 'svhn'; expected one of mnist, digits"),
+    ],
+)
+def test_options_that_make_no_sense(options, message, tmp_path):
+    options = {"source": "digits", "data_dir": tmp_path, **options}
+    with pytest.raises(ValueError, match=message):
+        load("located_mnist", "test", 4, **options)
+    assert not list(tmp_path.iterdir())
 
 
-def test_contact_sheets_show_images_and_masks(tmp_path):
-    from matplotlib import image
-
-    heights = []
-    for name, samples in (("located_mnist", 8), ("located_mnist", 16), ("mnist_segmentation", 8)):
-        path = tmp_path / "sheet.png"
-        dataset = load(name, "train", fresh=True)
-        kmg.datasets.draw_contact_sheet(path, dataset, samples, title=name)
-        pixels = image.imread(path)
-        heights.append(pixels.shape[0])
-        colours = np.ptp(pixels[..., :3], axis=-1).max()
-        assert (colours > 0.2) == (name == "mnist_segmentation")
-    assert heights[0] < heights[1] == heights[2]
-
-
-def test_contact_sheet_of_normalized_images_and_of_ten_crops(tmp_path):
-    crops = tf.random.normal((3, 10, 8, 8, 3))
-    dataset = tf.data.Dataset.from_tensor_slices((crops, [0, 1, 2])).batch(2)
-    kmg.datasets.draw_contact_sheet(tmp_path / "sheet.png", dataset)
-    assert (tmp_path / "sheet.png").stat().st_size > 1000
+def test_the_table_of_options_is_that_of_the_functions():
+    rows = [line.split("|")[1:4] for line in load.__doc__.splitlines() if line.count("|") == 4]
+    documented = {}
+    for names, _, options in rows[2:]:
+        for name in names.split(","):
+            documented[name.strip(' `"')] = options.strip()
+    assert set(documented) == set(loading.LOADERS)
+    for name, options in documented.items():
+        options = options.replace("the same", documented["imagenet2012"]).replace(", and", ",")
+        accepted = set(inspect.signature(loading.LOADERS[name]).parameters)
+        assert {option.strip(" `") for option in options.split(",")} <= accepted, name
+        assert not any(
+            parameter.kind is inspect.Parameter.VAR_KEYWORD
+            for parameter in inspect.signature(loading.LOADERS[name]).parameters.values()
+        ), name
 
 
-def test_contact_sheet_of_nothing(tmp_path):
-    empty = tf.data.Dataset.from_tensor_slices((tf.zeros((0, 4, 4, 1)), tf.zeros(0))).batch(2)
-    with pytest.raises(ValueError, match="no samples"):
-        kmg.datasets.draw_contact_sheet(tmp_path / "sheet.png", empty)
+def test_image_folders_take_their_options(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3)).astype("uint8")
+    for split in ("train", "validation"):
+        for name in ("cat", "mouse"):
+            folder = tmp_path / split / name
+            folder.mkdir(parents=True)
+            (folder / "1.png").write_bytes(tf.io.encode_png(pixels).numpy())
+    ((images, labels),) = load("image_folder", "train", 4, data_dir=tmp_path, image_size=32)
+    assert images.shape == (2, 32, 32, 3) and sorted(labels.numpy()) == [0, 1]
+    assert np.any(images[0] != images[1])  # augmented
+    options = {"image_size": 32, "ten_crop": True, "on_error": "skip"}
+    ((images, labels),) = load("image_folder", "validation", 4, data_dir=tmp_path, **options)
+    assert images.shape == (2, 10, 32, 32, 3) and labels.numpy().tolist() == [0, 1]
+    np.testing.assert_array_equal(images[0], images[1])
+
+
+# Pictures.
+
+
+def picture_size(path):
+    """Returns width and height from the header of a PNG file."""
+    header = path.read_bytes()[:24]
+    assert header.startswith(b"\x89PNG\r\n\x1a\n")
+    return struct.unpack(">II", header[16:24])
+
+
+def samples_of(images, targets, batch_size=5):
+    return tf.data.Dataset.from_tensor_slices((images, targets)).batch(batch_size)
+
+
+def random_images(*shape):
+    return np.random.default_rng(0).random(shape).astype("float32")
+
+
+@pytest.mark.parametrize("targets, lines", [(np.arange(20), 1), (random_images(20, 9, 9, 10), 2)])
+def test_contact_sheets_grow_by_lines_of_eight_and_their_masks(targets, lines, tmp_path):
+    dataset = samples_of(random_images(20, 9, 9, 1), targets)
+    sizes = []
+    for samples in (3, 8, 9, 32):  # there are 20
+        draw_contact_sheet(tmp_path / "sheet.png", dataset, samples, title="A title")
+        sizes.append(picture_size(tmp_path / "sheet.png"))
+    widths, heights = zip(*sizes)
+    assert len(set(widths)) == 1
+    np.testing.assert_allclose(np.diff(heights), [0, lines * 132, lines * 132], atol=1)
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """Returns a list to which pictures are added in place of drawing them."""
+    pictures = []
+    monkeypatch.setattr(
+        "matplotlib.axes.Axes.imshow", lambda self, image, **_: pictures.append(np.array(image))
+    )
+    return pictures
+
+
+def test_a_contact_sheet_shows_images_and_labels(shown, tmp_path, monkeypatch):
+    titles = []
+    monkeypatch.setattr(
+        "matplotlib.axes.Axes.set_title", lambda self, text, **_: titles.append(text)
+    )
+    images = random_images(6, 4, 4, 1)
+    draw_contact_sheet(tmp_path / "sheet.png", samples_of(images, np.arange(6) + 3), 4)
+    np.testing.assert_array_equal(shown, images[:4, ..., 0])
+    assert titles == ["3", "4", "5", "6"]
+
+
+def test_a_contact_sheet_mixes_the_colours_of_classes_that_overlap(shown, tmp_path):
+    images = random_images(1, 4, 4, 1)
+    masks = np.zeros((1, 4, 4, 10), "float32")
+    masks[0, 0, 0, 3] = masks[0, 1, 1, 5] = masks[0, 1, 1, 7] = 1
+    draw_contact_sheet(tmp_path / "sheet.png", samples_of(images, masks))
+    image, coloured = shown
+    colours = contact_sheet.CLASS_COLOURS
+    np.testing.assert_array_equal(image, images[0, ..., 0])
+    np.testing.assert_allclose(coloured[0, 0], colours[3])
+    np.testing.assert_allclose(coloured[1, 1], (colours[5] + colours[7]) / 2)
+    np.testing.assert_array_equal(coloured[2, 2], [1, 1, 1])
+
+
+def test_a_contact_sheet_stretches_normalized_images_and_shows_one_crop_of_ten(shown, tmp_path):
+    crops = random_images(3, 10, 4, 4, 3) * 4 - 2
+    draw_contact_sheet(tmp_path / "sheet.png", samples_of(crops, np.arange(3)))
+    assert len(shown) == 3
+    for image, first in zip(shown, crops[:, 0]):
+        assert image.min() == 0 and image.max() == 1
+        assert np.corrcoef(image.ravel(), first.ravel())[0, 1] == pytest.approx(1)
+
+
+def test_a_data_set_without_samples_has_no_contact_sheet(tmp_path):
+    empty = samples_of(random_images(1, 4, 4, 1), [0]).take(0)
+    with pytest.raises(ValueError, match="data set has no samples"):
+        draw_contact_sheet(tmp_path / "sheet.png", empty)
+    assert not list(tmp_path.iterdir())
