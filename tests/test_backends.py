@@ -9,6 +9,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests import backend_cases
 
@@ -46,6 +47,28 @@ def test_backends_agree(backend, data_format, tmp_path):
     for name, values in outputs.items():
         assert values.shape == expected[name].shape, name
         np.testing.assert_allclose(values, expected[name], rtol=1e-5, atol=1e-5, err_msg=name)
+
+
+def test_a_model_with_an_image_pyramid_is_exported_from_jax(tmp_path):
+    if importlib.util.find_spec("jax") is None:
+        pytest.skip("jax is not installed")
+    program = """
+import sys, keras, numpy as np
+import keras_multigrid as kmg
+image = keras.Input((6, 5, 1))
+outputs = kmg.layers.MultigridConv2D([2, 3])(kmg.layers.ImagePyramid(2)(image))
+model = keras.Model(image, outputs)
+model.export(sys.argv[1] + "/model", verbose=False)
+images = np.random.default_rng(0).normal(size=(3, 6, 5, 1)).astype("float32")
+np.savez(sys.argv[1] + "/expected.npz", images, *model.predict(images, verbose=0))
+"""
+    run_python(["-c", program, tmp_path], "jax")
+    images, *expected = np.load(tmp_path / "expected.npz").values()
+    served = tf.saved_model.load(str(tmp_path / "model"))  # its function alone lets go of it
+    outputs = served.serve(images)
+    assert len(outputs) == len(expected) == 2
+    for output, values in zip(outputs, expected):
+        np.testing.assert_allclose(output, values, atol=1e-5)
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])

@@ -13,7 +13,7 @@ from keras_multigrid.cli import main
 
 
 def test_help_has_an_example_for_every_command(capsys):
-    for arguments in (["--help"], ["models", "--help"], ["train", "--help"]):
+    for arguments in (["--help"], ["models", "--help"], ["data", "--help"], ["train", "--help"]):
         with pytest.raises(SystemExit) as stopped:
             main(arguments)
         assert stopped.value.code == 0
@@ -31,6 +31,11 @@ def test_models_shows_ours_beside_the_papers(capsys):
     ("arguments", "message"),
     [
         (["models", "XYZ*"], "No network's name matches 'XYZ*'; try 'PMG*'."),
+        (["data", "mnist"], "no data set 'mnist'; expected one of mnist_segmentation, "),
+        (["data", "located_mnist/grass"], "no variant 'grass'; expected one of plain, noisy"),
+        (["data", "mnist_segmentation", "--split", "dev"], "no split 'dev'; expected one of"),
+        (["data", "located_mnist", "--source", "svhn"], "no source 'svhn'; expected one of mnist"),
+        (["data", "image_folder", "--data-dir", "nowhere"], "nowhere/train is no directory; "),
         (["train", "quickstart", "--set", "sead=1"], "no field 'sead'; did you mean 'seed'?"),
         (["train", "quickstart", "--set", "seed"], "--set takes KEY=VALUE, for example seed=1"),
         (["train", "quickstart", "--set", "seed=one"], "seed is 'one'; expected int."),
@@ -57,6 +62,47 @@ def test_unknown_command_is_status_2():
     with pytest.raises(SystemExit) as stopped:
         main(["fly"])
     assert stopped.value.code == 2
+
+
+def test_data_says_what_there_is_and_draws_it(capsys, tmp_path):
+    picture = tmp_path / "samples.png"
+    arguments = ["--split", "test", "--source", "digits", "--samples", "20"]
+    assert main(["data", "located_mnist/noisy", *arguments, "--preview", str(picture)]) == 0
+    title, images, targets, written = capsys.readouterr().out.splitlines()
+    assert title == "located_mnist/noisy, test: 15 batches of up to 20 samples"  # of 300
+    assert images.startswith("  images   float32 (20, 56, 56, 1), from 0 to 1, mean 0.")
+    assert targets.startswith("  targets  int64 (20,), from 0 to 9, mean ")
+    assert written == f"Written: {picture}"
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_data_loads_what_it_is_asked_for(monkeypatch, tmp_path):
+    asked = []
+
+    def load(*arguments, **options):
+        asked.append((*arguments, options))
+        raise OSError("not here")
+
+    monkeypatch.setattr("keras_multigrid.datasets.load", load)
+    assert main(["data", "cifar10"]) == 1
+    arguments = ["--split", "test", "--seed", "5", "--data-dir", str(tmp_path), "--samples", "9"]
+    assert main(["data", "located_mnist", "--source", "digits", *arguments]) == 1
+    assert asked == [
+        ("cifar10", "train", 32, {"source": "mnist", "seed": 0, "data_dir": None}),
+        ("located_mnist", "test", 9, {"source": "digits", "seed": 5, "data_dir": str(tmp_path)}),
+    ]
+
+
+def test_data_that_cannot_be_had_are_one_line_and_status_1(capsys, monkeypatch, tmp_path):
+    def refuse(*args, **kwargs):
+        raise ConnectionError("no route\nto host")
+
+    # TensorFlow Datasets itself tries for minutes before it gives up.
+    monkeypatch.setattr("tensorflow_datasets.load", refuse)
+    assert main(["data", "located_mnist", "--data-dir", str(tmp_path)]) == 1
+    (error,) = capsys.readouterr().err.splitlines()
+    assert error.startswith("keras-multigrid: MNIST is neither in data_dir=")
+    assert error.endswith("or take source='digits'.")
 
 
 def test_a_used_folder_is_not_overwritten(capsys, tmp_path):

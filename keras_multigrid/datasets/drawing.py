@@ -65,7 +65,7 @@ class DigitBank:
         self.samples, self.side, _ = images.shape
         centred = np.argwhere((images > 0).any(axis=0)) - (self.side - 1) / 2
         self.reach = float(np.linalg.norm(centred, axis=1).max())  # of ink, from the centre
-        self._bordered = np.pad(images, ((0, 0), (1, 1), (1, 1)))
+        self._pixels = in_place(np.pad(images, ((0, 0), (1, 1), (1, 1))).ravel())
 
     def draw(self, index, matrices, x, y):
         """Draws digits by linear interpolation, zero outside of their images.
@@ -98,10 +98,9 @@ class DigitBank:
         column, right = backward(yy, -xy)
         row, down = backward(-yx, xx)
         start = (tf.cast(index, tf.int32)[:, None, None] * side + row) * side + column
-        pixels = tf.reshape(tf.constant(self._bordered), [-1])
 
         def pixel(offset):
-            return tf.gather(pixels, start + offset)
+            return tf.gather(self._pixels, start + offset)
 
         upper = (1 - right) * pixel(0) + right * pixel(1)
         lower = (1 - right) * pixel(side) + right * pixel(side + 1)
@@ -111,3 +110,11 @@ class DigitBank:
 def centred_positions(side):
     """Returns the positions of `side` pixels relative to their centre."""
     return np.arange(side, dtype="float32") - (side - 1) / 2
+
+
+def in_place(array):
+    """Returns a tensor that compiled functions read where it is; constants they copy each time."""
+    import tensorflow as tf
+
+    with tf.device("cpu"):
+        return tf.constant(array)

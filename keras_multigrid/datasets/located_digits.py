@@ -4,6 +4,8 @@ import functools
 
 import numpy as np
 
+from keras_multigrid.datasets.drawing import in_place
+
 CANVAS = 56
 BACKGROUNDS = ("plain", "noisy", "textured")
 NOISE = 0.1  # share of the pixels that are salt or pepper, half of them each
@@ -50,8 +52,8 @@ class LocatedDigits:
                 f"There is no background {background!r}; expected one of {', '.join(BACKGROUNDS)}."
             )
         check_size(size)
-        self._digits = digits
-        self._labels = np.asarray(labels, "int64")
+        self._digits = in_place(digits)
+        self._labels = in_place(np.asarray(labels, "int64"))
         self._background = background
         self._size = size
 
@@ -75,7 +77,8 @@ class LocatedDigits:
             places = tf.random.stateless_uniform([count, 2], keys[1], 0, limit, tf.int32)
             images += (1 - images) * _windows(texture, places)
         if self._background == "noisy":
-            draws = tf.random.stateless_uniform(images.shape, keys[2])
+            # XLA takes a hundred times as long for the default algorithm, Philox, here.
+            draws = tf.random.stateless_uniform(images.shape, keys[2], alg="threefry")
             images = tf.where(draws < NOISE / 2, 0.0, tf.where(draws < NOISE, 1.0, images))
         images = downscale(images[..., None], self._size)
         return images, tf.gather(self._labels, indices)

@@ -5,7 +5,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from keras_multigrid.datasets.drawing import THRESHOLD, DigitBank, centred_positions, rotations
+from keras_multigrid.datasets.drawing import (
+    THRESHOLD,
+    DigitBank,
+    centred_positions,
+    in_place,
+    rotations,
+)
 
 CLASSES = 10
 MEAN_COUNT, COUNT_DEVIATION = 5, 0.5  # the number of digits is this normal number, rounded up
@@ -47,7 +53,7 @@ class Segmentation:
 
     def __init__(self, digits, labels, canvas=64):
         self._digits = DigitBank(digits)
-        self._labels = np.asarray(labels, "int32")
+        self._labels = in_place(np.asarray(labels, "int32"))
         self._canvas = canvas
         self._patch = 2 * math.ceil(SCALE[1] * (self._digits.reach + 1))  # holds every digit
         if not self._patch <= canvas <= WORD:

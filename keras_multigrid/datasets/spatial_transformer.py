@@ -10,6 +10,7 @@ from keras_multigrid.datasets.drawing import (
     THRESHOLD,
     DigitBank,
     centred_positions,
+    in_place,
     random_affine,
     stack_matrix,
 )
@@ -85,7 +86,7 @@ class SpatialTransformer:
         self._canvas = canvas
         self._distortion = distortion
         self._zoom = distortion.digit_share * canvas / self._bank.side
-        self._inked = np.asarray(digits) >= THRESHOLD
+        self._inked = in_place(np.asarray(digits) >= THRESHOLD)
         self._masks = self._upright_masks()
 
     def __call__(self, indices, key):
@@ -148,4 +149,4 @@ class SpatialTransformer:
             matrices = stack_matrix(zooms, 0, 0, zooms)
             upright = self._bank.draw(number, matrices, pixels[None, None], pixels[None, :, None])
             masks.append((upright >= THRESHOLD).numpy())
-        return np.concatenate(masks)
+        return in_place(np.concatenate(masks))
