@@ -60,7 +60,8 @@ def draw_batches(draw, samples, batch_size, shuffle=False, seed=0):
 
     Args:
         draw: A function of sample numbers, of shape `(batch_size,)`, and a key, as `Segmentation`,
-            `SpatialTransformer` and `LocatedDigits` are; XLA compiles it.
+            `SpatialTransformer` and `LocatedDigits` are; XLA compiles it, unless its `jit_compile`
+            is False.
         samples: Number of samples in a pass.
         batch_size: Samples per batch; the last one may have fewer.
         shuffle: Whether a pass visits the sample numbers in random order.
@@ -83,7 +84,8 @@ def draw_batches(draw, samples, batch_size, shuffle=False, seed=0):
     """
     import tensorflow as tf
 
-    compiled = tf.function(draw, jit_compile=True, autograph=False)
+    jit_compile = getattr(draw, "jit_compile", True)
+    compiled = tf.function(draw, jit_compile=jit_compile, autograph=False)
 
     def of_batch(indices, key):
         # XLA would compile once more for the last, smaller batch: draw a full one there too.

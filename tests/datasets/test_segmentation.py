@@ -199,8 +199,8 @@ def assert_uniform(values, low, high):
     """Checks the range, its use, and by Kolmogorov and Smirnov that all is as frequent."""
     for line in np.atleast_2d(values):
         shares = np.sort((line - low) / (high - low))
-        assert -1e-6 <= shares[0] < 0.02
-        assert 0.98 < shares[-1] <= 1 + 1e-6
+        assert -1e-6 <= shares[0] < 8 / len(shares)
+        assert 1 - 8 / len(shares) < shares[-1] <= 1 + 1e-6
         gap = np.abs(shares - (np.arange(len(shares)) + 0.5) / len(shares)).max()
         assert gap < 1.7 / np.sqrt(len(shares))  # 0.6 % of all samples go beyond
 
