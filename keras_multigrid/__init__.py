@@ -10,6 +10,7 @@ from keras_multigrid import (
     optimizers,
     schedules,
     ten_crop,
+    training,
 )
 
 __version__ = "0.1.0"
@@ -24,4 +25,5 @@ __all__ = [
     "optimizers",
     "schedules",
     "ten_crop",
+    "training",
 ]

@@ -1,11 +1,19 @@
 """The command line, `keras-multigrid`."""
 
 import argparse
+import difflib
 import pathlib
 import sys
 import time
 
-RECIPES = ("quickstart",)
+RECIPES = (
+    "quickstart",
+    "cifar100",
+    "cifar10",
+    "mnist_segmentation",
+    "mnist_spatial_transformer",
+    "imagenet",
+)
 
 
 def main(arguments=None):
@@ -15,7 +23,7 @@ def main(arguments=None):
         return options.command(options)
     except ValueError as error:
         return _complain(error, status=2)
-    except (ImportError, OSError) as error:
+    except (ImportError, OSError, FloatingPointError) as error:
         return _complain(error, status=1)
     except KeyboardInterrupt:
         return _complain("interrupted", status=130)
@@ -60,12 +68,52 @@ def _parser():
 
     train = commands.add_parser(
         "train",
-        help="run a recipe into a new folder",
-        epilog="Example: keras-multigrid train quickstart --set seed=1 --output runs/first",
+        help="run a recipe; given again, the same command continues where it was interrupted",
+        epilog="Example: keras-multigrid train mnist_segmentation --set model=R-PMG-20 "
+        "--set source=digits --output runs/first",
     )
-    train.add_argument("recipe", choices=RECIPES, help="what to train")
-    train.add_argument("--scale", default="quick", help="smoke or quick (default)")
+    train.add_argument("recipe", help=f"what to train: {', '.join(RECIPES)}")
+    _add_recipe_options(train)
     train.add_argument(
+        "--output", type=pathlib.Path, help="the run's folder (default: one for each settings)"
+    )
+    several = train.add_argument_group(
+        "several processes (KERAS_BACKEND=jax)",
+        "The same command on each machine, with its own --process; the folder is shared.",
+    )
+    several.add_argument("--coordinator", metavar="HOST:PORT", help="where process 0 listens")
+    several.add_argument("--processes", type=int, default=1, help="their number (default: 1)")
+    several.add_argument("--process", type=int, default=0, help="number of this one, from 0")
+    train.set_defaults(command=_train)
+
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="test the network of a finished run",
+        epilog="Example: keras-multigrid evaluate runs/first --split validation",
+    )
+    evaluate.add_argument("run", type=pathlib.Path, help="the run's folder")
+    evaluate.add_argument("--split", help="of the run's data (default: what the paper tests on)")
+    evaluate.add_argument("--data-dir", help="where the data are now, if elsewhere")
+    evaluate.set_defaults(command=_evaluate)
+
+    reproduce = commands.add_parser(
+        "reproduce",
+        help="train the networks of a table of the paper, and print ours beside the paper's",
+        epilog="Example: keras-multigrid reproduce table2 --rows PMG-11,SG-11 --scale quick",
+    )
+    reproduce.add_argument("table", help="table1, table2, table3 or table4")
+    reproduce.add_argument("--rows", help="networks, with commas between (default: all)")
+    _add_recipe_options(reproduce)
+    reproduce.add_argument(
+        "--output", type=pathlib.Path, help="folder of the runs and the table (default: runs/TABLE)"
+    )
+    reproduce.set_defaults(command=_reproduce)
+    return parser
+
+
+def _add_recipe_options(parser):
+    parser.add_argument("--scale", default="quick", help="smoke, quick (default) or paper")
+    parser.add_argument(
         "--set",
         action="append",
         default=[],
@@ -73,11 +121,6 @@ def _parser():
         dest="settings",
         help="change a field of the recipe; may be given again",
     )
-    train.add_argument(
-        "--output", type=pathlib.Path, help="the run's folder (default: runs/RECIPE-DATE-TIME)"
-    )
-    train.set_defaults(command=_train)
-    return parser
 
 
 def _models(options):
@@ -146,13 +189,60 @@ def _describe(dataset, options):
 
 
 def _train(options):
-    from keras_multigrid.recipes.overrides import resolve
-    from keras_multigrid.recipes.quickstart import Quickstart, train_quickstart
+    # Before anything else of Keras or JAX runs.
+    if options.coordinator or options.processes > 1:
+        from keras_multigrid.training import join_processes
 
-    recipe = resolve(Quickstart, options.scale, options.settings)
-    started = time.strftime("%Y%m%d-%H%M%S")
-    output = options.output or pathlib.Path("runs", f"{options.recipe}-{started}")
-    train_quickstart(recipe, output)
+        join_processes(options.coordinator, options.processes, options.process)
+    from keras_multigrid.recipes.overrides import resolve
+
+    if options.recipe == "quickstart":
+        from keras_multigrid.recipes.quickstart import Quickstart, train_quickstart
+
+        recipe = resolve(Quickstart, options.scale, options.settings)
+        started = time.strftime("%Y%m%d-%H%M%S")
+        train_quickstart(recipe, options.output or pathlib.Path("runs", f"quickstart-{started}"))
+        return 0
+
+    from keras_multigrid.recipes import RECIPES as CLASSES
+    from keras_multigrid.recipes import run
+
+    if options.recipe not in RECIPES:
+        nearest = difflib.get_close_matches(options.recipe, RECIPES, n=1, cutoff=0)[0]
+        raise ValueError(
+            f"There is no recipe {options.recipe!r}; did you mean {nearest!r}? "
+            f"All: {', '.join(RECIPES)}."
+        )
+    run(resolve(CLASSES[options.recipe], options.scale, options.settings), options.output)
+    return 0
+
+
+def _evaluate(options):
+    import dataclasses
+
+    import keras
+
+    from keras_multigrid.recipes import RECIPES as CLASSES
+    from keras_multigrid.recipes.run_folder import MODEL, read_recipe
+
+    recipe = read_recipe(options.run, CLASSES)
+    if not (options.run / MODEL).exists():
+        raise ValueError(f"{options.run} is not finished; `keras-multigrid train` continues it.")
+    if options.data_dir:
+        recipe = dataclasses.replace(recipe, data_dir=options.data_dir)
+    model = keras.models.load_model(options.run / MODEL)
+    results = recipe.evaluate(model, options.split or recipe.TEST_SPLIT)
+    for name, value in {**results, **recipe.scores(results)}.items():
+        print(f"{name:<24} {value:.4f}")
+    return 0
+
+
+def _reproduce(options):
+    from keras_multigrid.recipes import reproduce
+
+    rows = options.rows.split(",") if options.rows else None
+    print()
+    print(reproduce(options.table, rows, options.scale, options.settings, options.output))
     return 0
 
 

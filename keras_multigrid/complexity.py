@@ -90,10 +90,11 @@ def profile(model, input_shape=None):
         return outputs
 
     images = _input_like(model, input_shape)
+    uncompiled = keras.Model(model.input, model.output)  # a clone would make the optimizer, too
     # A clone, so that the model's own graph stays as it is; its weights are never allocated.
     with keras.StatelessScope(initialize_variables=False):
         keras.models.clone_model(
-            model, input_tensors=images, call_function=count_call, recursive=True
+            uncompiled, input_tensors=images, call_function=count_call, recursive=True
         )
     return ModelProfile(
         name=model.name,

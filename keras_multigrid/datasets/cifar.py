@@ -5,7 +5,7 @@ import re
 import numpy as np
 from keras import ops
 
-from keras_multigrid.datasets.pipeline import checkpointable, index_batches
+from keras_multigrid.datasets.pipeline import map_batches, own_part
 from keras_multigrid.layers.zca_whitening import ZCAWhitening
 
 NAMES = ("cifar10", "cifar100")
@@ -23,6 +23,8 @@ def load_cifar(
     data_dir=None,
     augment=None,
     whitening=None,
+    first_batch=None,
+    share=(0, 1),
 ):
     """Returns batches of CIFAR as the paper prepares it.
 
@@ -42,13 +44,14 @@ def load_cifar(
         augment: Whether crops and mirroring are random; None is as for `shuffle`.
         whitening: An adapted `ZCAWhitening`; None fits one to the whole training set, which takes
             half a minute: fit it once for several splits, with `fit_whitening`.
+        first_batch, share: As for `load`.
 
     Returns:
         A `tf.data.Dataset` of float32 images `(batch, 32, 32, 3)` and int64 labels `(batch,)`.
 
     Raises:
-        ValueError: If there is no such name or split, `batch_size` is no positive integer, or
-            `whitening` no adapted layer.
+        ValueError: If there is no such name or split, `batch_size` is no positive integer,
+            `whitening` no adapted layer, or `first_batch` or `share` is not as for `load`.
         OSError: If the data are neither prepared nor to be downloaded.
 
     Example:
@@ -72,6 +75,7 @@ def load_cifar(
             f"whitening is {whitening!r}; expected an adapted ZCAWhitening, as fit_whitening "
             "returns, or None."
         )
+    own_part(batch_size, first_batch, share)  # wrong ones are an error before all the work
     images, labels = _load(name, split, data_dir)
     training = split.startswith("train")
     shuffle = training if shuffle is None else shuffle
@@ -87,8 +91,7 @@ def load_cifar(
         batch = tf.gather(images, indices)
         return _random_crops(batch, key) if augment else batch, tf.gather(labels, indices)
 
-    batches = index_batches(len(labels), batch_size, shuffle, seed)
-    return checkpointable(batches.map(of_batch, num_parallel_calls=tf.data.AUTOTUNE))
+    return map_batches(of_batch, len(labels), batch_size, shuffle, seed, first_batch, share)
 
 
 def fit_whitening(name, data_dir=None):

@@ -10,7 +10,7 @@ from keras_multigrid.datasets.located_digits import (
     check_size,
     downscale,
 )
-from keras_multigrid.datasets.pipeline import checkpointable, draw_batches, index_batches
+from keras_multigrid.datasets.pipeline import draw_batches, map_batches, own_part
 from keras_multigrid.datasets.segmentation import Segmentation
 from keras_multigrid.datasets.spatial_transformer import DISTORTIONS, SpatialTransformer
 
@@ -18,7 +18,15 @@ CHUNK = 1000  # prepared samples read at once
 
 
 def load_segmentation(
-    split, batch_size, source="mnist", shuffle=None, seed=0, data_dir=None, fresh=False
+    split,
+    batch_size,
+    source="mnist",
+    shuffle=None,
+    seed=0,
+    data_dir=None,
+    fresh=False,
+    first_batch=None,
+    share=(0, 1),
 ):
     """Returns batches of `Segmentation`: digits that overlap, and a mask for each class.
 
@@ -32,13 +40,15 @@ def load_segmentation(
         data_dir: Where TensorFlow Datasets keeps its data; None is its own default.
         fresh: Whether each pass draws other samples; if not, the set of the TensorFlow Datasets
             builder `mnist_segmentation` is prepared once, and read into memory (0.45 GB to train).
+        first_batch, share: As for `load`.
 
     Returns:
         A `tf.data.Dataset` of float32 images `(batch, 64, 64, 1)` in [0, 1] and float32 masks
         `(batch, 64, 64, 10)`.
 
     Raises:
-        ValueError: If there is no such split or source.
+        ValueError: If there is no such split or source, or `first_batch` or `share` is not
+            as for `load`.
         OSError: If MNIST is neither prepared nor to be downloaded.
 
     Example:
@@ -49,12 +59,15 @@ def load_segmentation(
     >>> images.shape, masks.shape
     (TensorShape([8, 64, 64, 1]), TensorShape([8, 64, 64, 10]))
     """
+    own_part(batch_size, first_batch, share)  # an error before any work
     shuffle = split == "train" if shuffle is None else shuffle
     if not fresh:
         arrays = _prepared("mnist_segmentation", "", split, source, data_dir)
-        return _batches(*arrays, batch_size, shuffle, seed)
+        return _batches(*arrays, batch_size, shuffle, seed, first_batch, share)
     draw = Segmentation(*load_digits(split, source, data_dir))
-    return draw_batches(draw, Segmentation.SAMPLES[split], batch_size, shuffle, seed)
+    return draw_batches(
+        draw, Segmentation.SAMPLES[split], batch_size, shuffle, seed, first_batch, share
+    )
 
 
 def load_spatial_transformer(
@@ -66,6 +79,8 @@ def load_spatial_transformer(
     seed=0,
     data_dir=None,
     fresh=False,
+    first_batch=None,
+    share=(0, 1),
 ):
     """Returns batches of `SpatialTransformer`: a distorted digit, the mask of the untouched one.
 
@@ -80,12 +95,14 @@ def load_spatial_transformer(
         data_dir: Where TensorFlow Datasets keeps its data; None is its own default.
         fresh: Whether each pass draws other samples; if not, the set of the TensorFlow Datasets
             builder `mnist_spatial_transformer` is prepared once, and read into memory (0.5 GB).
+        first_batch, share: As for `load`.
 
     Returns:
         A `tf.data.Dataset` of float32 images in [0, 1] and float32 masks, `(batch, 64, 64, 1)`.
 
     Raises:
-        ValueError: If there is no such split, variant or source.
+        ValueError: If there is no such split, variant or source, or `first_batch` or `share` is not
+            as for `load`.
         OSError: If MNIST is neither prepared nor to be downloaded.
 
     Example:
@@ -97,13 +114,16 @@ def load_spatial_transformer(
     (TensorShape([8, 64, 64, 1]), TensorShape([8, 64, 64, 1]))
     """
     _check_variant(variant, DISTORTIONS)
+    own_part(batch_size, first_batch, share)  # an error before any work
     shuffle = split == "train" if shuffle is None else shuffle
     if not fresh:
         arrays = _prepared("mnist_spatial_transformer", variant, split, source, data_dir)
-        return _batches(*arrays, batch_size, shuffle, seed)
+        return _batches(*arrays, batch_size, shuffle, seed, first_batch, share)
     digits, _ = load_digits(split, source, data_dir)
     draw = SpatialTransformer(digits, distortion=DISTORTIONS[variant])
-    return draw_batches(draw, SpatialTransformer.SAMPLES[split], batch_size, shuffle, seed)
+    return draw_batches(
+        draw, SpatialTransformer.SAMPLES[split], batch_size, shuffle, seed, first_batch, share
+    )
 
 
 def load_located_digits(
@@ -116,6 +136,8 @@ def load_located_digits(
     data_dir=None,
     fresh=True,
     size=CANVAS,
+    first_batch=None,
+    share=(0, 1),
 ):
     """Returns batches of `LocatedDigits`: a digit anywhere on a larger canvas, and its class.
 
@@ -130,12 +152,14 @@ def load_located_digits(
         fresh: Whether each pass draws other places and backgrounds, as in the paper; if not, the
             set of the TensorFlow Datasets builder `located_mnist` is prepared once.
         size: Side of the images: 56, or downscaled to a divisor of it; the paper's are 14, 28, 56.
+        first_batch, share: As for `load`.
 
     Returns:
         A `tf.data.Dataset` of float32 images `(batch, size, size, 1)` in [0, 1] and int64 labels.
 
     Raises:
-        ValueError: If there is no such split, variant, source or size.
+        ValueError: If there is no such split, variant, source or size, or `first_batch` or `share`
+            is not as for `load`.
         OSError: If MNIST is neither prepared nor to be downloaded.
 
     Example:
@@ -146,14 +170,15 @@ def load_located_digits(
     [(100, 28, 28, 1), (100, 28, 28, 1), (100, 28, 28, 1)]
     """
     _check_variant(variant, BACKGROUNDS)
+    own_part(batch_size, first_batch, share)  # an error before any work
     shuffle = split == "train" if shuffle is None else shuffle
     if fresh:
         digits, labels = load_digits(split, source, data_dir, LocatedDigits.TRAINING_DIGITS)
         draw = LocatedDigits(digits, labels, variant, size)
-        return draw_batches(draw, len(digits), batch_size, shuffle, seed)
+        return draw_batches(draw, len(digits), batch_size, shuffle, seed, first_batch, share)
     check_size(size)
     arrays = _prepared("located_mnist", variant, split, source, data_dir)
-    batches = _batches(*arrays, batch_size, shuffle, seed)
+    batches = _batches(*arrays, batch_size, shuffle, seed, first_batch, share)
     return batches.map(lambda images, labels: (downscale(images, size), labels))
 
 
@@ -176,7 +201,7 @@ def _prepared(name, variant, split, source, data_dir):
     return np.concatenate(images), np.concatenate(targets)
 
 
-def _batches(images, targets, batch_size, shuffle, seed):
+def _batches(images, targets, batch_size, shuffle, seed, first_batch=None, share=(0, 1)):
     """Returns batches out of arrays; masks become float32."""
     import tensorflow as tf
 
@@ -188,5 +213,4 @@ def _batches(images, targets, batch_size, shuffle, seed):
         pixels = tf.cast(tf.gather(images, indices), tf.float32) / 255
         return pixels, tf.cast(tf.gather(targets, indices), dtype)
 
-    batches = index_batches(len(images), batch_size, shuffle, seed)
-    return checkpointable(batches.map(of_batch, num_parallel_calls=tf.data.AUTOTUNE))
+    return map_batches(of_batch, len(images), batch_size, shuffle, seed, first_batch, share)

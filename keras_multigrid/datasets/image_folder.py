@@ -1,7 +1,6 @@
 """Images in one folder per class, as people have them."""
 
 import itertools
-import math
 import os
 import sys
 import warnings
@@ -9,7 +8,12 @@ import warnings
 import numpy as np
 
 from keras_multigrid.datasets.image_augmentation import check_positive, decode, network_input
-from keras_multigrid.datasets.pipeline import checkpointable, index_batches
+from keras_multigrid.datasets.pipeline import (
+    checkpointable,
+    over_passes,
+    own_part,
+    own_samples,
+)
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 ON_ERROR = ("raise", "skip")
@@ -76,6 +80,8 @@ def load_image_folder(
     seed=0,
     ten_crop=False,
     on_error="raise",
+    first_batch=None,
+    share=(0, 1),
 ):
     """Reads a directory with one sub-folder of images per class (`list_images`) for ImageNet nets.
 
@@ -95,6 +101,8 @@ def load_image_folder(
         ten_crop: Whether to take four corners and the centre, each with its mirror image.
         on_error: What to do with files that cannot be decoded: `"raise"` an error that names the
             file when its turn comes, or `"skip"` and name each once on the standard error stream.
+        first_batch, share: As for `load`. With `on_error="skip"` all files are decoded once before,
+            as the usable ones must be known.
 
     Returns:
         A `tf.data.Dataset` of normalized float32 images of shape `(batch, image_size, image_size,
@@ -102,8 +110,8 @@ def load_image_folder(
 
     Raises:
         ValueError: If the directory does not hold one folder of images per class, `on_error` is
-            another, `batch_size` or `image_size` no positive integer, or `ten_crop` is combined
-            with `training`.
+            another, `batch_size` or `image_size` no positive integer, `ten_crop` is combined with
+            `training`, or `first_batch` or `share` is not as for `load`.
 
     Example:
 
@@ -123,6 +131,7 @@ def load_image_folder(
     import tensorflow as tf
 
     check_positive("batch_size", batch_size)
+    own = own_part(batch_size, first_batch, share)
     if on_error not in ON_ERROR:
         raise ValueError(f"on_error is {on_error!r}; expected one of {', '.join(ON_ERROR)}.")
     shuffle = training if shuffle is None else shuffle
@@ -133,31 +142,47 @@ def load_image_folder(
     views = (10,) if ten_crop else ()
     is_usable = _usability(paths, on_error)
 
-    def batches_of_pass(_, pass_key):
+    def read(index):
+        encoded = tf.io.read_file(files[index])
+        usable = tf.numpy_function(is_usable, [index, encoded], tf.bool, stateful=False)
+        return encoded, tf.ensure_shape(usable, ())
+
+    samples, known = len(paths), None
+    if on_error == "skip":
+        samples = None
+        if first_batch is not None or own != slice(0, batch_size):
+            indices = tf.data.Dataset.range(len(paths))
+            checked = indices.map(lambda index: read(index)[1], tf.data.AUTOTUNE)
+            known = tf.constant(list(checked.as_numpy_iterator()))
+            samples = np.count_nonzero(known)
+
+    def of_pass(number, first):
+        def index_of(position):
+            if not shuffle:
+                return position
+            key = tf.stack([number, tf.constant(-1, tf.int64)])
+            return tf.random.experimental.index_shuffle(position, key, len(paths) - 1)
+
         def example(position):
-            index = position
-            if shuffle:
-                shuffle_key = tf.stack([pass_key[0], tf.constant(-1, tf.int64)])
-                index = tf.random.experimental.index_shuffle(index, shuffle_key, len(paths) - 1)
-            encoded = tf.io.read_file(files[index])
-            usable = tf.numpy_function(is_usable, [index, encoded], tf.bool, stateful=False)
+            index = index_of(position)
+            encoded, usable = read(index)
             image = tf.cond(
                 usable,
-                lambda: prepare(encoded, tf.stack([pass_key[0], position])),
+                lambda: prepare(encoded, tf.stack([number, position])),
                 lambda: tf.zeros((*views, image_size, image_size, 3)),
             )
-            return image, labels[index], tf.ensure_shape(usable, ())
+            return image, labels[index], usable
 
-        examples = tf.data.Dataset.range(len(paths)).map(example, tf.data.AUTOTUNE)
+        positions = tf.data.Dataset.range(len(paths))
+        if known is not None:
+            positions = positions.filter(lambda position: known[index_of(position)])
+        positions = own_samples(positions, batch_size, first, first_batch, share)
+        examples = positions.map(example, tf.data.AUTOTUNE)
         examples = examples.filter(lambda image, label, usable: usable)
-        return examples.map(lambda image, label, usable: (image, label)).batch(batch_size)
+        return examples.map(lambda image, label, usable: (image, label)).batch(own.stop - own.start)
 
     # The pass is outside, for once `batch` has seen the end of a pass it forgets which it was.
-    batches = index_batches(1, None, seed=seed).flat_map(batches_of_pass)
-    if on_error == "raise":
-        count = math.ceil(len(paths) / batch_size)
-        batches = batches.apply(tf.data.experimental.assert_cardinality(count))
-    return checkpointable(batches)
+    return checkpointable(over_passes(of_pass, samples, batch_size, seed, first_batch, share))
 
 
 def _images_below(folder):

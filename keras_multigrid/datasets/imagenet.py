@@ -1,9 +1,12 @@
 """ImageNet (ILSVRC 2012) through TensorFlow Datasets."""
 
-import math
-
 from keras_multigrid.datasets.image_augmentation import check_positive, network_input
-from keras_multigrid.datasets.pipeline import checkpointable, index_batches
+from keras_multigrid.datasets.pipeline import (
+    checkpointable,
+    over_passes,
+    own_part,
+    own_samples,
+)
 
 WINDOW = 2048  # encoded images that are shuffled together, about 225 MB, twice in memory
 FILES_AT_ONCE = 16
@@ -19,6 +22,8 @@ def load_imagenet(
     training=None,
     image_size=224,
     ten_crop=False,
+    first_batch=None,
+    share=(0, 1),
 ):
     """Reads ImageNet as prepared by TensorFlow Datasets, for the ImageNet networks.
 
@@ -38,6 +43,7 @@ def load_imagenet(
             shorter side is resized to 8/7 of `image_size` and the centre taken.
         image_size: Side of the square images.
         ten_crop: Whether to take four corners and the centre, each with its mirror image.
+        first_batch, share: As for `load`. Up to the first batch, its pass is read, but not decoded.
 
     Returns:
         A `tf.data.Dataset` of normalized float32 images of shape `(batch, image_size, image_size,
@@ -45,7 +51,7 @@ def load_imagenet(
 
     Raises:
         ValueError: If there is no such split, `batch_size` or `image_size` is no positive integer,
-            or `ten_crop` is combined with training.
+            `ten_crop` is combined with training, or `first_batch` or `share` is not as for `load`.
         OSError: If the data are not there.
 
     Example:
@@ -58,6 +64,7 @@ def load_imagenet(
     import tensorflow_datasets as tfds
 
     check_positive("batch_size", batch_size)
+    own = own_part(batch_size, first_batch, share)
     if training is None:
         training = str(split).startswith("train")
     if shuffle is None:
@@ -79,17 +86,17 @@ def load_imagenet(
         )
         return prepare(fields["image"], tf.stack([pass_number, number])), fields["label"]
 
-    def batches_of_pass(_, pass_key):
-        records = _read(part.file_instructions, shuffle, pass_key[0]).enumerate()
-        examples = records.map(
-            lambda number, record: example(number, record, pass_key[0]),
+    def of_pass(pass_number, first):
+        records = _read(part.file_instructions, shuffle, pass_number).enumerate()
+        examples = own_samples(records, batch_size, first, first_batch, share).map(
+            lambda number, record: example(number, record, pass_number),
             num_parallel_calls=tf.data.AUTOTUNE,
         )
-        return examples.batch(batch_size)
+        return examples.batch(own.stop - own.start)
 
-    batches = index_batches(1, None, seed=seed).flat_map(batches_of_pass)
-    count = math.ceil(part.num_examples / batch_size)
-    return checkpointable(batches.apply(tf.data.experimental.assert_cardinality(count)))
+    return checkpointable(
+        over_passes(of_pass, part.num_examples, batch_size, seed, first_batch, share)
+    )
 
 
 def _read(instructions, shuffle, seed):

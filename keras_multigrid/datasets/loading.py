@@ -24,11 +24,22 @@ def load_folder_split(
     image_size=224,
     ten_crop=False,
     on_error="raise",
+    first_batch=None,
+    share=(0, 1),
 ):
     training = split.startswith("train") if training is None else training
     folder = pathlib.Path(data_dir or ".", split)
     return load_image_folder(
-        folder, batch_size, training, image_size, shuffle, seed, ten_crop, on_error
+        folder,
+        batch_size,
+        training,
+        image_size,
+        shuffle,
+        seed,
+        ten_crop,
+        on_error,
+        first_batch,
+        share,
     )
 
 
@@ -43,7 +54,18 @@ LOADERS = {
 }
 
 
-def load(name, split, batch_size, source="mnist", shuffle=None, seed=0, data_dir=None, **options):
+def load(
+    name,
+    split,
+    batch_size,
+    source="mnist",
+    shuffle=None,
+    seed=0,
+    data_dir=None,
+    first_batch=None,
+    share=(0, 1),
+    **options,
+):
     """Returns a data set of the papers, by name, as batches of images and targets.
 
     The same seed gives the same data, whatever the number of threads; each pass over a shuffled,
@@ -70,13 +92,20 @@ def load(name, split, batch_size, source="mnist", shuffle=None, seed=0, data_dir
         seed: Seed, an integer.
         data_dir: Where TensorFlow Datasets keeps its data, None is its own default; or the image
             folder.
+        first_batch: None is one pass, another each time. A number begins with that batch, counted
+            from 0 over all passes, and goes on without end, so that training can be resumed: the
+            smaller last batch of a pass is left out, and each iteration gives the same.
+        share: `(process, processes)`: a batch is that of all processes together, which must divide
+            it, and this process gets its part: the first, if `process` is 0. What there is of a
+            smaller last batch is not spread evenly: the last processes may get no batch.
         **options: Of the function named above.
 
     Returns:
         A `tf.data.Dataset` of `(images, targets)`.
 
     Raises:
-        ValueError: If there is no such name, split, variant or option.
+        ValueError: If there is no such name, split, variant or option, `batch_size` is no multiple
+            of the number of processes, or, with `first_batch`, a pass has no full batch.
         OSError: If the data are neither prepared nor to be downloaded.
 
     Example:
@@ -100,5 +129,12 @@ def load(name, split, batch_size, source="mnist", shuffle=None, seed=0, data_dir
     if "source" in accepted:
         options["source"] = source
     return LOADERS[name](
-        split, batch_size, shuffle=shuffle, seed=seed, data_dir=data_dir, **options
+        split,
+        batch_size,
+        shuffle=shuffle,
+        seed=seed,
+        data_dir=data_dir,
+        first_batch=first_batch,
+        share=share,
+        **options,
     )

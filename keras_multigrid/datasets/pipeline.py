@@ -1,10 +1,11 @@
 """tf.data pipelines in which a batch depends on the seed, the pass and its number alone."""
 
 import math
+import numbers
 
 
-def index_batches(samples, batch_size=None, shuffle=False, seed=0):
-    """Returns one pass over samples by their numbers, from which a pipeline makes its batches.
+def index_batches(samples, batch_size=None, shuffle=False, seed=0, first_batch=None, share=(0, 1)):
+    """Returns one pass, or all, over samples by their numbers; pipelines make batches of them.
 
     No state but the position is kept: shuffling is a keyed permutation, not a buffer. So the data
     are the same for any number of threads, checkpoints of iterators are small, and exact.
@@ -14,14 +15,18 @@ def index_batches(samples, batch_size=None, shuffle=False, seed=0):
         batch_size: Samples per batch, the last one may have fewer; None for single samples.
         shuffle: Whether a pass visits the samples in random order, a new one in each pass.
         seed: Seed, an integer.
+        first_batch: As for `load`.
+        share: As for `load`, but batches come whole, for draws depend on all samples of a batch;
+            those of which the process gets nothing are left out.
 
     Returns:
         A `tf.data.Dataset` of `(indices, key)`: int64 numbers below `samples`, of shape `(batch,)`
         or `()`, and the int64 seed, of shape `(2,)`, for `tf.random.stateless_*`, that no other
-        batch has. Each iteration over the dataset is another pass, with other keys.
+        batch has. Unless `first_batch` is given, each iteration over the dataset is another pass,
+        with other keys.
 
     Raises:
-        ValueError: If there are no samples, or the batch is empty.
+        ValueError: If there are no samples, the batch is empty, or as for `over_passes`.
     """
     if samples < 1 or (batch_size is not None and batch_size < 1):
         raise ValueError(
@@ -29,8 +34,12 @@ def index_batches(samples, batch_size=None, shuffle=False, seed=0):
         )
     import tensorflow as tf
 
-    def of_pass(number):
-        starts = tf.data.Dataset.range(0, samples, batch_size or 1)
+    size = batch_size or 1
+    own = own_part(size, first_batch, share)
+    end = samples - own.start if first_batch is None else samples - size + 1
+
+    def of_pass(number, first):
+        starts = tf.data.Dataset.range(first * size, end, size)
 
         def of_batch(start):
             indices = start
@@ -47,15 +56,10 @@ def index_batches(samples, batch_size=None, shuffle=False, seed=0):
 
         return starts.map(of_batch)
 
-    batches = math.ceil(samples / (batch_size or 1))
-    return (
-        _pass_numbers(seed)
-        .flat_map(of_pass)
-        .apply(tf.data.experimental.assert_cardinality(batches))
-    )
+    return over_passes(of_pass, samples, size, seed, first_batch, share)
 
 
-def draw_batches(draw, samples, batch_size, shuffle=False, seed=0):
+def draw_batches(draw, samples, batch_size, shuffle=False, seed=0, first_batch=None, share=(0, 1)):
     """Returns a dataset of freshly drawn samples: each pass over it has others.
 
     Args:
@@ -66,12 +70,13 @@ def draw_batches(draw, samples, batch_size, shuffle=False, seed=0):
         batch_size: Samples per batch; the last one may have fewer.
         shuffle: Whether a pass visits the sample numbers in random order.
         seed: Seed, an integer; the same seed gives the same passes.
+        first_batch, share: As for `load`.
 
     Returns:
         A `tf.data.Dataset` of what `draw` returns.
 
     Raises:
-        ValueError: If there are no samples, or the batch is empty.
+        ValueError: If there are no samples, the batch is empty, or as for `load`.
 
     Example:
 
@@ -93,8 +98,107 @@ def draw_batches(draw, samples, batch_size, shuffle=False, seed=0):
         full = tf.ensure_shape(tf.pad(indices, [[0, batch_size - count]]), [batch_size])
         return tf.nest.map_structure(lambda drawn: drawn[:count], compiled(full, key))
 
-    batches = index_batches(samples, batch_size, shuffle, seed)
-    return checkpointable(batches.map(of_batch, num_parallel_calls=tf.data.AUTOTUNE))
+    return map_batches(of_batch, samples, batch_size, shuffle, seed, first_batch, share)
+
+
+def map_batches(of_batch, samples, batch_size, shuffle, seed, first_batch, share):
+    """Returns what a function makes of the `index_batches`, and of it the share of a process."""
+    import tensorflow as tf
+
+    batches = index_batches(samples, batch_size, shuffle, seed, first_batch, share)
+    own = own_part(batch_size, first_batch, share)
+
+    def own_of_batch(indices, key):
+        return tf.nest.map_structure(lambda whole: whole[own], of_batch(indices, key))
+
+    return checkpointable(batches.map(own_of_batch, num_parallel_calls=tf.data.AUTOTUNE))
+
+
+def over_passes(of_pass, samples, batch_size, seed, first_batch, share):
+    """Returns the batches of one pass, or endlessly those of one pass after the other.
+
+    Args:
+        of_pass: A function of the number of a pass, which is random, and of the first batch in it.
+            It returns a dataset of batches: of full ones alone, if `first_batch` is given.
+        samples: Number of samples in a pass; None if that is not known.
+        batch_size: Samples per batch.
+        seed: Seed of the numbers of passes, an integer.
+        first_batch, share: As for `load`.
+
+    Returns:
+        A `tf.data.Dataset`. If `first_batch` is None, each iteration over it is another pass; else
+        all are the same.
+
+    Raises:
+        ValueError: If passes without end have no full batch.
+    """
+    import tensorflow as tf
+
+    if first_batch is None:
+        batches = _pass_numbers(seed).flat_map(lambda number: of_pass(number, 0))
+        if samples is None:
+            return batches
+        own = own_part(batch_size, first_batch, share)
+        count = math.ceil(max(samples - own.start, 0) / batch_size)
+        return batches.apply(tf.data.experimental.assert_cardinality(count))
+    if samples < batch_size:
+        raise ValueError(
+            f"There are {samples} samples in batches of {batch_size}; expected at least one full "
+            "batch: take a smaller batch_size, or first_batch=None."
+        )
+    first_pass, first = divmod(int(first_batch), samples // batch_size)
+
+    def numbers_of_passes(_):
+        return _pass_numbers(seed).repeat().skip(first_pass).enumerate()
+
+    def of_numbered(count, number):
+        return of_pass(number, tf.where(count == 0, tf.constant(first, tf.int64), 0))
+
+    # The numbers are made inside, for those made once would go on in the next iteration.
+    passes = tf.data.Dataset.range(1).flat_map(numbers_of_passes)
+    infinite = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+    return passes.flat_map(of_numbered).apply(infinite)
+
+
+def own_samples(samples, batch_size, first, first_batch, share):
+    """Returns those samples of a pass that make up the share of a process, before they are decoded.
+
+    Args:
+        samples: A `tf.data.Dataset` of the single samples of a pass.
+        batch_size: Samples per batch of all processes together.
+        first: The first batch in this pass, as `over_passes` says.
+        first_batch, share: As for `load`.
+    """
+    import tensorflow as tf
+
+    own = own_part(batch_size, first_batch, share)
+    batches = samples.batch(batch_size, drop_remainder=first_batch is not None).skip(first)
+    return batches.flat_map(
+        lambda *batch: tf.data.Dataset.from_tensor_slices(tuple(whole[own] for whole in batch))
+    )
+
+
+def own_part(batch_size, first_batch, share):
+    """Returns the part of each batch that is the share of a process, a slice.
+
+    Raises:
+        ValueError: If `first_batch` or `share` is no such thing as `load` says, or `batch_size` is
+            no multiple of the number of processes.
+    """
+    integer = numbers.Integral
+    if first_batch is not None and not (isinstance(first_batch, integer) and first_batch >= 0):
+        raise ValueError(f"first_batch is {first_batch!r}; expected an integer from 0, or None.")
+    process, processes = share
+    if not 0 <= process < processes:
+        raise ValueError(
+            f"share is {share}; expected (process, processes), with 0 <= process < processes."
+        )
+    if batch_size % processes:
+        raise ValueError(
+            f"batch_size is {batch_size}; expected a multiple of {processes}, the processes."
+        )
+    size = batch_size // processes
+    return slice(process * size, (process + 1) * size)
 
 
 def checkpointable(dataset):

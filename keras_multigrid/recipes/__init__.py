@@ -1,1 +1,23 @@
-"""Recipes: one frozen dataclass per experiment, and the function that runs it."""
+"""Recipes: one frozen dataclass per experiment, and the functions that run them."""
+
+from keras_multigrid.recipes.cifar import Cifar10, Cifar100
+from keras_multigrid.recipes.dense_prediction import MnistSegmentation, MnistSpatialTransformer
+from keras_multigrid.recipes.imagenet import ImageNet
+from keras_multigrid.recipes.reproduce import reproduce
+from keras_multigrid.recipes.run import run
+
+RECIPES = {
+    recipe.NAME: recipe
+    for recipe in (Cifar100, Cifar10, MnistSegmentation, MnistSpatialTransformer, ImageNet)
+}
+
+__all__ = [
+    "RECIPES",
+    "Cifar10",
+    "Cifar100",
+    "ImageNet",
+    "MnistSegmentation",
+    "MnistSpatialTransformer",
+    "reproduce",
+    "run",
+]

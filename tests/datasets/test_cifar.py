@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from keras_multigrid.datasets.cifar import fit_whitening, load_cifar
 from keras_multigrid.layers import ZCAWhitening
+from tests.datasets.seeking import assert_seekable, assert_shared
 
 SAMPLES = {"train": 40, "test": 10}
 
@@ -136,6 +137,14 @@ def test_interrupted_iterators_go_on_exactly(whitening, tmp_path):
     assert size < 40 * 36 * 36 * 3  # not the images
 
 
+def test_batches_are_seekable_and_shared(whitening):
+    def load(**options):
+        return load_cifar("cifar10", "train", 16, seed=2, whitening=whitening, **options)
+
+    assert_seekable(load, batches=2)
+    assert_shared(load)
+
+
 @pytest.mark.parametrize("split", ["test", "train[:7]"])
 def test_whitening_is_fitted_to_the_whole_training_set_alone(split, monkeypatch):
     fitted = []
@@ -172,6 +181,11 @@ ERRORS = {
     "batch size: fraction": (
         lambda: load_cifar("cifar10", "test", 2.5),
         r"^batch_size is 2\.5; expected a positive integer.$",
+    ),
+    "share": (lambda: load_cifar("cifar10", "test", 4, share=(0, 3)), "expected a multiple of 3"),
+    "first batch": (
+        lambda: load_cifar("cifar10", "test", 4, first_batch=-1),
+        "first_batch is -1; expected an integer from 0",
     ),
     "whitening: not adapted": (
         lambda: load_cifar("cifar10", "test", 4, whitening=ZCAWhitening()),

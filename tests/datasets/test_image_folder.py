@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_multigrid.datasets import image_folder
 from keras_multigrid.datasets.image_augmentation import network_input
 from keras_multigrid.datasets.image_folder import list_images, load_image_folder
+from tests.datasets.seeking import assert_continues, assert_seekable, assert_shared, first_of
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype("uint8")
 JPEG = tf.io.encode_jpeg(IMAGE).numpy()
@@ -189,11 +191,44 @@ def test_checkpoint_continues_exactly(folder, tmp_path):
     assert sum(file.stat().st_size for file in tmp_path.glob("iterator-3*")) < 20_000
 
 
+@pytest.mark.parametrize("on_error", ["raise", "skip"])
+def test_batches_are_seekable_and_shared(folder, good, on_error, tmp_path, monkeypatch):
+    def network_input(*_):
+        return lambda encoded, key: tf.random.stateless_uniform((8, 8, 3), key)
+
+    def part(**options):
+        directory = folder if on_error == "skip" else good
+        return load(directory, 8, on_error=on_error, training=True, **options)
+
+    monkeypatch.setattr(image_folder, "network_input", network_input)
+    assert_seekable(part, batches=2)
+    assert_shared(part)
+    assert_continues(part, tmp_path)
+
+
+@pytest.fixture
+def good(tmp_path):
+    return write(tmp_path / "good", {f"a/{k:02}.jpg": grey_jpeg(10 * k) for k in range(17)})
+
+
+def test_only_the_own_share_is_read(good, monkeypatch):
+    read = []
+    can_be_decoded = image_folder._can_be_decoded
+    monkeypatch.setattr(
+        image_folder, "_can_be_decoded", lambda file: read.append(file) or can_be_decoded(file)
+    )
+    first_of(load(good, 8, on_error="raise", first_batch=5, share=(1, 2)), 1)
+    expected = [(good / f"a/{k:02}.jpg").read_bytes() for k in (12, 13, 14, 15, 4, 5, 6, 7)]
+    assert expected[0] in read and set(read) <= set(expected)
+
+
 BAD_ARGUMENTS = {
     "batch_size": (dict(batch_size=0), "batch_size is 0; expected a positive integer"),
     "image_size": (dict(image_size=-1), "image_size is -1; expected a positive integer"),
     "on_error": (dict(on_error="ignore"), "on_error is 'ignore'; expected one of raise, skip"),
     "ten_crop": (dict(ten_crop=True, training=True), "expected training=False"),
+    "share": (dict(share=(0, 3)), "expected a multiple of 3"),
+    "first_batch": (dict(first_batch=0, batch_size=18), "There are 17 samples in batches of 18"),
 }
 
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras_multigrid.datasets import imagenet
 from keras_multigrid.datasets.image_augmentation import network_input
 from keras_multigrid.datasets.imagenet import load_imagenet
+from tests.datasets.seeking import assert_continues, assert_seekable, assert_shared, first_of
 
 SYNSETS = ("n01440764", "n01443537", "n01484850")  # classes 0, 1, 2
 TRAIN, VALIDATION = 60, 8
@@ -141,6 +142,37 @@ def test_checkpoint_continues_exactly(data_dir, tmp_path):
     assert sum(file.stat().st_size for file in tmp_path.glob("iterator-3*")) < 20_000
 
 
+@pytest.fixture
+def decoded(monkeypatch):
+    """Returns the list of the numbers of the samples that are decoded, into their keys."""
+    numbers = []
+
+    def decode(encoded, key):
+        numbers.append(key[1])
+        return key
+
+    def network_input(*_):
+        return lambda *sample: tf.numpy_function(decode, sample, tf.int64)
+
+    monkeypatch.setattr(imagenet, "network_input", network_input)
+    return numbers
+
+
+def test_batches_are_seekable_and_shared(data_dir, decoded, tmp_path):
+    def part(**options):
+        return load(data_dir, "train[:50%]", 8, **options)
+
+    assert_seekable(part, batches=3)  # and 6 images
+    assert_shared(part)
+    assert_continues(part, tmp_path)
+
+
+def test_only_the_own_share_is_decoded(data_dir, decoded):
+    part = load(data_dir, "train[:50%]", 8, shuffle=False, first_batch=4, share=(1, 2))
+    first_of(part, 4)
+    assert {number // 4 for number in decoded} == {1, 3, 5}
+
+
 def test_missing_data_is_one_line_that_names_the_ways_out(tmp_path):
     with pytest.raises(OSError, match=r"data_dir='.*by hand.*load_image_folder\.$") as raised:
         load(str(tmp_path))
@@ -153,5 +185,9 @@ def test_bad_arguments(data_dir):
         load(data_dir, batch_size=0)
     with pytest.raises(ValueError, match="expected training=False"):
         load(data_dir, ten_crop=True)
+    with pytest.raises(ValueError, match="expected a multiple of 2"):
+        load(data_dir, share=(0, 2))
+    with pytest.raises(ValueError, match="8 samples in batches of 9; expected at least one full"):
+        load(data_dir, "validation", 9, first_batch=0)
     with pytest.raises(ValueError, match=r"dev.*train"):
         load(data_dir, "dev")

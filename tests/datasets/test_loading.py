@@ -18,8 +18,10 @@ from keras_multigrid.datasets import (
     loading,
 )
 from keras_multigrid.datasets.spatial_transformer import DISTORTIONS
+from tests.datasets.seeking import assert_seekable
 
 SAMPLES = 10
+DRAWN = "keras_multigrid.datasets.drawn"
 SPLITS = ("train", "validation", "test")
 PARTS = {split: slice(SAMPLES * part, SAMPLES * (part + 1)) for part, split in enumerate(SPLITS)}
 SHAPES = {
@@ -112,7 +114,7 @@ def test_fresh_passes_have_other_samples(name, without_xla):
 def test_only_training_data_are_shuffled_unless_asked(name, monkeypatch):
     asked = []
 
-    def record(draw, samples, batch_size, shuffle, seed):
+    def record(draw, samples, batch_size, shuffle, seed, *_):
         asked.append((samples, batch_size, shuffle, seed))
 
     monkeypatch.setattr("keras_multigrid.datasets.drawn.draw_batches", record)
@@ -164,6 +166,29 @@ def test_an_iterator_continues_where_its_checkpoint_was_made(
     for _ in range(4):
         for part, expected in zip(next(again), next(iterator), strict=True):
             np.testing.assert_array_equal(part, expected)
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_batches_are_seekable_and_shared(fresh, without_xla, data_dir):
+    def load_any(**options):
+        return load_small("located_mnist", data_dir=data_dir, fresh=fresh, size=14, **options)
+
+    assert_seekable(load_any, batches=2)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("fresh", [False, True])
+def test_all_pass_on_where_to_begin_and_whose_share_it_is(name, fresh, monkeypatch):
+    asked = []
+
+    def record(*arguments):
+        asked.append(arguments[-2:])
+        return tf.data.Dataset.range(1).map(lambda number: (tf.zeros([1, 56, 56, 1]), number))
+
+    monkeypatch.setattr(f"{DRAWN}.{'draw_batches' if fresh else '_batches'}", record)
+    monkeypatch.setattr(f"{DRAWN}._prepared", lambda *_: ())
+    load_small(name, fresh=fresh, first_batch=5, share=(1, 2))
+    assert asked == [(5, (1, 2))]
 
 
 def test_the_seed_decides_what_is_drawn(without_xla):
@@ -261,6 +286,7 @@ def test_mistakes_are_one_line_that_says_what_was_expected(call, message):
         ({"size": 15, "fresh": False}, "size is 15; expected a divisor of 56"),
         ({"source": "svhn"}, "no source 'svhn'; expected one of mnist, digits"),
         ({"source": "svhn", "fresh": False}, "no source 'svhn'; expected one of mnist, digits"),
+        ({"share": (0, 3), "fresh": False}, "batch_size is 4; expected a multiple of 3"),
     ],
 )
 def test_options_that_make_no_sense(options, message, tmp_path):
@@ -301,6 +327,9 @@ def test_image_folders_take_their_options(tmp_path):
     ((images, labels),) = load("image_folder", "validation", 4, data_dir=tmp_path, **options)
     assert images.shape == (2, 10, 32, 32, 3) and labels.numpy().tolist() == [0, 1]
     np.testing.assert_array_equal(images[0], images[1])
+    options = {"image_size": 32, "first_batch": 3, "share": (1, 2)}
+    dataset = load("image_folder", "validation", 2, data_dir=tmp_path, **options)
+    assert next(iter(dataset))[1].numpy().tolist() == [1]
 
 
 # Pictures.

@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 from keras_multigrid.datasets.pipeline import draw_batches, index_batches
+from tests.datasets.seeking import assert_continues, assert_seekable, assert_shared, first_of
 
 ROOT = pathlib.Path(__file__).parents[2]
 BATCHES = 3  # of a pass of `drawn`
@@ -31,6 +32,13 @@ def order(dataset):
 
 def random_rows(indices, key):
     return indices, tf.random.stateless_uniform([indices.shape[0], 3], key)
+
+
+def without_xla(indices, key):
+    return random_rows(indices, key)
+
+
+without_xla.jit_compile = False
 
 
 def drawn(**options):
@@ -184,3 +192,62 @@ def test_checkpoints_hold_a_position_and_no_elements(tmp_path):
     next(iterator)
     tf.train.Checkpoint(iterator=iterator).write(str(tmp_path / "checkpoint"))
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 20_000
+
+
+# From any batch on, and of several processes.
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_indices_begin_with_any_batch(shuffle):
+    passes = index_batches(10, 4, shuffle, seed=3)
+    full = [batch for _ in range(4) for batch in one_pass(passes)[:2]]
+    for first_batch in (0, 1, 2, 5):
+        endless = index_batches(10, 4, shuffle, seed=3, first_batch=first_batch)
+        assert one_pass(endless.take(8 - first_batch)) == full[first_batch:]
+
+
+def test_drawn_batches_are_seekable_and_shared(tmp_path):
+    def load(**options):
+        return draw_batches(without_xla, samples=10, batch_size=4, shuffle=True, **options)
+
+    assert_seekable(load, batches=2)
+    assert_shared(load)
+    assert_continues(load, tmp_path)
+
+
+def test_seeking_draws_nothing_before():
+    numbers = []
+
+    def draw(indices, key):
+        return tf.numpy_function(lambda index: numbers.append(index) or index, [indices], tf.int64)
+
+    draw.jit_compile = False
+    first_of(draw_batches(draw, 10**6, 10, first_batch=10**7 + 12_345), 1)
+    assert min(number.min() for number in numbers) == 123_450
+
+
+@pytest.mark.parametrize("samples, sizes", [(4, [2, 2]), (5, [3, 2]), (7, [4, 3]), (2, [2, 0])])
+def test_shares_of_one_pass_have_no_empty_batches(samples, sizes):
+    for process, size in enumerate(sizes):
+        part = draw_batches(without_xla, samples, 4, share=(process, 2))
+        batches = [len(rows) for _, rows in part]
+        assert len(part) == len(batches) and sum(batches) == size and 0 not in batches
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (dict(first_batch=-1), "first_batch is -1; expected an integer from 0, or None"),
+        (dict(first_batch=1.0), r"first_batch is 1\.0; expected an integer from 0, or None"),
+        (dict(share=(2, 2)), r"share is \(2, 2\); expected \(process, processes\), with 0 <="),
+        (dict(share=(0, 3)), "batch_size is 4; expected a multiple of 3, the processes"),
+        (
+            dict(first_batch=0, samples=3),
+            "There are 3 samples in batches of 4; .* one full batch: take a smaller batch_size",
+        ),
+    ],
+)
+def test_a_place_or_share_that_is_not_there_is_an_error(options, message):
+    with pytest.raises(ValueError, match=message) as raised:
+        draw_batches(random_rows, **{"samples": 10, "batch_size": 4, **options})
+    assert "\n" not in str(raised.value)

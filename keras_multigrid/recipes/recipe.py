@@ -1,0 +1,206 @@
+"""What every experiment of the paper has in common: its fields, its optimizer, its network."""
+
+import contextlib
+import dataclasses
+import math
+from typing import ClassVar
+
+import keras
+
+from keras_multigrid.applications import create_model
+from keras_multigrid.optimizers import SGD
+from keras_multigrid.schedules import ExponentialPerEpoch, StepwisePerEpoch
+
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+SCHEDULES = ("exponential", "stepwise", "constant")
+EVALUATION_BATCH = 100
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """The fields of every recipe; a subclass is a family of experiments.
+
+    Attributes:
+        model: The network, a name of `list_models`.
+        width_multiplier: Factor on the network's widths.
+        channel_ratios: Widths of the grids relative to the finest; None is the paper's.
+        source: Source of digits, `"mnist"` or `"digits"`; where there are none it is ignored.
+        data_dir: Where TensorFlow Datasets keeps its data, or the folder of images.
+        seed: Seed of weights and data.
+        deterministic: Whether TensorFlow's operations must be deterministic; slower.
+        epochs: Number of epochs.
+        steps_per_epoch: Batches per epoch.
+        batch_size: Samples per batch, over all devices and processes.
+        precision: Keras dtype policy: `"float32"`, `"mixed_bfloat16"`, or `"mixed_float16"`, which
+            scales the loss.
+        schedule: Learning rate: `"exponential"` to a thousandth, `"stepwise"`, or `"constant"`;
+            None is the paper's for the network: stepwise for residual ones, else exponential.
+        learning_rate: Its start.
+        drops: For `"stepwise"`: shares of the epochs after which it is multiplied.
+        drop_factor: For `"stepwise"`: by what.
+        momentum: Of SGD.
+        weight_decay: L2 penalty, in the gradient of all weights.
+        decoupled: Whether to decay the weights apart from the gradient.
+        clip_norm: Largest norm of a weight's gradient; None does not clip.
+        accumulation: Batches whose gradients are averaged for one update.
+        ema: Momentum of an exponential moving average of the weights, such as 0.999, that
+            validation uses and that the trained network gets; None is no average.
+        jit_compile: Whether XLA compiles the training; None is Keras' choice.
+        remat: Whether to compute activations again in the backward pass instead of keeping them
+            (gradient checkpointing; JAX only).
+        devices: Devices that share a batch, of each process.
+        validation: Whether to evaluate after every epoch.
+        evaluation_batches: Most batches of validation and test data; None takes all.
+        checkpoint_seconds: Seconds between checkpoints, at least.
+    """
+
+    model: str = "PMG-11"
+    width_multiplier: float = 1.0
+    channel_ratios: tuple[float, ...] | None = None
+    source: str = "mnist"
+    data_dir: str | None = None
+    seed: int = 0
+    deterministic: bool = False
+    epochs: int = 200
+    steps_per_epoch: int = 300
+    batch_size: int = 128
+    precision: str = "float32"
+    schedule: str | None = None
+    learning_rate: float = 0.1
+    drops: tuple[float, ...] = (0.3, 0.6, 0.8)
+    drop_factor: float = 0.2
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    decoupled: bool = False
+    clip_norm: float | None = None
+    accumulation: int = 1
+    ema: float | None = None
+    jit_compile: bool | None = None
+    remat: bool = False
+    devices: int = 1
+    validation: bool = True
+    evaluation_batches: int | None = None
+    checkpoint_seconds: float = 60.0
+
+    NAME: ClassVar[str]
+    SCALES: ClassVar[dict]  # from scale to changed fields
+    LOSS: ClassVar[str]
+    TEST_SPLIT: ClassVar[str] = "test"
+    VALIDATION_SPLIT: ClassVar[str] = "validation"
+
+    def __post_init__(self):
+        for name in (
+            "epochs steps_per_epoch batch_size width_multiplier learning_rate accumulation devices"
+        ).split():
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected a positive number.")
+        self._check_choice("precision", PRECISIONS)
+        self._check_choice("schedule", (*SCHEDULES, None))
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise ValueError(f"ema is {self.ema}; expected a number between 0 and 1, or none.")
+        backend = keras.backend.backend()
+        if self.remat and backend != "jax":
+            raise ValueError(
+                f"remat is true; gradient checkpointing does not work in Keras on {backend}. Set "
+                "KERAS_BACKEND=jax, or take a smaller batch_size with accumulation."
+            )
+        if backend == "tensorflow" and self.devices > 1 and self.accumulation > 1:
+            raise ValueError(
+                "accumulation does not work on several devices in Keras on TensorFlow; set "
+                "devices=1, accumulation=1 or KERAS_BACKEND=jax."
+            )
+        if (
+            backend == "tensorflow"
+            and self.jit_compile
+            and (self.devices > 1 or self.deterministic)
+        ):
+            raise ValueError(
+                "jit_compile works neither on several devices nor deterministically in Keras on "
+                "TensorFlow; set jit_compile=false."
+            )
+
+    def network(self):
+        """Returns the network, not compiled."""
+        arguments = {"classes": self.classes()}
+        if self.width_multiplier != 1:
+            arguments["width_multiplier"] = self.width_multiplier
+        if self.channel_ratios:
+            arguments["channel_ratios"] = self.channel_ratios
+        if self.input_shape():
+            arguments["input_shape"] = self.input_shape()
+        with keras.RematScope("full") if self.remat else contextlib.nullcontext():
+            return create_model(self.model, **arguments)
+
+    def compile(self, model):
+        """Gives a model its loss, its metrics, and the paper's optimizer."""
+        options = {}
+        if self.accumulation > 1:
+            options["gradient_accumulation_steps"] = self.accumulation
+        if self.ema:
+            options.update(use_ema=True, ema_momentum=self.ema)
+        optimizer = SGD(
+            self.rate(),
+            self.momentum,
+            self.weight_decay,
+            self.decoupled,
+            clipnorm=self.clip_norm,
+            **options,
+        )
+        jit_compile = "auto" if self.jit_compile is None else self.jit_compile
+        model.compile(optimizer, self.LOSS, metrics=self.metrics(), jit_compile=jit_compile)
+
+    def rate(self):
+        """Returns the learning rate, or its schedule."""
+        is_residual = self.model.startswith(("R-", "RES"))
+        schedule = self.schedule or ("stepwise" if is_residual else "exponential")
+        if schedule == "constant":
+            return self.learning_rate
+        if schedule == "exponential":
+            end = self.learning_rate / 1000
+            return ExponentialPerEpoch(self.epochs, self.steps_per_epoch, self.learning_rate, end)
+        boundaries = {max(1, round(share * self.epochs)) for share in self.drops}
+        return StepwisePerEpoch(
+            self.steps_per_epoch, sorted(boundaries), self.drop_factor, self.learning_rate
+        )
+
+    def classes(self):
+        """Returns the number of outputs."""
+        raise NotImplementedError
+
+    def input_shape(self):
+        """Returns the shape of an input, or None for the network's own."""
+
+    def metrics(self):
+        """Returns new metrics."""
+        raise NotImplementedError
+
+    def load(self, split, batch_size, **options):
+        """Returns a `tf.data.Dataset` of what the network reads and what it should give.
+
+        Args:
+            split: Name of the split.
+            batch_size: Samples per batch.
+            **options: `first_batch`, `share`, `shuffle` of `keras_multigrid.datasets.load`.
+        """
+        raise NotImplementedError
+
+    def load_evaluation(self, split):
+        """Returns the data of a split to evaluate on, the same in each run and pass."""
+        data = self.load(split, min(self.batch_size, EVALUATION_BATCH))
+        return data.take(self.evaluation_batches) if self.evaluation_batches else data
+
+    def evaluate(self, model, split):
+        """Returns the loss and the metrics of a model, by name, on the data of a split."""
+        model.compile(loss=self.LOSS, metrics=self.metrics())
+        return model.evaluate(self.load_evaluation(split), return_dict=True)
+
+    def scores(self, results):
+        """Returns what a table of the paper shows, in percent, from the values of the metrics."""
+        raise NotImplementedError
+
+    def _check_choice(self, name, choices):
+        value = getattr(self, name)
+        if value not in choices:
+            raise ValueError(
+                f"{name} is {value!r}; expected one of {', '.join(map(str, choices))}."
+            )

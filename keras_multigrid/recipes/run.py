@@ -1,0 +1,195 @@
+"""Runs a recipe: trains, survives interruptions, evaluates, reports."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import signal
+import threading
+import time
+import warnings
+
+import keras
+
+from keras_multigrid.complexity import profile
+from keras_multigrid.recipes.report import versions, write_report
+from keras_multigrid.recipes.run_folder import (
+    MODEL,
+    RESULTS,
+    claim,
+    default_folder,
+    locked,
+    write_json,
+)
+from keras_multigrid.training import JsonLines, data_parallel, resumable_fit
+from keras_multigrid.training.distribution import is_first_process, processes, this_process
+
+LOG = "metrics.jsonl"
+
+
+def run(recipe, output=None):
+    """Trains and tests the network of a recipe; called again after an interruption, it continues.
+
+    Args:
+        recipe: A `Recipe`.
+        output: The run's folder; None is a folder of its own in `runs` for each choice of settings.
+            It gets `recipe.json` (settings and versions), `metrics.jsonl` (each epoch),
+            `tensorboard`, `checkpoints`, and at the end `model.keras`, `metrics.json`, `report.md`
+            and `curves.png`, and `predictions.png` for images.
+
+    Returns:
+        What `metrics.json` holds; None in all but the first of several processes.
+
+    Raises:
+        ValueError: If the folder is of other settings.
+        OSError: If another process works in it, or something cannot be written.
+        FloatingPointError: If the loss is not finite.
+
+    Example:
+
+    >>> import tempfile
+    >>> from keras_multigrid.recipes import MnistSegmentation, run
+    >>> recipe = MnistSegmentation(**MnistSegmentation.SCALES["smoke"])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     results = run(recipe, folder)  # doctest: +SKIP
+    """
+    output = pathlib.Path(output or default_folder(recipe))
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_leaving_upon_sigterm())
+        if is_first_process():
+            stack.enter_context(locked(output))
+            claim(output, recipe)
+        if (output / RESULTS).exists():
+            print(f"{output} is finished; name another folder with --output to run it again.")
+            return json.loads((output / RESULTS).read_text())
+        _set_up(recipe)
+        with data_parallel(recipe.devices), _dtype_policy(recipe.precision):
+            if not (output / MODEL).exists():
+                _train(recipe, output)
+        if is_first_process():
+            return _finish(recipe, output)
+
+
+def _set_up(recipe):
+    keras.utils.set_random_seed(recipe.seed)
+    if recipe.deterministic and keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
+@contextlib.contextmanager
+def _dtype_policy(name):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _train(recipe, output):
+    model = recipe.network()
+    recipe.compile(model)
+    first = is_first_process()
+    if first:
+        counts = profile(model)
+        print(
+            f"{model.name}: {counts.trainable_params:,} parameters, {counts.macs:,} multiply-adds"
+        )
+    share = (this_process(), processes())
+
+    def batches(first_batch):
+        return recipe.load("train", recipe.batch_size, first_batch=first_batch, share=share)
+
+    started = time.monotonic()
+    with warnings.catch_warnings():
+        # The paper's nets have grids that are dropped right after they are computed.
+        warnings.filterwarnings("ignore", message="Gradients do not exist for variables")
+        resumable_fit(
+            model,
+            batches,
+            recipe.epochs,
+            recipe.steps_per_epoch,
+            output / "checkpoints",
+            _validation_data(recipe) if recipe.validation else None,
+            _callbacks(recipe, output),
+            recipe.checkpoint_seconds,
+            verbose="auto" if first else 0,
+        )
+    if first:
+        print(f"Trained for {time.monotonic() - started:.0f} s since the start of this process")
+        unfinished = output / f"unfinished.{MODEL}"
+        model.save(unfinished)
+        os.replace(unfinished, output / MODEL)
+
+
+def _validation_data(recipe):
+    data = recipe.load_evaluation(recipe.VALIDATION_SPLIT)
+    if keras.distribution.distribution() is None:
+        return data
+    # Every device of every process needs an equal part of every batch: leave the last batch out.
+    batches = max(int(data.cardinality()) - 1, 1)
+    share = (this_process(), processes())
+    options = {"first_batch": 0, "share": share, "shuffle": False}
+    return recipe.load(recipe.VALIDATION_SPLIT, recipe.batch_size, **options).take(batches)
+
+
+def _callbacks(recipe, output):
+    callbacks = [keras.callbacks.History()]
+    if recipe.ema:
+        callbacks.append(keras.callbacks.SwapEMAWeights())
+    if not is_first_process():
+        return callbacks
+    callbacks.append(JsonLines(output / LOG))
+    try:
+        import tensorflow  # noqa: F401, whose summaries Keras writes on any backend
+    except ImportError:
+        print("There are no TensorBoard logs: TensorFlow, which writes them, is not installed.")
+    else:
+        callbacks.append(keras.callbacks.TensorBoard(output / "tensorboard", write_graph=False))
+    return callbacks
+
+
+def _finish(recipe, output):
+    """Tests the saved network, without the devices it was trained on, and reports."""
+    model = keras.models.load_model(output / MODEL)
+    counts = profile(model)
+    results = recipe.evaluate(model, recipe.TEST_SPLIT)
+    log = [json.loads(line) for line in (output / LOG).read_text().splitlines()]
+    metrics = {
+        "recipe": recipe.NAME,
+        "fields": dataclasses.asdict(recipe),
+        "versions": versions(),
+        "trainable_params": counts.trainable_params,
+        "macs": counts.macs,
+        "epochs": len(log),
+        "training_seconds": log[-1]["seconds"],
+        "results": results,
+        "scores": recipe.scores(results),
+    }
+    write_report(output, recipe, model, metrics, log)
+    write_json(output / RESULTS, metrics)
+    scores = ", ".join(f"{name} {value:.2f} %" for name, value in metrics["scores"].items())
+    print(f"\n{recipe.model} on {recipe.NAME}, {recipe.TEST_SPLIT} data: {scores}")
+    print(f"Written to {output}: {', '.join(sorted(path.name for path in output.glob('[!.]*')))}")
+    return metrics
+
+
+@contextlib.contextmanager
+def _leaving_upon_sigterm():
+    """Exits with status 0 upon SIGTERM while no training is under way, which saves by itself."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(number, frame):
+        print("Left upon SIGTERM; the same command continues.", flush=True)
+        raise SystemExit(0)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,108 @@
+"""The folder of a run: what was asked for, whether it is finished, and who works in it."""
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import json
+import os
+import pathlib
+
+from keras_multigrid.recipes.report import versions
+
+RECIPE, RESULTS, MODEL = "recipe.json", "metrics.json", "model.keras"
+MAY_CHANGE = ("data_dir", "checkpoint_seconds")  # between the parts of a run
+
+
+def default_folder(recipe):
+    """Returns the path of a recipe's runs: the same settings, the same folder."""
+    settings = dataclasses.asdict(recipe)
+    text = json.dumps([settings[name] for name in sorted(set(settings) - set(MAY_CHANGE))])
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return pathlib.Path("runs", f"{recipe.NAME}-{recipe.model}-{digest}")
+
+
+@contextlib.contextmanager
+def locked(folder):
+    """Makes the folder and keeps other processes out of it; a killed one lets go.
+
+    Raises:
+        OSError: If another process works in it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OSError(
+                f"Another process trains in {folder}; wait for it, or name another folder with "
+                "--output."
+            ) from error
+        yield
+
+
+def claim(folder, recipe):
+    """Writes a recipe into a new folder, or checks that the folder is of the same recipe.
+
+    Raises:
+        ValueError: If the folder is of another recipe, or has other things in it.
+    """
+    path = folder / RECIPE
+    fields = json.loads(json.dumps(dataclasses.asdict(recipe)))
+    if not path.exists():
+        others = [entry.name for entry in folder.iterdir() if entry.name != ".lock"]
+        if others:
+            raise ValueError(
+                f"{folder} is not empty (it has {others[0]}) and of no run; name another folder "
+                "with --output."
+            )
+        write_json(path, {"recipe": recipe.NAME, "fields": fields, "versions": versions()})
+        return
+    written = json.loads(path.read_text())
+    before = {"recipe": written["recipe"], **written["fields"]}
+    now = {"recipe": recipe.NAME, **fields}
+    changes = [
+        f"{name} was {before.get(name)}, is {now.get(name)}"
+        for name in sorted({*before, *now} - set(MAY_CHANGE))
+        if before.get(name) != now.get(name)
+    ]
+    if changes:
+        raise ValueError(
+            f"{folder} is of other settings ({'; '.join(changes)}); give those again to continue, "
+            "or name another folder with --output."
+        )
+    changes = [
+        f"{name} was {before} and is {versions().get(name)}"
+        for name, before in written["versions"].items()
+        if before != versions().get(name)
+    ]
+    if changes:
+        print(f"Careful: the versions changed ({'; '.join(changes)}).")
+
+
+def read_recipe(folder, recipes):
+    """Returns the recipe of a run's folder.
+
+    Args:
+        folder: The folder.
+        recipes: Mapping from names to recipe classes.
+
+    Raises:
+        ValueError: If it is no run's folder.
+    """
+    path = pathlib.Path(folder, RECIPE)
+    if not path.exists():
+        raise ValueError(f"{folder} is no folder of a run: it has no {RECIPE}.")
+    written = json.loads(path.read_text())
+    fields = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in written["fields"].items()
+    }
+    return recipes[written["recipe"]](**fields)
+
+
+def write_json(path, value):
+    """Writes a file that is whole or not there."""
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(json.dumps(value, indent=2) + "\n")
+    os.replace(unfinished, path)

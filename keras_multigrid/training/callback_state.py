@@ -1,0 +1,79 @@
+"""The state of any Keras callback: those of its attributes that are plain data."""
+
+import copy
+
+import keras
+import numpy as np
+
+SCALARS = (bool, int, float, str, type(None))
+NOT_STATE = ("params", "_model")  # Keras sets them anew in each run
+
+
+def get_state(callback):
+    """Returns a copy of the attributes that are numbers, texts, arrays, or collections of them."""
+    return {
+        name: copy.deepcopy(value)
+        for name, value in vars(callback).items()
+        if name not in NOT_STATE and _is_plain(value)
+    }
+
+
+def changed(state, initial):
+    """Returns what differs from an initial state, so that settings such as paths stay as given."""
+    return {
+        name: value
+        for name, value in state.items()
+        if name not in initial or not _is_equal(value, initial[name])
+    }
+
+
+def pack(value, arrays, name):
+    """Returns a value as JSON holds it; arrays go, by name, into the mapping `arrays`."""
+    if isinstance(value, np.ndarray | np.generic):
+        arrays[name] = np.asarray(value)
+        return {"array": name, "scalar": isinstance(value, np.generic)}
+    if isinstance(value, dict):
+        packed = [[key, pack(entry, arrays, f"{name}/{key}")] for key, entry in value.items()]
+        return {"dict": packed}
+    if isinstance(value, list | tuple):
+        packed = [pack(entry, arrays, f"{name}/{index}") for index, entry in enumerate(value)]
+        return {"tuple" if isinstance(value, tuple) else "list": packed}
+    return {"op": value.__name__} if callable(value) else value
+
+
+def unpack(value, arrays):
+    """Returns what `pack` packed."""
+    if not isinstance(value, dict):
+        return value
+    if "array" in value:
+        array = arrays[value["array"]]
+        return array[()] if value["scalar"] else array.copy()
+    if "op" in value:
+        return getattr(keras.ops, value["op"])
+    if "dict" in value:
+        return {key: unpack(entry, arrays) for key, entry in value["dict"]}
+    kind = tuple if "tuple" in value else list
+    return kind(unpack(entry, arrays) for entry in value[kind.__name__])
+
+
+def _is_plain(value):
+    if isinstance(value, dict):
+        return all(isinstance(key, SCALARS) and _is_plain(entry) for key, entry in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    if isinstance(value, np.ndarray | np.generic):
+        return value.dtype != object
+    return isinstance(value, SCALARS) or _is_op(value)
+
+
+def _is_op(value):
+    """Returns whether a value is such as `keras.ops.less`, by which callbacks tell what is best."""
+    return callable(value) and getattr(keras.ops, getattr(value, "__name__", ""), None) is value
+
+
+def _is_equal(value, other):
+    if isinstance(value, np.ndarray) or isinstance(other, np.ndarray):
+        return False  # comparing would cost more than saving
+    if isinstance(value, list | tuple) and len(value):
+        return False
+    return type(value) is type(other) and value == other

@@ -1,0 +1,156 @@
+"""Several devices and several processes, as far as Keras 3 trains on them."""
+
+import contextlib
+
+import keras
+import numpy as np
+
+
+@contextlib.contextmanager
+def data_parallel(devices):
+    """Runs what is built inside on several devices of this machine, each with a part of a batch.
+
+    TensorFlow's `MirroredStrategy`, or Keras' `DataParallel` on JAX, over all processes. On a
+    machine without accelerators virtual devices are made of the CPU: to try, not to be faster.
+
+    With TensorFlow each device normalizes its part of a batch by its own mean and variance; the
+    moving statistics are averaged (`average_replicas`). On JAX they are those of the whole batch.
+
+    Args:
+        devices: Their number in each process; 1 is what Keras does by itself.
+
+    Raises:
+        ValueError: If the backend cannot, or there are fewer devices.
+
+    Example:
+
+    >>> import keras_multigrid as kmg
+    >>> with kmg.training.data_parallel(1):  # 2 where there are two
+    ...     model = kmg.applications.SGSEG(width_multiplier=0.05)
+    """
+    backend = keras.backend.backend()
+    if devices == 1 and processes() == 1:
+        yield
+    elif backend == "tensorflow":
+        with _mirrored_strategy(devices).scope():
+            yield
+    elif backend == "jax":
+        before = keras.distribution.distribution()
+        keras.distribution.set_distribution(_data_parallel(devices))
+        try:
+            yield
+        finally:
+            keras.distribution.set_distribution(before)
+    else:
+        raise ValueError(
+            f"devices is {devices}; the {backend} backend trains on 1. Set KERAS_BACKEND to "
+            "tensorflow or jax."
+        )
+
+
+def join_processes(coordinator, processes, process):
+    """Joins this process to others, on this machine or another, by JAX's own runtime.
+
+    To be called before anything else of Keras or JAX runs.
+
+    Args:
+        coordinator: `"host:port"` at which process 0 listens.
+        processes: Their number.
+        process: The number of this one, from 0.
+
+    Raises:
+        ValueError: If the backend is not JAX, or the numbers are impossible.
+
+    Example:
+
+    >>> import keras_multigrid as kmg
+    >>> kmg.training.join_processes("10.0.0.1:1234", 2, 0)  # doctest: +SKIP
+    """
+    if keras.backend.backend() != "jax":
+        raise ValueError(
+            f"Keras 3 does not train in several processes on {keras.backend.backend()} "
+            "(TensorFlow's multi-worker strategy is broken there); set KERAS_BACKEND=jax."
+        )
+    if not 0 <= process < processes:
+        raise ValueError(
+            f"The process is {process} of {processes}; expected a number from 0 to one less than "
+            "the number of processes."
+        )
+    import jax
+
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    jax.distributed.initialize(coordinator, processes, process)
+
+
+def processes():
+    """Returns the number of processes that train together."""
+    return _jax_process("process_count", 1)
+
+
+def this_process():
+    """Returns the number of this process among them."""
+    return _jax_process("process_index", 0)
+
+
+def is_first_process():
+    """Returns whether this process is the one that writes files."""
+    return this_process() == 0
+
+
+def average_replicas(model):
+    """Gives all replicas the mean of their moving statistics, so that what is saved is of all.
+
+    Moving means and variances are linear in what they have seen: averaging now or later gives the
+    same.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return
+    for variable in model.non_trainable_variables:
+        replicas = getattr(variable.value, "values", ())
+        if len(replicas) > 1 and keras.backend.is_float_dtype(variable.dtype):
+            variable.assign(np.mean([replica.numpy() for replica in replicas], axis=0))
+
+
+def _jax_process(question, alone):
+    if keras.backend.backend() != "jax":
+        return alone
+    import jax
+
+    return getattr(jax, question)()
+
+
+def _mirrored_strategy(devices):
+    import tensorflow as tf
+
+    kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+    if kind == "CPU":
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        with contextlib.suppress(RuntimeError):  # TensorFlow runs already
+            tf.config.set_logical_device_configuration(
+                cpu, [tf.config.LogicalDeviceConfiguration()] * devices
+            )
+    names = [device.name for device in tf.config.list_logical_devices(kind)]
+    return tf.distribute.MirroredStrategy(_first(names, devices))
+
+
+def _data_parallel(devices):
+    import jax
+
+    if devices > 1:
+        with contextlib.suppress(RuntimeError):  # JAX runs already
+            jax.config.update("jax_num_cpu_devices", devices)
+    _first(jax.local_devices(), devices)
+    if processes() == 1:
+        names = keras.distribution.list_devices()[:devices]
+    else:
+        names = keras.distribution.list_devices()
+    return keras.distribution.DataParallel(devices=names, auto_shard_dataset=False)
+
+
+def _first(available, devices):
+    if len(available) < devices:
+        raise ValueError(
+            f"devices is {devices}; there are {len(available)}. (Virtual ones of a CPU must be "
+            "asked for before anything else runs.)"
+        )
+    return list(available[:devices])

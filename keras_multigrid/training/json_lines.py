@@ -1,0 +1,65 @@
+"""A log of one JSON object per epoch, that has no gaps and no repetitions after interruptions."""
+
+import json
+import os
+import time
+
+import keras
+
+
+class JsonLines(keras.callbacks.Callback):
+    """Appends the metrics of each epoch to a file, one JSON object a line.
+
+    With `resumable_fit` what an interrupted run had written after its last checkpoint is replaced.
+
+    Args:
+        path: The file.
+
+    Example:
+
+    >>> import keras_multigrid as kmg
+    >>> log = kmg.training.JsonLines("metrics.jsonl")
+    """
+
+    def __init__(self, path):
+        super().__init__()
+        self.path = path
+        self.length = 0  # bytes of the file that are of this run
+        self.seconds = 0.0
+        self.rate = None
+        self._stopwatch = _Stopwatch()
+
+    def on_train_begin(self, logs=None):
+        self._stopwatch.lap()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seconds += self._stopwatch.lap()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seconds += self._stopwatch.lap()
+        line = {
+            "epoch": epoch + 1,
+            "step": (epoch + 1) * self.params["steps"],
+            "seconds": round(self.seconds, 1),
+            **{name: float(value) for name, value in (logs or {}).items()},
+            "learning_rate": self.rate,
+        }
+        with open(self.path, "r+b" if os.path.exists(self.path) else "wb") as file:
+            file.truncate(min(self.length, os.path.getsize(self.path)))
+            file.seek(0, os.SEEK_END)
+            file.write(json.dumps(line).encode() + b"\n")
+            self.length = file.tell()
+
+
+class _Stopwatch:
+    def __init__(self):
+        self.lap()
+
+    def lap(self):
+        """Returns the seconds since the last lap."""
+        now = time.monotonic()
+        before, self.last = getattr(self, "last", now), now
+        return now - before
