@@ -107,9 +107,9 @@ def test_data_that_cannot_be_had_are_one_line_and_status_1(capsys, monkeypatch, 
 
 def test_a_used_folder_is_not_overwritten(capsys, tmp_path):
     (tmp_path / "precious.txt").write_text("mine")
-    assert main(["train", "quickstart", "--scale", "smoke", "--output", str(tmp_path)]) == 1
-    assert "is not empty; name a new folder with --output." in capsys.readouterr().err
-    assert [path.name for path in tmp_path.iterdir()] == ["precious.txt"]
+    assert main(["train", "quickstart", "--scale", "smoke", "--output", str(tmp_path)]) == 2
+    assert "name another folder with --output." in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} == {"precious.txt", ".lock"}
 
 
 def test_quickstart_writes_what_it_promises(tmp_path):

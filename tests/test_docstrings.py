@@ -5,8 +5,9 @@ import doctest
 import pytest
 
 import keras_multigrid as kmg
+from keras_multigrid.recipes import reproduce, run
 
-MODULES = (kmg.applications, kmg.blocks, kmg.datasets, kmg.layers)
+MODULES = (kmg.applications, kmg.blocks, kmg.datasets, kmg.layers, kmg.training)
 PUBLIC = {
     f"{module.__name__.rpartition('.')[2]}.{name}": getattr(module, name)
     for module in MODULES
@@ -18,6 +19,8 @@ PUBLIC |= {
     "metrics.LabelledPixelError": kmg.metrics.LabelledPixelError,
     "metrics.RegionIoU": kmg.metrics.RegionIoU,
     "optimizers.SGD": kmg.optimizers.SGD,
+    "recipes.reproduce": reproduce,
+    "recipes.run": run,
     "schedules.ExponentialPerEpoch": kmg.schedules.ExponentialPerEpoch,
     "schedules.StepwisePerEpoch": kmg.schedules.StepwisePerEpoch,
     "ten_crop.ten_crop_model": kmg.ten_crop.ten_crop_model,

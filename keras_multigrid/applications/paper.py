@@ -117,9 +117,14 @@ def create_model(name, **kwargs):
     >>> kmg.applications.create_model("PMG-11", classes=3).output_shape
     (None, 64, 64, 3)
     """
+    return paper_model(name).constructor(**kwargs)
+
+
+def paper_model(name):
+    """Returns the `PaperModel` of a name, or raises the `ValueError` of `create_model`."""
     for model in PAPER_MODELS:
         if model.name == name:
-            return model.constructor(**kwargs)
+            return model
     names = {known.upper(): known for known in list_models()}
     nearest = difflib.get_close_matches(str(name).upper(), names, n=3, cutoff=0.4)
     raise ValueError(

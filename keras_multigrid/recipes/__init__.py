@@ -3,6 +3,7 @@
 from keras_multigrid.recipes.cifar import Cifar10, Cifar100
 from keras_multigrid.recipes.dense_prediction import MnistSegmentation, MnistSpatialTransformer
 from keras_multigrid.recipes.imagenet import ImageNet
+from keras_multigrid.recipes.recipe import Recipe
 from keras_multigrid.recipes.reproduce import reproduce
 from keras_multigrid.recipes.run import run
 
@@ -18,6 +19,7 @@ __all__ = [
     "ImageNet",
     "MnistSegmentation",
     "MnistSpatialTransformer",
+    "Recipe",
     "reproduce",
     "run",
 ]

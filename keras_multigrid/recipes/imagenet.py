@@ -96,15 +96,15 @@ class ImageNet(Recipe):
             **options,
         )
 
-    def evaluate(self, model, split):
-        results = super().evaluate(model, split)
+    def evaluate(self, model, split, verbose="auto"):
+        results = super().evaluate(model, split, verbose)
         if self.ten_crop:
             crops = self.load(split, TEN_CROP_BATCH, ten_crop=True)
             if self.evaluation_batches:
                 crops = crops.take(self.evaluation_batches)
             averaging = ten_crop_model(model)
             averaging.compile(loss=self.LOSS, metrics=self.metrics())
-            of_crops = averaging.evaluate(crops, return_dict=True)
+            of_crops = averaging.evaluate(crops, verbose=verbose, return_dict=True)
             results.update({f"{name}_10_crop": value for name, value in of_crops.items()})
         return results
 

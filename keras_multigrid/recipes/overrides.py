@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import types
 import typing
 
 
@@ -44,16 +45,17 @@ def _parse(recipe_class, text):
 
 
 def _convert(key, value, kind):
+    kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    if types.NoneType in kinds and value.lower() == "none":
+        return None
+    (kind,) = (each for each in kinds if each is not types.NoneType)
     if typing.get_origin(kind) is tuple:
         return tuple(_convert(key, entry, typing.get_args(kind)[0]) for entry in value.split(","))
-    kinds = typing.get_args(kind) or (kind,)
-    if type(None) in kinds and value.lower() == "none":
-        return None
-    if bool in kinds:
+    if kind is bool:
         if value.lower() not in ("true", "false"):
             raise ValueError(f"{key} is {value!r}; expected true or false.")
         return value.lower() == "true"
     try:
-        return kinds[0](value)
+        return kind(value)
     except ValueError:
-        raise ValueError(f"{key} is {value!r}; expected {kinds[0].__name__}.") from None
+        raise ValueError(f"{key} is {value!r}; expected {kind.__name__}.") from None

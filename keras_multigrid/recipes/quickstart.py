@@ -1,32 +1,35 @@
 """The paper's headline in minutes: a multigrid net learns to route information, a plain one not."""
 
-import contextlib
 import dataclasses
 import importlib.util
-import json
 import pathlib
-import time
-import warnings
 from typing import ClassVar
 
 import keras
 import numpy as np
 
-from keras_multigrid.applications import create_model, preprocess_digits
+from keras_multigrid.applications import preprocess_digits
 from keras_multigrid.complexity import profile
 from keras_multigrid.datasets import Distortion, SpatialTransformer, draw_batches, load_digits
-from keras_multigrid.layers import PerGrid
 from keras_multigrid.metrics import LabelledPixelError, RegionIoU
+from keras_multigrid.recipes.dense_prediction import EVALUATION_SEED, DensePrediction
 from keras_multigrid.recipes.report import draw_predictions, versions
+from keras_multigrid.recipes.run import (
+    leaving_upon_sigterm,
+    set_up,
+    verbosity,
+    without_gradient_warnings,
+)
+from keras_multigrid.recipes.run_folder import RESULTS, claim, locked, write_json
+from keras_multigrid.training import JsonLines, resumable_fit
 
 TEST_IMAGES = 1000
-TEST_SEED = 1_000_003  # far from the seeds of training data
 SHOWN_IMAGES = 10
 MEAN_DIGIT = "the mean digit"  # what a net that sees nothing could draw at best
 
 
-@dataclasses.dataclass(frozen=True)
-class Quickstart:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Quickstart(DensePrediction):
     """Spatial transformation (paper, Table 3) on a small canvas, with real handwriting.
 
     A distorted, displaced digit comes in; its upright shape in the centre is to be drawn. A small
@@ -34,73 +37,80 @@ class Quickstart:
     The distortions are milder than the paper's, whose nets train for 160,000 steps.
 
     Attributes:
-        model: The multigrid net, a name of `list_models`.
         baseline: The net it is compared with.
-        source: Source of digits: `"digits"` (shipped with scikit-learn) or `"mnist"`.
-        data_dir: Where TensorFlow Datasets keeps MNIST.
-        seed: Seed of weights and data.
-        deterministic: Whether TensorFlow's operations must be deterministic; slower.
-        epochs: Number of epochs.
-        steps_per_epoch: Batches per epoch, all of fresh images.
-        batch_size: Images per batch.
-        precision: Keras dtype policy.
+        baseline_width_multiplier: Factor on that net's widths.
         canvas: Side of the images in pixels.
-        channel_ratios: Widths of the multigrid net's grids relative to the finest.
-        width_multiplier: Factor on the multigrid net's widths.
-        baseline_width_multiplier: Factor on the single-grid net's widths.
-        learning_rate: Of Adam, at its highest; a cosine leads to zero.
-        warmup: Share of the steps in which the learning rate rises.
         rotation: Largest rotation of the digits, in degrees (paper: 60).
         shear: Largest shearing angle, in degrees (paper: 60).
         scale: Smallest and largest factor on the digits' size (paper: 0.5 and 1.5).
         digit_share: Side of a digit's image relative to the canvas (paper: 0.4375).
     """
 
-    model: str = "PMG-11"
-    baseline: str = "SG-11"
     source: str = "digits"
-    data_dir: str | None = None
-    seed: int = 0
-    deterministic: bool = False
+    fresh: bool = True
     epochs: int = 5
     steps_per_epoch: int = 200
     batch_size: int = 32
-    precision: str = "float32"
-    canvas: int = 32
-    channel_ratios: tuple[float, ...] = (1, 2, 4, 8)
     width_multiplier: float = 0.0625
-    baseline_width_multiplier: float = 0.25
+    channel_ratios: tuple[float, ...] | None = (1, 2, 4, 8)
+    start_empty: bool = True
+    optimizer: str = "adam"
+    schedule: str | None = "cosine"
     learning_rate: float = 0.015
-    warmup: float = 0.05
+    weight_decay: float = 0.0
+    validation: bool = False
+    baseline: str = "SG-11"
+    baseline_width_multiplier: float = 0.25
+    canvas: int = 32
     rotation: float = 20
     shear: float = 15
     scale: tuple[float, ...] = (0.8, 1.2)
     digit_share: float = 0.5
 
+    NAME: ClassVar = "quickstart"
     SCALES: ClassVar = {
         "smoke": {"epochs": 2, "steps_per_epoch": 2, "batch_size": 4},
         "quick": {},
     }
 
-    def __post_init__(self):
-        for name in ("epochs", "steps_per_epoch", "batch_size", "canvas", "digit_share"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; expected a positive number.")
+    def networks(self):
+        return (self.model, self.baseline)
+
+    def classes(self):
+        return 1
+
+    def input_shape(self):
+        return (self.canvas, self.canvas, 1)
+
+    def load(self, split, batch_size, **options):
+        training = split == "train"
+        samples = self.steps_per_epoch * self.batch_size if training else TEST_IMAGES
+        seed = self.seed if training else EVALUATION_SEED
+        data = draw_batches(self.drawing(split), samples, batch_size, seed=seed, **options)
+        return data.map(lambda images, masks: (preprocess_digits(images), masks))
+
+    def drawing(self, split):
+        """Returns the `SpatialTransformer` that draws the samples of a split."""
+        digits, _ = load_digits(split, self.source, self.data_dir)
+        distortion = Distortion(self.rotation, self.shear, self.scale, digit_share=self.digit_share)
+        return SpatialTransformer(digits, self.canvas, distortion)
 
 
 def train_quickstart(recipe, output):
     """Trains both nets, compares them on held-out digits, and fills a run folder.
 
+    Called again after an interruption, it continues.
+
     Args:
         recipe: A `Quickstart`.
-        output: Path of a new folder. It gets `metrics.json`, `predictions.png`, the multigrid net
-            as `model.keras` and, on TensorFlow and JAX, as a SavedModel in `saved_model`.
+        output: Path of a folder. It gets `metrics.json`, `predictions.png`, the multigrid net as
+            `model.keras` and, on TensorFlow and JAX, as a SavedModel in `saved_model`.
 
     Returns:
         What `metrics.json` holds.
 
     Raises:
-        FileExistsError: If the folder exists and is not empty.
+        ValueError: If the folder has other things in it, or a run of other settings.
         ImportError: If matplotlib is missing.
 
     Example:
@@ -110,133 +120,75 @@ def train_quickstart(recipe, output):
     if importlib.util.find_spec("matplotlib") is None:
         raise ImportError("The quickstart draws a picture: pip install 'keras_multigrid[plot]'.")
     output = pathlib.Path(output)
-    output.mkdir(parents=True, exist_ok=True)
-    if any(output.iterdir()):
-        raise FileExistsError(f"{output} is not empty; name a new folder with --output.")
+    with leaving_upon_sigterm(), locked(output):
+        claim(output, recipe)
+        with set_up(recipe):
+            return _train_both(recipe, output)
 
-    _set_up(recipe)
-    digits, _ = load_digits("train", recipe.source, recipe.data_dir)
-    held_out, _ = load_digits("test", recipe.source, recipe.data_dir)
-    distortion = Distortion(
-        recipe.rotation, recipe.shear, recipe.scale, digit_share=recipe.digit_share
-    )
-    draw = SpatialTransformer(digits, recipe.canvas, distortion)
-    draw_held_out = SpatialTransformer(held_out, recipe.canvas, distortion)
-    images, masks = _draw_once(draw_held_out, TEST_SEED)
-    print(
-        f"Images of {recipe.canvas}x{recipe.canvas} from {len(digits)} digits of '{recipe.source}'"
-    )
 
-    results, predictions = {MEAN_DIGIT: _evaluate_mean_digit(draw, masks)}, {}
-    with _dtype_policy(recipe.precision):
-        for model in (
-            _network(recipe, recipe.model, recipe.width_multiplier, recipe.channel_ratios),
-            _network(recipe, recipe.baseline, recipe.baseline_width_multiplier),
-        ):
-            name, counts = model.name, profile(model)
-            print(
-                f"\n{name}: {counts.trainable_params:,} parameters, {counts.macs:,} multiply-adds"
-            )
-            seconds = _train(recipe, model, draw)
-            evaluated = model.evaluate(
-                preprocess_digits(images), masks, batch_size=100, verbose=0, return_dict=True
-            )
-            predictions[name] = model.predict(preprocess_digits(images[:SHOWN_IMAGES]), verbose=0)
-            results[name] = {
-                **evaluated,
-                "trainable_params": counts.trainable_params,
-                "macs": counts.macs,
-                "training_seconds": round(seconds, 1),
-            }
-            if name == recipe.model:
-                _save(model, output)
-
+def _train_both(recipe, output):
+    images, masks = _draw_once(recipe, "test", EVALUATION_SEED)
+    inputs = preprocess_digits(images)
+    print(f"Images of {recipe.canvas}x{recipe.canvas} of the digits of '{recipe.source}'")
+    results, rows = {MEAN_DIGIT: _evaluate_mean_digit(recipe, masks)}, {}
+    of_baseline = {"model": recipe.baseline, "width_multiplier": recipe.baseline_width_multiplier}
+    for part in (recipe, dataclasses.replace(recipe, **of_baseline, channel_ratios=None)):
+        model, counts, seconds = _train(part, output)
+        results[part.model] = {
+            **model.evaluate(inputs, masks, batch_size=100, verbose=0, return_dict=True),
+            "trainable_params": counts.trainable_params,
+            "macs": counts.macs,
+            "training_seconds": round(seconds, 1),
+        }
+        drawn = model.predict(inputs[:SHOWN_IMAGES], verbose=0)
+        rows[f"{part.model}\nIoU {results[part.model]['iou']:.2f}"] = drawn
+        if part is recipe:
+            _save(model, output)
     metrics = {
         "recipe": dataclasses.asdict(recipe),
         "versions": versions(),
         "test_images": TEST_IMAGES,
         "results": results,
     }
-    (output / "metrics.json").write_text(json.dumps(metrics, indent=2, default=float) + "\n")
-    draw_predictions(
-        output / "predictions.png",
-        {
-            "input": images[:SHOWN_IMAGES],
-            "truth": masks[:SHOWN_IMAGES],
-            **{
-                f"{name}\nIoU {results[name]['iou']:.2f}": maps
-                for name, maps in predictions.items()
-            },
-        },
-    )
+    rows = {"input": images[:SHOWN_IMAGES], "truth": masks[:SHOWN_IMAGES], **rows}
+    draw_predictions(output / "predictions.png", rows)
+    write_json(output / RESULTS, metrics)
     _print_results(results, output)
     return metrics
 
 
-def _set_up(recipe):
-    keras.utils.set_random_seed(recipe.seed)
-    if recipe.deterministic and keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
-
-
-@contextlib.contextmanager
-def _dtype_policy(name):
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(name)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
-def _network(recipe, name, width_multiplier, channel_ratios=None):
-    return create_model(
-        name,
-        channel_ratios=channel_ratios,
-        width_multiplier=width_multiplier,
-        input_shape=(recipe.canvas, recipe.canvas, 1),
-        classes=1,
+def _train(recipe, output):
+    """Trains one of the nets; returns it, its profile, and the seconds it took."""
+    model = recipe.network()
+    counts = profile(model)
+    print(
+        f"\n{recipe.model}: {counts.trainable_params:,} parameters, {counts.macs:,} multiply-adds"
     )
+    recipe.compile(model)
+    log = JsonLines(output / f"{recipe.model}.jsonl")
+    with without_gradient_warnings():
+        resumable_fit(
+            model,
+            lambda first_batch: recipe.load("train", recipe.batch_size, first_batch=first_batch),
+            recipe.epochs,
+            recipe.steps_per_epoch,
+            output / "checkpoints" / recipe.model,
+            callbacks=[log],
+            checkpoint_seconds=recipe.checkpoint_seconds,
+            verbose=verbosity(),
+        )
+    return model, counts, log.seconds
 
 
-def _train(recipe, model, draw):
-    """Trains a model and returns the seconds it took."""
-    # Few pixels are ink: outputs that start near zero save the steps that would lead there.
-    output = [layer for layer in model.layers if isinstance(layer, PerGrid)][-1].grid_layers[0]
-    output.gamma.assign([3.0])
-    output.beta.assign([-4.0])
-
-    steps = recipe.epochs * recipe.steps_per_epoch
-    warmup = round(recipe.warmup * steps)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, steps - warmup, warmup_target=recipe.learning_rate, warmup_steps=warmup
-    )
-    model.compile(
-        keras.optimizers.Adam(schedule, beta_2=0.99),
-        "binary_crossentropy",
-        metrics=[RegionIoU(), LabelledPixelError()],
-    )
-    samples = recipe.steps_per_epoch * recipe.batch_size
-    data = draw_batches(draw, samples, recipe.batch_size, seed=recipe.seed)
-    data = data.map(lambda images, masks: (preprocess_digits(images), masks))
-    start = time.perf_counter()
-    with warnings.catch_warnings():
-        # The paper's nets have grids that are dropped right after they are computed.
-        warnings.filterwarnings("ignore", message="Gradients do not exist for variables")
-        model.fit(data, epochs=recipe.epochs, shuffle=False, verbose=1)
-    return time.perf_counter() - start
-
-
-def _draw_once(draw, seed):
+def _draw_once(recipe, split, seed):
     """Returns images and masks as arrays, the same whenever the seed is the same."""
-    return next(draw_batches(draw, TEST_IMAGES, TEST_IMAGES, seed=seed).as_numpy_iterator())
+    batches = draw_batches(recipe.drawing(split), TEST_IMAGES, TEST_IMAGES, seed=seed)
+    return next(batches.as_numpy_iterator())
 
 
-def _evaluate_mean_digit(draw, masks):
+def _evaluate_mean_digit(recipe, masks):
     """Returns the metrics of always drawing the mean of the training digits."""
-    _, training_masks = _draw_once(draw, 0)
+    _, training_masks = _draw_once(recipe, "train", 0)
     drawn = np.broadcast_to(training_masks.mean(axis=0), masks.shape)
     metrics = (RegionIoU(), LabelledPixelError())
     for metric in metrics:

@@ -8,12 +8,15 @@ from typing import ClassVar
 import keras
 
 from keras_multigrid.applications import create_model
+from keras_multigrid.applications.paper import paper_model
 from keras_multigrid.optimizers import SGD
 from keras_multigrid.schedules import ExponentialPerEpoch, StepwisePerEpoch
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-SCHEDULES = ("exponential", "stepwise", "constant")
+OPTIMIZERS = ("sgd", "adam")
+SCHEDULES = ("exponential", "stepwise", "cosine", "constant")
 EVALUATION_BATCH = 100
+ADAM_BETA_2 = 0.99
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,14 +36,17 @@ class Recipe:
         batch_size: Samples per batch, over all devices and processes.
         precision: Keras dtype policy: `"float32"`, `"mixed_bfloat16"`, or `"mixed_float16"`, which
             scales the loss.
-        schedule: Learning rate: `"exponential"` to a thousandth, `"stepwise"`, or `"constant"`;
-            None is the paper's for the network: stepwise for residual ones, else exponential.
-        learning_rate: Its start.
+        optimizer: `"sgd"`, the paper's, or `"adam"`, which learns more in short trainings.
+        schedule: Learning rate: `"exponential"` to a thousandth, `"stepwise"`, `"cosine"` up from
+            zero and down to it, or `"constant"`; None is the paper's for the network: stepwise for
+            residual ones, else exponential.
+        learning_rate: Its start, of `"cosine"` its highest.
+        warmup: For `"cosine"`: share of the steps in which it rises.
         drops: For `"stepwise"`: shares of the epochs after which it is multiplied.
         drop_factor: For `"stepwise"`: by what.
         momentum: Of SGD.
         weight_decay: L2 penalty, in the gradient of all weights.
-        decoupled: Whether to decay the weights apart from the gradient.
+        decoupled: Whether to decay the weights apart from the gradient; Adam always does.
         clip_norm: Largest norm of a weight's gradient; None does not clip.
         accumulation: Batches whose gradients are averaged for one update.
         ema: Momentum of an exponential moving average of the weights, such as 0.999, that
@@ -65,8 +71,10 @@ class Recipe:
     steps_per_epoch: int = 300
     batch_size: int = 128
     precision: str = "float32"
+    optimizer: str = "sgd"
     schedule: str | None = None
     learning_rate: float = 0.1
+    warmup: float = 0.05
     drops: tuple[float, ...] = (0.3, 0.6, 0.8)
     drop_factor: float = 0.2
     momentum: float = 0.9
@@ -94,7 +102,10 @@ class Recipe:
         ).split():
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected a positive number.")
+        for network in self.networks():
+            paper_model(network)
         self._check_choice("precision", PRECISIONS)
+        self._check_choice("optimizer", OPTIMIZERS)
         self._check_choice("schedule", (*SCHEDULES, None))
         if self.ema is not None and not 0 < self.ema < 1:
             raise ValueError(f"ema is {self.ema}; expected a number between 0 and 1, or none.")
@@ -119,6 +130,10 @@ class Recipe:
                 "TensorFlow; set jit_compile=false."
             )
 
+    def networks(self):
+        """Returns the names of the networks that are trained."""
+        return (self.model,)
+
     def network(self):
         """Returns the network, not compiled."""
         arguments = {"classes": self.classes()}
@@ -132,22 +147,22 @@ class Recipe:
             return create_model(self.model, **arguments)
 
     def compile(self, model):
-        """Gives a model its loss, its metrics, and the paper's optimizer."""
-        options = {}
+        """Gives a model its loss, its metrics, and its optimizer."""
+        jit_compile = "auto" if self.jit_compile is None else self.jit_compile
+        model.compile(
+            self.make_optimizer(), self.LOSS, metrics=self.metrics(), jit_compile=jit_compile
+        )
+
+    def make_optimizer(self):
+        """Returns a new optimizer."""
+        options = {"weight_decay": self.weight_decay or None, "clipnorm": self.clip_norm}
         if self.accumulation > 1:
             options["gradient_accumulation_steps"] = self.accumulation
         if self.ema:
             options.update(use_ema=True, ema_momentum=self.ema)
-        optimizer = SGD(
-            self.rate(),
-            self.momentum,
-            self.weight_decay,
-            self.decoupled,
-            clipnorm=self.clip_norm,
-            **options,
-        )
-        jit_compile = "auto" if self.jit_compile is None else self.jit_compile
-        model.compile(optimizer, self.LOSS, metrics=self.metrics(), jit_compile=jit_compile)
+        if self.optimizer == "adam":
+            return keras.optimizers.Adam(self.rate(), beta_2=ADAM_BETA_2, **options)
+        return SGD(self.rate(), self.momentum, decoupled=self.decoupled, **options)
 
     def rate(self):
         """Returns the learning rate, or its schedule."""
@@ -158,9 +173,15 @@ class Recipe:
         if schedule == "exponential":
             end = self.learning_rate / 1000
             return ExponentialPerEpoch(self.epochs, self.steps_per_epoch, self.learning_rate, end)
-        boundaries = {max(1, round(share * self.epochs)) for share in self.drops}
-        return StepwisePerEpoch(
-            self.steps_per_epoch, sorted(boundaries), self.drop_factor, self.learning_rate
+        if schedule == "stepwise":
+            boundaries = {max(1, round(share * self.epochs)) for share in self.drops}
+            return StepwisePerEpoch(
+                self.steps_per_epoch, sorted(boundaries), self.drop_factor, self.learning_rate
+            )
+        steps = self.epochs * self.steps_per_epoch
+        rising = round(self.warmup * steps)
+        return keras.optimizers.schedules.CosineDecay(
+            0.0, steps - rising, warmup_target=self.learning_rate, warmup_steps=rising
         )
 
     def classes(self):
@@ -189,10 +210,13 @@ class Recipe:
         data = self.load(split, min(self.batch_size, EVALUATION_BATCH))
         return data.take(self.evaluation_batches) if self.evaluation_batches else data
 
-    def evaluate(self, model, split):
+    def evaluate(self, model, split, verbose="auto"):
         """Returns the loss and the metrics of a model, by name, on the data of a split."""
         model.compile(loss=self.LOSS, metrics=self.metrics())
-        return model.evaluate(self.load_evaluation(split), return_dict=True)
+        return model.evaluate(self.load_evaluation(split), verbose=verbose, return_dict=True)
+
+    def keep(self, folder):
+        """Writes into a run's folder what the trained network needs besides its own file."""
 
     def scores(self, results):
         """Returns what a table of the paper shows, in percent, from the values of the metrics."""

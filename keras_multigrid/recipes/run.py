@@ -6,8 +6,8 @@ import json
 import os
 import pathlib
 import signal
+import sys
 import threading
-import time
 import warnings
 
 import keras
@@ -56,45 +56,56 @@ def run(recipe, output=None):
     """
     output = pathlib.Path(output or default_folder(recipe))
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_leaving_upon_sigterm())
+        stack.enter_context(leaving_upon_sigterm())
         if is_first_process():
             stack.enter_context(locked(output))
             claim(output, recipe)
         if (output / RESULTS).exists():
             print(f"{output} is finished; name another folder with --output to run it again.")
             return json.loads((output / RESULTS).read_text())
-        _set_up(recipe)
-        with data_parallel(recipe.devices), _dtype_policy(recipe.precision):
-            if not (output / MODEL).exists():
+        if not (output / MODEL).exists():
+            with set_up(recipe):
                 _train(recipe, output)
         if is_first_process():
             return _finish(recipe, output)
 
 
-def _set_up(recipe):
+@contextlib.contextmanager
+def set_up(recipe):
+    """Sets seeds, determinism, devices and precision as a recipe says."""
     keras.utils.set_random_seed(recipe.seed)
     if recipe.deterministic and keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(recipe.precision)
+    try:
+        with data_parallel(recipe.devices):
+            yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 @contextlib.contextmanager
-def _dtype_policy(name):
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(name)
-    try:
+def without_gradient_warnings():
+    """Hides that some weights get no gradient: grids of the paper's nets are dropped unused."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Gradients do not exist for variables")
         yield
-    finally:
-        keras.config.set_dtype_policy(before)
+
+
+def verbosity():
+    """Returns how `fit` shows progress: a moving bar on a terminal, a line per epoch in a file."""
+    return "auto" if sys.stdout.isatty() else 2
 
 
 def _train(recipe, output):
     model = recipe.network()
     recipe.compile(model)
     first = is_first_process()
+    counts = profile(model)  # in each process: making variables is done together
     if first:
-        counts = profile(model)
         print(
             f"{model.name}: {counts.trainable_params:,} parameters, {counts.macs:,} multiply-adds"
         )
@@ -103,10 +114,7 @@ def _train(recipe, output):
     def batches(first_batch):
         return recipe.load("train", recipe.batch_size, first_batch=first_batch, share=share)
 
-    started = time.monotonic()
-    with warnings.catch_warnings():
-        # The paper's nets have grids that are dropped right after they are computed.
-        warnings.filterwarnings("ignore", message="Gradients do not exist for variables")
+    with without_gradient_warnings():
         resumable_fit(
             model,
             batches,
@@ -114,12 +122,11 @@ def _train(recipe, output):
             recipe.steps_per_epoch,
             output / "checkpoints",
             _validation_data(recipe) if recipe.validation else None,
-            _callbacks(recipe, output),
+            run_callbacks(recipe, output),
             recipe.checkpoint_seconds,
-            verbose="auto" if first else 0,
+            verbosity() if first else 0,
         )
     if first:
-        print(f"Trained for {time.monotonic() - started:.0f} s since the start of this process")
         unfinished = output / f"unfinished.{MODEL}"
         model.save(unfinished)
         os.replace(unfinished, output / MODEL)
@@ -136,7 +143,7 @@ def _validation_data(recipe):
     return recipe.load(recipe.VALIDATION_SPLIT, recipe.batch_size, **options).take(batches)
 
 
-def _callbacks(recipe, output):
+def run_callbacks(recipe, output):
     callbacks = [keras.callbacks.History()]
     if recipe.ema:
         callbacks.append(keras.callbacks.SwapEMAWeights())
@@ -156,7 +163,7 @@ def _finish(recipe, output):
     """Tests the saved network, without the devices it was trained on, and reports."""
     model = keras.models.load_model(output / MODEL)
     counts = profile(model)
-    results = recipe.evaluate(model, recipe.TEST_SPLIT)
+    results = recipe.evaluate(model, recipe.TEST_SPLIT, verbosity())
     log = [json.loads(line) for line in (output / LOG).read_text().splitlines()]
     metrics = {
         "recipe": recipe.NAME,
@@ -169,6 +176,7 @@ def _finish(recipe, output):
         "results": results,
         "scores": recipe.scores(results),
     }
+    recipe.keep(output)
     write_report(output, recipe, model, metrics, log)
     write_json(output / RESULTS, metrics)
     scores = ", ".join(f"{name} {value:.2f} %" for name, value in metrics["scores"].items())
@@ -178,7 +186,7 @@ def _finish(recipe, output):
 
 
 @contextlib.contextmanager
-def _leaving_upon_sigterm():
+def leaving_upon_sigterm():
     """Exits with status 0 upon SIGTERM while no training is under way, which saves by itself."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -48,9 +48,10 @@ def claim(folder, recipe):
         ValueError: If the folder is of another recipe, or has other things in it.
     """
     path = folder / RECIPE
+    own = (".lock", _unfinished(path).name)  # the latter of a process that was killed
     fields = json.loads(json.dumps(dataclasses.asdict(recipe)))
     if not path.exists():
-        others = [entry.name for entry in folder.iterdir() if entry.name != ".lock"]
+        others = [entry.name for entry in folder.iterdir() if entry.name not in own]
         if others:
             raise ValueError(
                 f"{folder} is not empty (it has {others[0]}) and of no run; name another folder "
@@ -103,6 +104,13 @@ def read_recipe(folder, recipes):
 
 def write_json(path, value):
     """Writes a file that is whole or not there."""
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(value, indent=2) + "\n")
+    unfinished = _unfinished(path)
+    with open(unfinished, "w") as file:
+        file.write(json.dumps(value, indent=2) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(unfinished, path)
+
+
+def _unfinished(path):
+    return path.with_suffix(".unfinished")

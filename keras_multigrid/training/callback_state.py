@@ -27,6 +27,13 @@ def changed(state, initial):
     }
 
 
+def set_state(callback, state, initial):
+    """Sets a callback to the initial state and what was `changed` from there on."""
+    plain = get_state(callback)  # what has become an object, such as a writer, stays
+    reset = {name: copy.deepcopy(value) for name, value in initial.items() if name in plain}
+    vars(callback).update({**reset, **state})
+
+
 def pack(value, arrays, name):
     """Returns a value as JSON holds it; arrays go, by name, into the mapping `arrays`."""
     if isinstance(value, np.ndarray | np.generic):
@@ -72,8 +79,10 @@ def _is_op(value):
 
 
 def _is_equal(value, other):
-    if isinstance(value, np.ndarray) or isinstance(other, np.ndarray):
-        return False  # comparing would cost more than saving
-    if isinstance(value, list | tuple) and len(value):
-        return False
-    return type(value) is type(other) and value == other
+    if type(value) is not type(other) or isinstance(value, np.ndarray):
+        return False  # comparing arrays would cost more than saving them
+    if isinstance(value, dict):
+        return value.keys() == other.keys() and all(_is_equal(value[k], other[k]) for k in value)
+    if isinstance(value, list | tuple):
+        return len(value) == len(other) and all(map(_is_equal, value, other))
+    return value == other

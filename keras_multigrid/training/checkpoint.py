@@ -1,5 +1,6 @@
 """Checkpoints as files that are whole or not there, and tell when they are damaged."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -12,6 +13,7 @@ import numpy as np
 
 KEPT = 2
 NOTES = "notes"  # the entry of the JSON text
+ARRAYS = "arrays/"  # begin the entries of the arrays, whatever their names
 
 
 def save_checkpoint(folder, number, arrays, notes):
@@ -45,10 +47,12 @@ def save_checkpoint(folder, number, arrays, notes):
     folder = pathlib.Path(folder)
     path = folder / f"checkpoint-{number:09}.npz"
     unfinished = path.with_suffix(".unfinished")
+    entries = {ARRAYS + name: array for name, array in arrays.items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _remove(folder.glob("checkpoint-*.unfinished"))  # of a process that was killed
         with open(unfinished, "wb") as file:
-            np.savez(file, **arrays, **{NOTES: json.dumps(notes)})
+            np.savez(file, **entries, **{NOTES: json.dumps(notes)})
             file.flush()
             os.fsync(file.fileno())
         damage = _damage(unfinished)
@@ -57,19 +61,20 @@ def save_checkpoint(folder, number, arrays, notes):
         os.replace(unfinished, path)
         _sync_folder(folder)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
+        _remove([unfinished])
         kept = ", ".join(other.name for other in _paths(folder)[-1:]) or "none yet"
         raise OSError(
             f"The checkpoint {path} cannot be written: {error.strerror or error}. The last "
             f"good one is kept ({kept}); mend this and give the same command again."
         ) from error
-    for old in _paths(folder)[:-KEPT]:
-        old.unlink()
+    _remove(_paths(folder)[:-KEPT])
     return path
 
 
 def load_checkpoint(folder):
-    """Returns the last checkpoint of a folder that is whole; says on stderr which are damaged.
+    """Returns the last checkpoint of a folder that is whole.
+
+    Those that are damaged are set aside, as `.damaged`, and named on stderr.
 
     Args:
         folder: The folder; it need not exist.
@@ -86,17 +91,30 @@ def load_checkpoint(folder):
     for path in reversed(_paths(folder)):
         damage = _damage(path)
         if damage:
+            # Else it would be kept as one of the last two, and the one written next removed.
+            with contextlib.suppress(OSError):
+                path.rename(path.with_suffix(".damaged"))
             print(f"{path} is damaged ({damage}); the one before it is used.", file=sys.stderr)
             continue
         with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: _with_dtype(archive[name]) for name in archive.files}
-        notes = json.loads(str(arrays.pop(NOTES)))
+            notes = json.loads(str(archive[NOTES]))
+            arrays = {
+                name.removeprefix(ARRAYS): _with_dtype(archive[name])
+                for name in archive.files
+                if name != NOTES
+            }
         return int(path.stem.rpartition("-")[2]), arrays, notes
     return None
 
 
 def _paths(folder):
     return sorted(pathlib.Path(folder).glob("checkpoint-*.npz"))
+
+
+def _remove(paths):
+    for path in paths:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _damage(path):

@@ -116,6 +116,8 @@ def _jax_process(question, alone):
         return alone
     import jax
 
+    if not jax.distributed.is_initialized():
+        return alone  # without starting JAX's devices, whose number may still be set
     return getattr(jax, question)()
 
 

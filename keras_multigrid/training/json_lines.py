@@ -51,6 +51,8 @@ class JsonLines(keras.callbacks.Callback):
             file.truncate(min(self.length, os.path.getsize(self.path)))
             file.seek(0, os.SEEK_END)
             file.write(json.dumps(line).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())  # no later than the checkpoint that counts on it
             self.length = file.tell()
 
 

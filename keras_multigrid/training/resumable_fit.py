@@ -9,7 +9,7 @@ import time
 import keras
 import numpy as np
 
-from keras_multigrid.training.callback_state import changed, get_state, pack, unpack
+from keras_multigrid.training.callback_state import changed, get_state, pack, set_state, unpack
 from keras_multigrid.training.checkpoint import load_checkpoint, save_checkpoint
 from keras_multigrid.training.distribution import average_replicas, is_first_process
 
@@ -53,7 +53,8 @@ def resumable_fit(
         FloatingPointError: If the loss or a weight is not finite; the message names the step. The
             last checkpoint is from before.
         OSError: If a checkpoint cannot be written; earlier ones are kept.
-        ValueError: If the checkpoint is of another model, optimizer or list of callbacks.
+        ValueError: If the checkpoint is of another model, optimizer, list of callbacks or number of
+            steps, or `steps_per_epoch` no multiple of the model's `steps_per_execution`.
 
     Example:
 
@@ -72,6 +73,11 @@ def resumable_fit(
     >>> history.epoch
     [0]
     """
+    if steps_per_epoch % model.steps_per_execution:
+        raise ValueError(
+            f"steps_per_epoch is {steps_per_epoch}; expected a multiple of "
+            f"{model.steps_per_execution}, the model's steps_per_execution."
+        )
     history = next((c for c in callbacks if isinstance(c, keras.callbacks.History)), None)
     if history is None:
         history = keras.callbacks.History()
@@ -80,14 +86,14 @@ def resumable_fit(
         folder, steps_per_epoch, checkpoint_seconds, validation_data is not None, callbacks
     )
     start = survival.start
-    if not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)
-    # PyTorch's loop draws the batches of steps that are passed over, too.
-    passed_over = 0 if keras.backend.backend() == "torch" else start.step
-    data = batches(start.epoch * steps_per_epoch + passed_over)
-    if start.step:
-        model.evaluate(data.take(1), verbose=0)  # builds the metrics, whose state is to be restored
     with survival.signals():
+        # PyTorch's loop draws the batches of steps that are passed over, too.
+        passed_over = 0 if keras.backend.backend() == "torch" else start.step
+        data = batches(start.epoch * steps_per_epoch + passed_over)
+        if start.step or not model.built:
+            model.evaluate(data.take(1), verbose=0)  # builds the metrics, too, to be restored
+        if not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
         model.fit(
             data,
             epochs=start.epoch if start.stopped else epochs,
@@ -98,6 +104,7 @@ def resumable_fit(
             shuffle=False,
             verbose=verbose,
         )
+        survival.leave_if_asked()
     return history
 
 
@@ -110,6 +117,7 @@ class _Start:
     step: int = 0
     stopped: bool = False
     callbacks: list | None = None
+    setup: dict | None = None
 
 
 class _Survival(keras.callbacks.Callback):
@@ -147,9 +155,8 @@ class _Survival(keras.callbacks.Callback):
         self.saved_at = time.monotonic()
         self.initial_states = [get_state(callback) for callback in self.others]
         if self._continues():
-            self._restore("model", self.model.variables)
-            self._restore("optimizer", self.model.optimizer.variables)
-            self._restore_callbacks()
+            self._check_setup()
+            self._restore()
             if is_first_process():
                 place = f"epoch {self.epoch + 1}, step {self.start.step} of {self.steps_per_epoch}"
                 print(f"Continues at {place}, from {self.folder}", flush=True)
@@ -157,7 +164,7 @@ class _Survival(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
         if self._continues() and self.start.step:
-            self._restore("metrics", self.model.metrics_variables)
+            self._restore()  # for the others, the epoch has begun once more
             self._pass_over(self.model.get_metrics_result())
 
     def on_train_batch_end(self, batch, logs=None):
@@ -165,24 +172,37 @@ class _Survival(keras.callbacks.Callback):
         if self._continues() and step <= self.start.step:
             if step == self.start.step:
                 self.model.train_function = self.train_function
-                self._restore_callbacks()  # they took the steps passed over for real
+                self._restore()  # the others took the steps passed over for real
             return
-        self._check_finite(logs["loss"], "loss", step)
+        if "loss" in logs:
+            self._check_finite(logs["loss"], "loss", step)
+        if self._model.stop_training:  # `self.model` would slow JAX down
+            return  # the epoch ends here
         is_end = step == self.steps_per_epoch
         if is_end:
             average_replicas(self.model)
         if (is_end and self.validates) or self._is_due():
             self._save(self.epoch, step)
-        self._leave_if_asked()
+        self.leave_if_asked()
 
     def on_test_batch_end(self, batch, logs=None):
-        self._leave_if_asked()  # the end of the training steps has been saved
+        if not self._model.stop_training:  # else the end of the training steps was not saved
+            self.leave_if_asked()
 
     def on_epoch_end(self, epoch, logs=None):
         is_last = self.model.stop_training or epoch + 1 == self.params["epochs"]
         if is_last or self._is_due():
             self._save(epoch + 1, 0, self.model.stop_training)
-        self._leave_if_asked()
+        self.leave_if_asked()
+
+    def leave_if_asked(self):
+        """Leaves upon a signal; all is saved."""
+        if self.signal == signal.SIGTERM:
+            print("\nSaved upon SIGTERM; the same command continues.", flush=True)
+            raise SystemExit(0)
+        if self.signal == signal.SIGINT:
+            print("\nSaved upon Ctrl-C; the same command continues.", flush=True)
+            raise KeyboardInterrupt
 
     def _continues(self):
         """Returns whether this is the epoch in which a checkpoint was written."""
@@ -201,14 +221,6 @@ class _Survival(keras.callbacks.Callback):
         seconds = time.monotonic() - self.saved_at
         return self.signal is not None or seconds >= self.checkpoint_seconds
 
-    def _leave_if_asked(self):
-        if self.signal == signal.SIGTERM:
-            print("\nSaved upon SIGTERM; the same command continues.", flush=True)
-            raise SystemExit(0)
-        if self.signal == signal.SIGINT:
-            print("\nSaved upon Ctrl-C; the same command continues.", flush=True)
-            raise KeyboardInterrupt
-
     def _check_finite(self, values, what, step):
         if not np.isfinite(np.asarray(values, "float32")).all():
             raise FloatingPointError(
@@ -224,12 +236,7 @@ class _Survival(keras.callbacks.Callback):
         if not is_first_process():
             return
         arrays = {}
-        groups = {
-            "model": self.model.variables,
-            "optimizer": self.model.optimizer.variables,
-            "metrics": self.model.metrics_variables,
-        }
-        for group, variables in groups.items():
+        for group, variables in self._variables().items():
             for index, variable in enumerate(variables):
                 arrays[f"{group}/{index}"] = keras.ops.convert_to_numpy(variable)
         for index, variable in enumerate(self.model.variables):
@@ -240,11 +247,54 @@ class _Survival(keras.callbacks.Callback):
             pack(changed(get_state(callback), initial), arrays, f"callbacks/{index}")
             for index, (callback, initial) in enumerate(zip(self.others, self.initial_states))
         ]
-        notes = {"epoch": epoch, "step": step, "stopped": stopped, "callbacks": callbacks}
+        notes = {
+            "epoch": epoch,
+            "step": step,
+            "stopped": stopped,
+            "callbacks": callbacks,
+            "setup": self._setup(),
+        }
         save_checkpoint(self.folder, epoch * self.steps_per_epoch + step, arrays, notes)
         self.saved_at = time.monotonic()
 
-    def _restore(self, group, variables):
+    def _variables(self):
+        return {
+            "model": self.model.variables,
+            "optimizer": self.model.optimizer.variables,
+            "metrics": self.model.metrics_variables,
+        }
+
+    def _setup(self):
+        """Returns what has to be the same when training continues, but for the variables."""
+        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+        return {
+            "steps_per_epoch": self.steps_per_epoch,
+            "optimizer": type(optimizer).__name__,
+            "callbacks": [type(callback).__name__ for callback in self.others],
+        }
+
+    def _check_setup(self):
+        saved, setup = dict(self.start.setup), self._setup()
+        if not is_first_process():  # only the first one has those that write, last in the list
+            saved["callbacks"] = saved["callbacks"][: len(setup["callbacks"])]
+        for name, value in setup.items():
+            if value != saved[name]:
+                raise ValueError(
+                    f"The checkpoint in {self.folder} was written with {name} {saved[name]}, not "
+                    f"{value}; continue with what it was written with, or name another folder."
+                )
+
+    def _restore(self):
+        """Restores the variables and the other callbacks, whatever they did in the meantime."""
+        for group, variables in self._variables().items():
+            if group != "metrics" or self.start.step:  # an epoch begins with new ones
+                self._restore_group(group, variables)
+        for callback, state, initial in zip(
+            self.others, self.start.callbacks, self.initial_states
+        ):
+            set_state(callback, unpack(state, self.start.arrays), initial)
+
+    def _restore_group(self, group, variables):
         saved = [name for name in self.start.arrays if name.startswith(f"{group}/")]
         shapes = [self.start.arrays[f"{group}/{index}"].shape for index in range(len(saved))]
         expected = [tuple(variable.shape) for variable in variables]
@@ -256,13 +306,3 @@ class _Survival(keras.callbacks.Callback):
             )
         for index, variable in enumerate(variables):
             variable.assign(self.start.arrays[f"{group}/{index}"])
-
-    def _restore_callbacks(self):
-        # Of several processes, only the first one has those that write, at the end of the list.
-        if is_first_process() and len(self.start.callbacks) != len(self.others):
-            raise ValueError(
-                f"The checkpoint in {self.folder} has {len(self.start.callbacks)} callbacks, not "
-                f"{len(self.others)}; continue with those it was written with."
-            )
-        for callback, state in zip(self.others, self.start.callbacks):
-            vars(callback).update(unpack(state, self.start.arrays))
