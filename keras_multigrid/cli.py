@@ -20,6 +20,24 @@ def main(arguments=None):
     """Runs a command; returns the exit status: 0, 1 for a failure, 2 for misuse."""
     options = _parser().parse_args(arguments)
     try:
+        status = _run(options)
+    except SystemExit as left:  # upon SIGTERM
+        _leave_others(options, left.code)
+        raise
+    if status:
+        _leave_others(options, status)
+    return status
+
+
+def _leave_others(options, status):
+    if getattr(options, "processes", 1) > 1:
+        from keras_multigrid.training.distribution import leave_at_once
+
+        leave_at_once(status)
+
+
+def _run(options):
+    try:
         return options.command(options)
     except ValueError as error:
         return _complain(error, status=2)
@@ -79,7 +97,8 @@ def _parser():
     )
     several = train.add_argument_group(
         "several processes (KERAS_BACKEND=jax)",
-        "The same command on each machine, with its own --process; the folder is shared.",
+        "The same command on each machine, with its own --process; the folder is shared. When one "
+        "ends, all end, with status 1; given again to all, the commands continue.",
     )
     several.add_argument("--coordinator", metavar="HOST:PORT", help="where process 0 listens")
     several.add_argument("--processes", type=int, default=1, help="their number (default: 1)")

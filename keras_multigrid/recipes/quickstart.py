@@ -20,7 +20,7 @@ from keras_multigrid.recipes.run import (
     verbosity,
     without_gradient_warnings,
 )
-from keras_multigrid.recipes.run_folder import RESULTS, claim, locked, write_json
+from keras_multigrid.recipes.run_folder import CHECKPOINTS, RESULTS, claim, locked, write_json
 from keras_multigrid.training import JsonLines, resumable_fit
 
 TEST_IMAGES = 1000
@@ -172,7 +172,7 @@ def _train(recipe, output):
             lambda first_batch: recipe.load("train", recipe.batch_size, first_batch=first_batch),
             recipe.epochs,
             recipe.steps_per_epoch,
-            output / "checkpoints" / recipe.model,
+            output / CHECKPOINTS / recipe.model,
             callbacks=[log],
             checkpoint_seconds=recipe.checkpoint_seconds,
             verbose=verbosity(),

@@ -1,6 +1,5 @@
 """What every experiment of the paper has in common: its fields, its optimizer, its network."""
 
-import contextlib
 import dataclasses
 import math
 from typing import ClassVar
@@ -10,6 +9,7 @@ import keras
 from keras_multigrid.applications import create_model
 from keras_multigrid.applications.paper import paper_model
 from keras_multigrid.optimizers import SGD
+from keras_multigrid.recipes.remat import keep_convolutions_only
 from keras_multigrid.schedules import ExponentialPerEpoch, StepwisePerEpoch
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -143,11 +143,12 @@ class Recipe:
             arguments["channel_ratios"] = self.channel_ratios
         if self.input_shape():
             arguments["input_shape"] = self.input_shape()
-        with keras.RematScope("full") if self.remat else contextlib.nullcontext():
-            return create_model(self.model, **arguments)
+        return create_model(self.model, **arguments)
 
     def compile(self, model):
         """Gives a model its loss, its metrics, and its optimizer."""
+        if self.remat:
+            keep_convolutions_only(model)
         jit_compile = "auto" if self.jit_compile is None else self.jit_compile
         model.compile(
             self.make_optimizer(), self.LOSS, metrics=self.metrics(), jit_compile=jit_compile

@@ -79,7 +79,7 @@ def _percent(value):
 def _what_was_run(run, recipe_class):
     """Returns the share of the paper's training, and the settings that differ from the paper's."""
     fields = run["fields"]
-    paper = {field.name: field.default for field in dataclasses.fields(recipe_class)}
+    paper = json.loads(json.dumps(dataclasses.asdict(recipe_class())))  # lists for tuples
     samples = run["epochs"] * fields["steps_per_epoch"] * fields["batch_size"]
     of_paper = paper["epochs"] * paper["steps_per_epoch"] * paper["batch_size"]
     counted = (

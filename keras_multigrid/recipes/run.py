@@ -23,7 +23,12 @@ from keras_multigrid.recipes.run_folder import (
     write_json,
 )
 from keras_multigrid.training import JsonLines, data_parallel, resumable_fit
-from keras_multigrid.training.distribution import is_first_process, processes, this_process
+from keras_multigrid.training.distribution import (
+    is_first_process,
+    noticing_lost_processes,
+    processes,
+    this_process,
+)
 
 LOG = "metrics.jsonl"
 
@@ -65,7 +70,11 @@ def run(recipe, output=None):
             return json.loads((output / RESULTS).read_text())
         if not (output / MODEL).exists():
             with set_up(recipe):
-                _train(recipe, output)
+                model = _train(recipe, output)
+            if (
+                is_first_process()
+            ):  # saving makes variables: in `set_up` all processes would have to
+                _save(model, output)
         if is_first_process():
             return _finish(recipe, output)
 
@@ -101,11 +110,18 @@ def verbosity():
 
 
 def _train(recipe, output):
+    with noticing_lost_processes():
+        return _train_together(recipe, output)
+
+
+def _train_together(recipe, output):
     model = recipe.network()
     recipe.compile(model)
     first = is_first_process()
     counts = profile(model)  # in each process: making variables is done together
-    if first:
+    if not first:
+        claim(output, recipe)  # the first process has; all must be given the same
+    else:
         print(
             f"{model.name}: {counts.trainable_params:,} parameters, {counts.macs:,} multiply-adds"
         )
@@ -126,18 +142,23 @@ def _train(recipe, output):
             recipe.checkpoint_seconds,
             verbosity() if first else 0,
         )
-    if first:
-        unfinished = output / f"unfinished.{MODEL}"
-        model.save(unfinished)
-        os.replace(unfinished, output / MODEL)
+    return model
+
+
+def _save(model, output):
+    unfinished = output / f"unfinished.{MODEL}"
+    model.save(unfinished)
+    os.replace(unfinished, output / MODEL)
 
 
 def _validation_data(recipe):
-    data = recipe.load_evaluation(recipe.VALIDATION_SPLIT)
     if keras.distribution.distribution() is None:
-        return data
+        return recipe.load_evaluation(recipe.VALIDATION_SPLIT)
     # Every device of every process needs an equal part of every batch: leave the last batch out.
+    data = recipe.load(recipe.VALIDATION_SPLIT, recipe.batch_size)
     batches = max(int(data.cardinality()) - 1, 1)
+    if recipe.evaluation_batches:
+        batches = min(batches, recipe.evaluation_batches)
     share = (this_process(), processes())
     options = {"first_batch": 0, "share": share, "shuffle": False}
     return recipe.load(recipe.VALIDATION_SPLIT, recipe.batch_size, **options).take(batches)

@@ -11,6 +11,7 @@ import pathlib
 from keras_multigrid.recipes.report import versions
 
 RECIPE, RESULTS, MODEL = "recipe.json", "metrics.json", "model.keras"
+CHECKPOINTS = "checkpoints"
 MAY_CHANGE = ("data_dir", "checkpoint_seconds")  # between the parts of a run
 
 
@@ -42,26 +43,36 @@ def locked(folder):
 
 
 def claim(folder, recipe):
-    """Writes a recipe into a new folder, or checks that the folder is of the same recipe.
+    """Writes a recipe into a folder, or checks that what was trained there is of the same recipe.
 
     Raises:
         ValueError: If the folder is of another recipe, or has other things in it.
     """
     path = folder / RECIPE
-    own = (".lock", _unfinished(path).name)  # the latter of a process that was killed
-    fields = json.loads(json.dumps(dataclasses.asdict(recipe)))
     if not path.exists():
+        own = (".lock", _unfinished(path).name)  # the latter of a process that was killed
         others = [entry.name for entry in folder.iterdir() if entry.name not in own]
         if others:
             raise ValueError(
                 f"{folder} is not empty (it has {others[0]}) and of no run; name another folder "
                 "with --output."
             )
+    if (folder / CHECKPOINTS).exists() or (folder / MODEL).exists():
+        check_settings(folder, recipe)
+    else:  # nothing is lost of a command that was given wrongly
+        fields = dataclasses.asdict(recipe)
         write_json(path, {"recipe": recipe.NAME, "fields": fields, "versions": versions()})
-        return
-    written = json.loads(path.read_text())
+
+
+def check_settings(folder, recipe):
+    """Checks that a folder is of a recipe; says if the versions are others.
+
+    Raises:
+        ValueError: If it is of another.
+    """
+    written = json.loads((folder / RECIPE).read_text())
     before = {"recipe": written["recipe"], **written["fields"]}
-    now = {"recipe": recipe.NAME, **fields}
+    now = {"recipe": recipe.NAME, **json.loads(json.dumps(dataclasses.asdict(recipe)))}
     changes = [
         f"{name} was {before.get(name)}, is {now.get(name)}"
         for name in sorted({*before, *now} - set(MAY_CHANGE))

@@ -1,6 +1,10 @@
 """Several devices and several processes, as far as Keras 3 trains on them."""
 
 import contextlib
+import functools
+import json
+import os
+import sys
 
 import keras
 import numpy as np
@@ -29,6 +33,7 @@ def data_parallel(devices):
     ...     model = kmg.applications.SGSEG(width_multiplier=0.05)
     """
     backend = keras.backend.backend()
+    _refuse_workers_of_tensorflow()
     if devices == 1 and processes() == 1:
         yield
     elif backend == "tensorflow":
@@ -43,7 +48,7 @@ def data_parallel(devices):
             keras.distribution.set_distribution(before)
     else:
         raise ValueError(
-            f"devices is {devices}; the {backend} backend trains on 1. Set KERAS_BACKEND to "
+            f"devices is {devices}, but the {backend} backend trains on 1. Set KERAS_BACKEND to "
             "tensorflow or jax."
         )
 
@@ -51,7 +56,11 @@ def data_parallel(devices):
 def join_processes(coordinator, processes, process):
     """Joins this process to others, on this machine or another, by JAX's own runtime.
 
-    To be called before anything else of Keras or JAX runs.
+    To be called before anything else of Keras or JAX runs. When one of the processes ends before
+    its time, the others end as well, with status 1: start all again, and they continue from the
+    last checkpoint. In a loop of the shell this needs nobody:
+
+        until keras-multigrid train ... --process 1; do sleep 5; done
 
     Args:
         coordinator: `"host:port"` at which process 0 listens.
@@ -67,9 +76,11 @@ def join_processes(coordinator, processes, process):
     >>> kmg.training.join_processes("10.0.0.1:1234", 2, 0)  # doctest: +SKIP
     """
     if keras.backend.backend() != "jax":
+        raise ValueError(_no_processes(keras.backend.backend()))
+    if not coordinator or not coordinator.rpartition(":")[2].isdigit():
         raise ValueError(
-            f"Keras 3 does not train in several processes on {keras.backend.backend()} "
-            "(TensorFlow's multi-worker strategy is broken there); set KERAS_BACKEND=jax."
+            f"The coordinator is {coordinator}; expected host:port of process 0, the same in all "
+            "processes, such as 10.0.0.1:1234."
         )
     if not 0 <= process < processes:
         raise ValueError(
@@ -79,7 +90,33 @@ def join_processes(coordinator, processes, process):
     import jax
 
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
-    jax.distributed.initialize(coordinator, processes, process)
+    # The first tests the network while the others wait.
+    jax.distributed.initialize(coordinator, processes, process, shutdown_timeout_seconds=86400)
+
+
+@contextlib.contextmanager
+def noticing_lost_processes():
+    """Turns what JAX raises when another process has ended into a `ConnectionError` of one line."""
+    if processes() == 1:
+        yield
+        return
+    import jax
+
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        raise ConnectionError(
+            f"Another process has ended ({str(error).splitlines()[0]}); give the commands of all "
+            "processes again to continue from the last checkpoint."
+        ) from error
+
+
+def leave_at_once(status):
+    """Ends one of several processes; in order it would wait for the others, which wait for it."""
+    if processes() > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
 
 
 def processes():
@@ -121,6 +158,21 @@ def _jax_process(question, alone):
     return getattr(jax, question)()
 
 
+def _refuse_workers_of_tensorflow():
+    workers = json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster")
+    if keras.backend.backend() == "tensorflow" and workers:
+        raise ValueError(f"TF_CONFIG names a cluster. {_no_processes('tensorflow')}")
+
+
+def _no_processes(backend):
+    return (
+        f"Keras 3 does not train in several processes on {backend} (TensorFlow's multi-worker "
+        "strategy is broken there); set KERAS_BACKEND=jax, and give --coordinator, --processes "
+        "and --process."
+    )
+
+
+@functools.cache  # the collective operations of a second one would meet those of the first
 def _mirrored_strategy(devices):
     import tensorflow as tf
 

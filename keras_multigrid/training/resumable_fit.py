@@ -31,7 +31,8 @@ def resumable_fit(
     the position in the data. They are written between two steps, after `checkpoint_seconds` or
     more, at the end of each epoch's training if there is validation, and when the process gets
     SIGTERM, upon which it exits with status 0 (or Ctrl-C). What a `kill -9` loses is computed
-    again: with deterministic operations the result is bitwise that of an uninterrupted run.
+    again: with deterministic operations the result is bitwise that of an uninterrupted run. (On
+    PyTorch only if each `Dropout` has a seed; else Keras has PyTorch's own generator draw there.)
 
     Args:
         model: A compiled `keras.Model`.
@@ -192,7 +193,7 @@ class _Survival(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         is_last = self.model.stop_training or epoch + 1 == self.params["epochs"]
         if is_last or self._is_due():
-            self._save(epoch + 1, 0, self.model.stop_training)
+            self._save(epoch + 1, 0, bool(self.model.stop_training))
         self.leave_if_asked()
 
     def leave_if_asked(self):
@@ -289,9 +290,7 @@ class _Survival(keras.callbacks.Callback):
         for group, variables in self._variables().items():
             if group != "metrics" or self.start.step:  # an epoch begins with new ones
                 self._restore_group(group, variables)
-        for callback, state, initial in zip(
-            self.others, self.start.callbacks, self.initial_states
-        ):
+        for callback, state, initial in zip(self.others, self.start.callbacks, self.initial_states):
             set_state(callback, unpack(state, self.start.arrays), initial)
 
     def _restore_group(self, group, variables):

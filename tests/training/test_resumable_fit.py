@@ -1,5 +1,7 @@
 """What `resumable_fit` does at each kind of end; that nothing is lost by it: test_survival.py."""
 
+import contextlib
+import shutil
 import signal
 import threading
 
@@ -87,23 +89,23 @@ def test_a_weight_that_is_not_finite_is_never_saved(tmp_path):
     def spoil():
         model.layers[0].kernel.assign([[1.0], [np.nan]])
 
-    with pytest.raises(FloatingPointError, match="weight .*kernel is not finite at step 2 of ep"):
+    with pytest.raises(FloatingPointError, match=r"weight .*kernel is not finite at step 2 of ep"):
         fit(tmp_path, At(("train", 1, 1), spoil), model=model, checkpoint_seconds=0.0)
     assert saved(tmp_path) == STEPS + 1
 
 
 @pytest.mark.parametrize(
-    "moment, step",
+    "action, moment, step",
     [
-        (("train", 1, 1), STEPS + 2),
-        (("train", 1, STEPS - 1), 2 * STEPS),
-        (("test", 1, 0), 2 * STEPS),
-        (("epoch", 1, None), 2 * STEPS),
-        (("end", None, None), EPOCHS * STEPS),
+        (terminate, ("train", 1, 1), STEPS + 2),
+        (interrupt, ("train", 1, STEPS - 1), 2 * STEPS),
+        (terminate, ("test", 1, 0), 2 * STEPS),
+        (interrupt, ("epoch", 1, None), 2 * STEPS),
+        (terminate, ("end", None, None), EPOCHS * STEPS),
     ],
 )
-@pytest.mark.parametrize("action, left", [(terminate, SystemExit), (interrupt, KeyboardInterrupt)])
-def test_a_signal_saves_and_leaves(moment, step, action, left, tmp_path, whole, capsys):
+def test_a_signal_saves_and_leaves(action, moment, step, tmp_path, whole, capsys):
+    left = SystemExit if action is terminate else KeyboardInterrupt
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
     with pytest.raises(left) as caught:
         fit(tmp_path, At(moment, action), validation_data=batches(99).take(2))
@@ -158,6 +160,15 @@ def test_a_finished_run_is_prolonged(tmp_path, whole):
     assert_continues(tmp_path, whole)
 
 
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory):
+    """The folder of a run that was killed within its second epoch."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    with pytest.raises(Killed):
+        fit(folder, At(("train", 1, 3), kill), checkpoint_seconds=0.0)
+    return folder
+
+
 def other_callbacks(folder):
     fit(folder, At(), keras.callbacks.TerminateOnNaN())
 
@@ -204,36 +215,17 @@ def other_steps(folder):
         (other_steps, r"with steps_per_epoch 4, not 2; continue"),
     ],
 )
-def test_what_does_not_belong_together_is_said(change, message, tmp_path, whole):
-    with pytest.raises(Killed):
-        fit(tmp_path, At(("train", 1, 3), kill), checkpoint_seconds=0.0)
+def test_what_does_not_belong_together_is_said(change, message, interrupted):
     with pytest.raises(ValueError, match=message):
-        change(tmp_path)
-    assert_continues(tmp_path, whole)
+        change(interrupted)
+    assert saved(interrupted) == STEPS + 3
 
 
 def test_a_full_disk_is_said_and_training_goes_on_when_it_is_mended(tmp_path, whole):
-    class Disk(keras.callbacks.Callback):
-        """It is full from the second step of the second epoch on."""
-
-        def __init__(self, stack=None):
-            super().__init__()
-
-        def on_train_batch_end(self, batch, logs=None):
-            if self.model.optimizer.iterations == STEPS + 2:
-                raise_limit()
-
-    limits = []
-
-    def raise_limit():
-        limits.append(no_file_longer_than(100))
-        limits[-1].__enter__()
-
-    try:
+    with contextlib.ExitStack() as stack:
+        is_full = At(("train", 1, 1), lambda: stack.enter_context(no_file_longer_than(100)))
         with pytest.raises(OSError, match=r"File too large. The last good one is kept \(check"):
-            fit(tmp_path, At(("train", 1, 1), raise_limit), checkpoint_seconds=0.0)
-    finally:
-        limits[0].__exit__(None, None, None)
+            fit(tmp_path, is_full, checkpoint_seconds=0.0)
     assert saved(tmp_path) == STEPS + 1
     assert_continues(tmp_path, whole)
 
@@ -242,12 +234,15 @@ def test_a_callback_that_stops_within_an_epoch_stops_for_good(tmp_path):
     class Stopping(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             self.model.stop_training = self.model.optimizer.iterations == STEPS + 2
+            if self.model.stop_training:
+                terminate()
 
-    model, history = fit(tmp_path, Stopping(), checkpoint_seconds=0.0)
-    again, its_history = fit(tmp_path, Stopping())
-    assert its_history.epoch == history.epoch == [0, 1]
-    assert weights(again) == weights(model)
-    assert int(again.optimizer.iterations) == STEPS + 2
+    with pytest.raises(SystemExit):
+        fit(tmp_path, Stopping(), checkpoint_seconds=0.0, validation_data=batches(99).take(2))
+    model, history = fit(tmp_path, Stopping(), validation_data=batches(99).take(2))
+    assert history.epoch == [0, 1]
+    assert len(history.history["val_loss"]) == 2
+    assert int(model.optimizer.iterations) == STEPS + 2
 
 
 def test_a_model_that_is_built_by_its_first_batch_continues(tmp_path):
@@ -285,9 +280,7 @@ def test_the_history_given_is_the_one_returned(tmp_path):
     assert history.epoch == [0]
 
 
-def test_the_place_is_said(tmp_path, capsys):
-    with pytest.raises(Killed):
-        fit(tmp_path, At(("train", 1, 3), kill), checkpoint_seconds=0.0)
-    assert capsys.readouterr().out == ""
-    fit(tmp_path, At())
-    assert f"Continues at epoch 2, step 3 of 4, from {tmp_path}" in capsys.readouterr().out
+def test_the_place_is_said(interrupted, tmp_path, capsys):
+    shutil.copytree(interrupted, tmp_path / "copy")
+    fit(tmp_path / "copy", At())
+    assert capsys.readouterr().out == f"Continues at epoch 2, step 3 of 4, from {tmp_path}/copy\n"

@@ -19,9 +19,7 @@ slow = pytest.mark.slow
 )
 def test_a_run_with_interruptions_ends_as_one_without(backend, optimizer, tmp_path):
     pytest.importorskip(backend)
-    said = run_python(
-        ["-m", "tests.training.small_run", tmp_path, "interrupt", optimizer], backend
-    )
+    said = run_python(["-m", "tests.training.small_run", tmp_path, "interrupt", optimizer], backend)
     assert "Saved upon SIGTERM; the same command continues." in said
     assert "Continues at epoch 2, step" in said
 
@@ -29,7 +27,7 @@ def test_a_run_with_interruptions_ends_as_one_without(backend, optimizer, tmp_pa
 @pytest.mark.parametrize(
     "backend, moments",
     [
-        ("tensorflow", [1, 6, 4]),
+        ("tensorflow", [4]),
         pytest.param("tensorflow", [0, 1, 0, 1, 0, 1, 2, 0, 1], marks=slow),
         pytest.param("jax", [1, 3, 0, 2, 0, 1], marks=slow),
     ],

@@ -1,0 +1,18 @@
+"""The command line, with time between the steps to be killed: SECONDS, then its arguments."""
+
+import sys
+import time
+
+import keras
+
+from keras_multigrid.cli import main
+
+
+class SlowHistory(keras.callbacks.History):
+    def on_train_batch_end(self, batch, logs=None):
+        time.sleep(float(sys.argv[1]))
+
+
+if __name__ == "__main__":
+    keras.callbacks.History = SlowHistory
+    sys.exit(main(sys.argv[2:]))
