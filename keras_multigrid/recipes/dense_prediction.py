@@ -7,7 +7,7 @@ from keras_multigrid.applications import preprocess_digits
 from keras_multigrid.datasets import load
 from keras_multigrid.layers import PerGrid
 from keras_multigrid.metrics import LabelledPixelError, RegionIoU
-from keras_multigrid.recipes.recipe import Recipe
+from keras_multigrid.recipes.recipe import EVALUATION_BATCH, Recipe
 
 EVALUATION_SEED = 1_000_003  # far from the seeds of training data
 QUICK = {
@@ -81,6 +81,14 @@ class DensePrediction(Recipe):
             **options,
         )
         return data.map(lambda images, masks: (preprocess_digits(images), masks))
+
+    def load_evaluation(self, split):
+        data = super().load_evaluation(split)
+        if not self.fresh:
+            return data
+        # Each iteration draws other samples, unless it begins endless ones.
+        batch_size = min(self.batch_size, EVALUATION_BATCH)
+        return self.load(split, batch_size, first_batch=0).take(data.cardinality())
 
     def scores(self, results):
         return {"mean IoU": 100 * results["iou"], "pixel error": 100 * results["pixel_error"]}

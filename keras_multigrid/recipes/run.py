@@ -15,8 +15,10 @@ import keras
 from keras_multigrid.complexity import profile
 from keras_multigrid.recipes.report import versions, write_report
 from keras_multigrid.recipes.run_folder import (
+    CHECKPOINTS,
     MODEL,
     RESULTS,
+    check_settings,
     claim,
     default_folder,
     locked,
@@ -71,9 +73,8 @@ def run(recipe, output=None):
         if not (output / MODEL).exists():
             with set_up(recipe):
                 model = _train(recipe, output)
-            if (
-                is_first_process()
-            ):  # saving makes variables: in `set_up` all processes would have to
+            # Not within `set_up`: saving makes variables, which all processes would have to do.
+            if is_first_process():
                 _save(model, output)
         if is_first_process():
             return _finish(recipe, output)
@@ -119,12 +120,12 @@ def _train_together(recipe, output):
     recipe.compile(model)
     first = is_first_process()
     counts = profile(model)  # in each process: making variables is done together
-    if not first:
-        claim(output, recipe)  # the first process has; all must be given the same
-    else:
+    if first:
         print(
             f"{model.name}: {counts.trainable_params:,} parameters, {counts.macs:,} multiply-adds"
         )
+    else:
+        check_settings(output, recipe)
     share = (this_process(), processes())
 
     def batches(first_batch):
@@ -136,7 +137,7 @@ def _train_together(recipe, output):
             batches,
             recipe.epochs,
             recipe.steps_per_epoch,
-            output / "checkpoints",
+            output / CHECKPOINTS,
             _validation_data(recipe) if recipe.validation else None,
             run_callbacks(recipe, output),
             recipe.checkpoint_seconds,

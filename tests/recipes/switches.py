@@ -54,7 +54,7 @@ def train(name, folder):
         "losses": [line["loss"] for line in log],
         "test loss": results["results"]["loss"],
         "optimizer": type(optimizer).__name__,
-        "iterations": int(getattr(optimizer, "inner_optimizer", optimizer).iterations.value),
+        "iterations": int(getattr(optimizer, "inner_optimizer", optimizer).iterations),
         "weights": sorted({str(weight.dtype) for weight in model.weights}),
         "policies": sorted({layer.dtype_policy.name for layer in model.layers}),
         "jit_compile": bool(model.jit_compile),

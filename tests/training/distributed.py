@@ -27,7 +27,7 @@ def train(devices, normalizes):
             layers.append(FusedBatchNormalization(momentum=0.5))
         layers += [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1)]
         model = keras.Sequential([keras.Input((8, 8, 1)), *layers])
-        model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse", jit_compile=False)
+        model.compile(keras.optimizers.SGD(0.01, momentum=0.9), "mse", jit_compile=False)
         images, targets = data()
         history = model.fit(images, targets, batch_size=BATCH, epochs=2, shuffle=False, verbose=0)
     return model, history.history["loss"]
