@@ -1,4 +1,4 @@
-"""Every switch of a recipe, trained and evaluated: python -m tests.recipes.switches FOLDER."""
+"""Switches of a recipe, trained and evaluated: python -m tests.recipes.switches FOLDER NAME..."""
 
 import json
 import pathlib
@@ -7,6 +7,7 @@ import sys
 import keras
 import numpy as np
 
+from keras_multigrid.datasets import Segmentation
 from keras_multigrid.recipes import MnistSegmentation, run
 
 SWITCHES = {
@@ -62,10 +63,11 @@ def train(name, folder):
     }
 
 
-def train_all(folder, names=None):
-    return {name: train(name, pathlib.Path(folder, name)) for name in names or SWITCHES}
+def train_all(folder, names):
+    Segmentation.jit_compile = False  # drawn as it comes, without compiling for seconds
+    return {name: train(name, pathlib.Path(folder, name)) for name in names}
 
 
 if __name__ == "__main__":
-    outcome = train_all(sys.argv[1])
+    outcome = train_all(sys.argv[1], sys.argv[2:])
     pathlib.Path(sys.argv[1], "outcome.json").write_text(json.dumps(outcome))

@@ -6,6 +6,7 @@ import time
 import keras
 
 from keras_multigrid.cli import main
+from keras_multigrid.datasets import Segmentation
 
 
 class SlowHistory(keras.callbacks.History):
@@ -15,4 +16,5 @@ class SlowHistory(keras.callbacks.History):
 
 if __name__ == "__main__":
     keras.callbacks.History = SlowHistory
+    Segmentation.jit_compile = False  # drawn as it comes, without compiling for seconds
     sys.exit(main(sys.argv[2:]))

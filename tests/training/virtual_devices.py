@@ -6,6 +6,7 @@ import sys
 import keras
 import numpy as np
 
+from keras_multigrid.datasets import Segmentation
 from keras_multigrid.recipes import MnistSegmentation, run
 from keras_multigrid.training.distribution import average_replicas
 from tests.training.distributed import data, train
@@ -20,6 +21,7 @@ def replicas(model):
 
 if __name__ == "__main__":
     folder = pathlib.Path(sys.argv[1])
+    Segmentation.jit_compile = False  # drawn as it comes, without compiling for seconds
     _, two = train(2, normalizes=False)  # first: the devices must be asked for before
     _, one = train(1, normalizes=False)
     model, _ = train(2, normalizes=True)
