@@ -13,8 +13,9 @@ TABLES = pathlib.Path(__file__).parent / "tables"
 
 
 def table_rows():
-    for path in sorted(TABLES.glob("*.csv")):
-        lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
+    for name in ("table1.csv", "table2.csv"):  # the paper does not count all of the others
+        text = (TABLES / name).read_text()
+        lines = [line for line in text.splitlines() if not line.startswith("#")]
         for row in csv.DictReader(lines):
             yield row["method"], int(row["our_params"]), int(row["our_macs"])
 
@@ -135,3 +136,10 @@ def test_unknown_kernels_are_said_not_to_be_counted_until_taught():
     assert "not counted" in str(profile(model))
     macs_of.register(Gram, lambda layer, inputs, outputs: 15)
     assert profile(model).macs == 15
+
+
+def test_a_compiled_model_is_counted_as_it_was_before():
+    model = kmg.applications.SGSEG(width_multiplier=0.05)
+    before = profile(model)
+    model.compile(kmg.optimizers.SGD(), "mse")
+    assert profile(model) == before

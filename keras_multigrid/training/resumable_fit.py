@@ -158,7 +158,7 @@ class _Survival(keras.callbacks.Callback):
         if self._continues():
             self._check_setup()
             self._restore()
-            if is_first_process():
+            if is_first_process() and self.epoch < self.params["epochs"]:
                 place = f"epoch {self.epoch + 1}, step {self.start.step} of {self.steps_per_epoch}"
                 print(f"Continues at {place}, from {self.folder}", flush=True)
 
