@@ -28,7 +28,11 @@ for network in networks:
     error = metrics["scores"]["error"]
     axis.plot(metrics["macs"] / 1e6, error, "o")
     axis.annotate(
-        network, (metrics["macs"] / 1e6, error), xytext=(6, 4), textcoords="offset points"
+        network,
+        (metrics["macs"] / 1e6, error),
+        xytext=(0, 8),
+        textcoords="offset points",
+        ha="center",
     )
     print_later.append(
         f"{network:<12} {metrics['macs']:>14,} {error:>15.2f} {metrics['training_seconds']:>8.0f}"

@@ -6,6 +6,7 @@ import math
 import platform
 
 import keras
+import numpy as np
 
 import keras_multigrid
 
@@ -71,7 +72,7 @@ def draw_curves(path, log):
         axis.set(title=name.replace("_", " "), xlabel="epoch")
         axis.xaxis.get_major_locator().set_params(integer=True)
         if name in ("loss", "learning_rate"):
-            axis.set_yscale("log")
+            axis.set_yscale("log", nonpositive="mask")
         if f"val_{name}" in log[-1]:
             axis.legend()
     for axis in axes[len(names) :]:
@@ -84,7 +85,8 @@ def draw_predictions(path, rows):
 
     Args:
         path: Path of the PNG file.
-        rows: Mapping from a row's label to its images, of shape `(samples, height, width, 1)`.
+        rows: Mapping from a row's label to its images, of shape `(samples, height, width, 1)`, or
+            with 3 channels for colours.
     """
     from matplotlib.figure import Figure
 
@@ -94,7 +96,7 @@ def draw_predictions(path, rows):
     for row, (label, images) in zip(axes, rows.items()):
         row[0].set_ylabel(label, rotation=0, ha="right", va="center")
         for axis, image in zip(row, images):
-            axis.imshow(image[..., 0], cmap="gray", vmin=0, vmax=1)
+            axis.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=1)
             axis.set(xticks=[], yticks=[])
     figure.savefig(path)
 
@@ -105,15 +107,19 @@ def _draw_samples(path, recipe, model):
     images, masks = images[:SHOWN_IMAGES], masks[:SHOWN_IMAGES]
     low, high = images.min(), images.max()
     rows = {"input": (images - low) / (high - low)}
-    classes = masks.shape[-1]
-    predicted = model.predict(images, verbose=0)
-    if classes == 1:
-        rows |= {"truth": masks, "output": predicted}
-    else:
-        for row, maps in (("truth", masks), ("output", predicted)):
-            strongest = (maps.argmax(-1) + 1) / classes  # from a tenth for digit 0 to white for 9
-            rows[row] = (strongest * (maps.max(-1) >= 0.5))[..., None]
+    rows |= {"truth": masks, "output": model.predict(images, verbose=0)}
+    if masks.shape[-1] > 1:
+        rows |= {row: _coloured(rows[row]) for row in ("truth", "output")}
     draw_predictions(path, rows)
+
+
+def _coloured(maps):
+    """Returns pictures in which each class has its colour, where its map is strongest."""
+    from matplotlib import colormaps
+
+    colours = colormaps["tab10"].colors
+    strongest = maps.argmax(-1) % len(colours)
+    return np.array(colours)[strongest] * (maps.max(-1, keepdims=True) >= 0.5)
 
 
 def _report(recipe, metrics, log, pictures):
