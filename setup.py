@@ -24,13 +24,11 @@ setup(
         "tensorflow-datasets>=4.9.10",  # MNIST, CIFAR, ImageNet
         "importlib_resources>=6.0",  # tensorflow-datasets imports it without declaring it
         "scikit-learn>=1.4.2",  # ships the handwritten digits; the first for NumPy 2
+        "tensorboard>=2.20",  # TensorFlow's and keras-tuner's logs need it, both undeclared
         "scipy>=1.13",  # draws distorted digits; the first for NumPy 2
     ],
     extras_require={
-        "tune": [
-            "keras-tuner>=1.4.8",  # searches channel ratios
-            "tensorboard>=2.20",  # keras-tuner needs it without declaring it
-        ],
+        "tune": ["keras-tuner>=1.4.8"],  # searches channel ratios
         "plot": ["matplotlib>=3.9"],  # pictures; the first for NumPy 2
         "jax": ["jax>=0.10"],  # the JAX backend
         "cuda": ["tensorflow[and-cuda]>=2.21"],  # TensorFlow with its CUDA libraries

@@ -212,4 +212,6 @@ def _print_results(results, output):
             f"{name:<33} {result['iou']:>9.3f} {result['pixel_error']:>13.3f} "
             + ("" if seconds is None else f"{seconds:>8.0f} s")
         )
-    print(f"\nWritten to {output}: " + ", ".join(sorted(path.name for path in output.iterdir())))
+    print(
+        f"\nWritten to {output}: " + ", ".join(sorted(path.name for path in output.glob("[!.]*")))
+    )

@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import warnings
+from importlib.util import find_spec
 
 import keras
 
@@ -172,10 +173,9 @@ def run_callbacks(recipe, output):
     if not is_first_process():
         return callbacks
     callbacks.append(JsonLines(output / LOG))
-    try:
-        import tensorflow  # noqa: F401, whose summaries Keras writes on any backend
-    except ImportError:
-        print("There are no TensorBoard logs: TensorFlow, which writes them, is not installed.")
+    missing = [name for name in ("tensorflow", "tensorboard") if not find_spec(name)]
+    if missing:
+        print(f"There are no TensorBoard logs, for {missing[0]} is not installed.")
     else:
         callbacks.append(keras.callbacks.TensorBoard(output / "tensorboard", write_graph=False))
     return callbacks
