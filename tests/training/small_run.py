@@ -141,7 +141,8 @@ def run(folder, at=None, model=None, **options):
     """Trains and returns the model and the history; all that a checkpoint has is newly made."""
     folder = pathlib.Path(folder)
     # What continues starts with other weights and seeds, so that they must be restored.
-    model = model or build(seed=2 if (folder / "checkpoints").exists() else 1)
+    continues = any(folder.glob("checkpoints/*.npz"))  # or was killed before the first was whole
+    model = model or build(seed=2 if continues else 1)
     callbacks = [
         kmg.training.JsonLines(folder / "log.jsonl"),
         Odd(),
