@@ -8,7 +8,7 @@ you want other networks, widths or data.
 
 import sys
 
-from keras_multigrid.recipes.quickstart import Quickstart, train_quickstart
+from keras_multigrid.recipes import Quickstart, train_quickstart
 
 if len(sys.argv) != 2:
     sys.exit(f"usage: {sys.argv[0]} FOLDER    (a new folder for the results)")

@@ -4,7 +4,6 @@ import argparse
 import difflib
 import pathlib
 import sys
-import time
 
 RECIPES = (
     "quickstart",
@@ -213,18 +212,10 @@ def _train(options):
         from keras_multigrid.training import join_processes
 
         join_processes(options.coordinator, options.processes, options.process)
-    from keras_multigrid.recipes.overrides import resolve
-
-    if options.recipe == "quickstart":
-        from keras_multigrid.recipes.quickstart import Quickstart, train_quickstart
-
-        recipe = resolve(Quickstart, options.scale, options.settings)
-        started = time.strftime("%Y%m%d-%H%M%S")
-        train_quickstart(recipe, options.output or pathlib.Path("runs", f"quickstart-{started}"))
-        return 0
-
     from keras_multigrid.recipes import RECIPES as CLASSES
-    from keras_multigrid.recipes import run
+    from keras_multigrid.recipes import run, train_quickstart
+    from keras_multigrid.recipes.overrides import resolve
+    from keras_multigrid.recipes.run_folder import default_folder
 
     if options.recipe not in RECIPES:
         nearest = difflib.get_close_matches(options.recipe, RECIPES, n=1, cutoff=0)[0]
@@ -232,7 +223,9 @@ def _train(options):
             f"There is no recipe {options.recipe!r}; did you mean {nearest!r}? "
             f"All: {', '.join(RECIPES)}."
         )
-    run(resolve(CLASSES[options.recipe], options.scale, options.settings), options.output)
+    recipe = resolve(CLASSES[options.recipe], options.scale, options.settings)
+    train = train_quickstart if options.recipe == "quickstart" else run
+    train(recipe, options.output or default_folder(recipe))
     return 0
 
 

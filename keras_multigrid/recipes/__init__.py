@@ -3,13 +3,21 @@
 from keras_multigrid.recipes.cifar import Cifar10, Cifar100
 from keras_multigrid.recipes.dense_prediction import MnistSegmentation, MnistSpatialTransformer
 from keras_multigrid.recipes.imagenet import ImageNet
+from keras_multigrid.recipes.quickstart import Quickstart, train_quickstart
 from keras_multigrid.recipes.recipe import Recipe
 from keras_multigrid.recipes.reproduce import reproduce
 from keras_multigrid.recipes.run import run
 
 RECIPES = {
     recipe.NAME: recipe
-    for recipe in (Cifar100, Cifar10, MnistSegmentation, MnistSpatialTransformer, ImageNet)
+    for recipe in (
+        Quickstart,
+        Cifar100,
+        Cifar10,
+        MnistSegmentation,
+        MnistSpatialTransformer,
+        ImageNet,
+    )
 }
 
 __all__ = [
@@ -19,7 +27,9 @@ __all__ = [
     "ImageNet",
     "MnistSegmentation",
     "MnistSpatialTransformer",
+    "Quickstart",
     "Recipe",
     "reproduce",
     "run",
+    "train_quickstart",
 ]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import keras_multigrid as kmg
+from keras_multigrid import cli
 from keras_multigrid.recipes import (
     RECIPES,
     Cifar10,
@@ -16,10 +17,10 @@ from keras_multigrid.recipes import (
     ImageNet,
     MnistSegmentation,
     MnistSpatialTransformer,
+    Quickstart,
 )
 from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.recipes.paper_tables import PAPER_TABLES
-from keras_multigrid.recipes.quickstart import Quickstart
 
 TABLES = pathlib.Path(__file__).parents[1] / "tables"
 
@@ -142,6 +143,10 @@ def test_settings_are_read_as_their_fields_are():
     assert recipe == Cifar100(
         model="PMG-9", channel_ratios=(1.0, 0.5), ema=0.99, jit_compile=True, data_dir="a=b"
     )
+
+
+def test_the_command_line_knows_all_recipes():
+    assert set(cli.RECIPES) == set(RECIPES)
 
 
 def test_recipes_cannot_be_changed_by_mistake():
