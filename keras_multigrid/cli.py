@@ -235,6 +235,7 @@ def _evaluate(options):
     import keras
 
     from keras_multigrid.recipes import RECIPES as CLASSES
+    from keras_multigrid.recipes.run import verbosity
     from keras_multigrid.recipes.run_folder import MODEL, read_recipe
 
     recipe = read_recipe(options.run, CLASSES)
@@ -243,7 +244,7 @@ def _evaluate(options):
     if options.data_dir:
         recipe = dataclasses.replace(recipe, data_dir=options.data_dir)
     model = keras.models.load_model(options.run / MODEL)
-    results = recipe.evaluate(model, options.split or recipe.TEST_SPLIT)
+    results = recipe.evaluate(model, options.split or recipe.TEST_SPLIT, verbosity())
     for name, value in {**results, **recipe.scores(results)}.items():
         print(f"{name:<24} {value:.4f}")
     return 0
