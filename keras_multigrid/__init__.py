@@ -10,6 +10,7 @@ from keras_multigrid import (
     optimizers,
     schedules,
     ten_crop,
+    top_down,
     training,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "optimizers",
     "schedules",
     "ten_crop",
+    "top_down",
     "training",
 ]

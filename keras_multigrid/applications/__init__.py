@@ -15,6 +15,11 @@ from keras_multigrid.applications.paper import PAPER_MODELS, PaperModel, create_
 from keras_multigrid.applications.preprocessing import (
     decode_predictions, preprocess_digits, preprocess_input,
 )
+from keras_multigrid.applications.top_down import (
+    BLImageNet1, BLImageNet2, BLMNIST1, BLMNIST2, BLMNIST3,
+    TDImageNet1, TDImageNet2, TDMNIST1, TDMNIST2, TDMNIST3,
+)
+from keras_multigrid.top_down import TopDown
 
 __all__ = [
     "VGG6", "VGG11", "VGG16", "VGG21", "MGsm6", "MGsm11", "MGsm16", "MGsm21", "MG6", "MG11",
@@ -22,6 +27,7 @@ __all__ = [
     "RES32", "RES42", "RMGsm12", "RMGsm22", "RMGsm32", "RMGsm42", "RMG12", "RMG22", "RMG32",
     "RMG42", "RPMGsm16", "RPMGsm30", "RPMGsm44", "RPMG16", "RPMG30", "RPMG44", "PMGSEG",
     "RPMGSEG", "RSGSEG", "SGSEG", "UMGSEG", "UNETSEG", "RMG18", "RMG34", "RPMG30SEG", "ResNet50",
-    "VGG16ImageNet", "PAPER_MODELS", "PaperModel", "create_model", "list_models",
+    "VGG16ImageNet", "BLImageNet1", "BLImageNet2", "BLMNIST1", "BLMNIST2", "BLMNIST3",
+    "TDImageNet1", "TDImageNet2", "TDMNIST1", "TDMNIST2", "TDMNIST3", "TopDown", "PAPER_MODELS", "PaperModel", "create_model", "list_models",
     "decode_predictions", "preprocess_digits", "preprocess_input",
 ]

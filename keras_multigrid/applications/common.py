@@ -133,14 +133,19 @@ def output_activation(logits, activation):
 
 def finish_model(inputs, outputs, name, weights):
     """Returns the functional model, with weights from a file if asked for."""
-    path = None if weights is None else pathlib.Path(weights)
-    if path is not None and not path.is_file():
+    return load_weights(keras.Model(inputs, outputs, name=name), weights)
+
+
+def load_weights(model, weights):
+    """Returns a model, with weights from a file if `weights` is not None."""
+    if weights is None:
+        return model
+    path = pathlib.Path(weights)
+    if not path.is_file():
         shipped = ", ".join(SHIPPED_WEIGHTS) or "none so far"
         raise ValueError(
             f"weights is {str(weights)!r}; expected None, a file (.weights.h5 or .keras), "
             f"or a name of shipped weights ({shipped})."
         )
-    model = keras.Model(inputs, outputs, name=name)
-    if path is not None:
-        model.load_weights(path)
+    model.load_weights(path)
     return model

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from keras_multigrid.applications import cifar_zoo as cifar
 from keras_multigrid.applications import dense_prediction as dense
-from keras_multigrid.applications import imagenet
+from keras_multigrid.applications import imagenet, top_down
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +77,16 @@ PAPER_MODELS = (
     PaperModel("R-MG-18", imagenet.RMG18),
     PaperModel("R-MG-34", imagenet.RMG34, "4", 32.9, 5760.0),
     PaperModel("R-PMG-30-SEG", imagenet.RPMG30SEG, "4", 31.9, 2770.0),
+    PaperModel("M1-MNIST", top_down.TDMNIST1, "B3"),
+    PaperModel("BL1-MNIST", top_down.BLMNIST1, "B3"),
+    PaperModel("M2-MNIST", top_down.TDMNIST2, "B2"),
+    PaperModel("BL2-MNIST", top_down.BLMNIST2, "B2"),
+    PaperModel("M3-MNIST", top_down.TDMNIST3, "B1"),
+    PaperModel("BL3-MNIST", top_down.BLMNIST3, "B1"),
+    PaperModel("M1-ImageNet", top_down.TDImageNet1, "B5"),
+    PaperModel("BL1-ImageNet", top_down.BLImageNet1, "B5"),
+    PaperModel("M2-ImageNet", top_down.TDImageNet2, "B4"),
+    PaperModel("BL2-ImageNet", top_down.BLImageNet2, "B4"),
 )
 
 

@@ -1,0 +1,27 @@
+"""Hard attention over an image pyramid: the second paper's traversal and its learning rule."""
+
+from keras_multigrid.top_down.attention import Attention
+from keras_multigrid.top_down.model import TopDown
+from keras_multigrid.top_down.policy_gradient import (
+    TopDownLoss,
+    count_penalty,
+    coverage_penalty,
+    coverage_target,
+    likelihood_ratio_loss,
+    log_likelihood,
+    log_probability,
+    moving_baseline,
+)
+
+__all__ = [
+    "Attention",
+    "TopDown",
+    "TopDownLoss",
+    "count_penalty",
+    "coverage_penalty",
+    "coverage_target",
+    "likelihood_ratio_loss",
+    "log_likelihood",
+    "log_probability",
+    "moving_baseline",
+]

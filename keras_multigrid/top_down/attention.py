@@ -1,0 +1,148 @@
+"""What a traversal attended, as a table, as boxes, and as a tree (second paper, appendix A.1)."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_multigrid.top_down.geometry import CANDIDATES, nodes_in, node_places, windows_per_side
+
+
+@dataclasses.dataclass(frozen=True)
+class Node:
+    """An attended location.
+
+    Attributes:
+        level: Its level, 1 for the whole image.
+        row, column: Where its window starts, relative to the image's side.
+        side: The window's side, relative to the image's.
+        probability: With which it was attended; 1 for the whole image.
+        children: The nodes attended within it.
+    """
+
+    level: int
+    row: float
+    column: float
+    side: float
+    probability: float
+    children: tuple
+
+
+@dataclasses.dataclass(frozen=True)
+class Attention:
+    """What was attended in images; paths through the levels are numbers of base 9.
+
+    Attributes:
+        attended: For each level, the root's first: boolean `(images, 9 ** (level - 1))`.
+        probabilities: For each level but the last: those of the 9 candidates of each node, of shape
+            `(images, 9 ** (level - 1), 9)`; 0 where no node was attended.
+        base_size: Side of a window in pixels.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_multigrid as kmg
+    >>> model = kmg.applications.TDMNIST1(levels=2)
+    >>> images = np.zeros([4, 28, 28, 1])
+    >>> outputs, attention = model.predict(images, return_attention=True, verbose=0)
+    >>> attention.counts().shape, attention.tree(0).level
+    ((4, 2), 1)
+    """
+
+    attended: tuple
+    probabilities: tuple
+    base_size: int
+
+    @property
+    def levels(self):
+        """The number of levels."""
+        return len(self.attended)
+
+    def counts(self):
+        """Returns how many nodes of each level were attended, integers `(images, levels)`."""
+        return np.stack([level.sum(axis=1) for level in self.attended], axis=1)
+
+    def window_counts(self):
+        """Returns the same of distinct windows: paths may meet in one."""
+        counts = []
+        for level, attended in enumerate(self.attended, 1):
+            rows, columns = node_places(level)
+            windows = rows * windows_per_side(level) + columns
+            seen = np.zeros([len(attended), windows_per_side(level) ** 2], bool)
+            image, path = attended.nonzero()
+            seen[image, windows[path]] = True
+            counts.append(seen.sum(axis=1))
+        return np.stack(counts, axis=1)
+
+    def parents(self):
+        """Returns how many nodes of each level but the last have children, `(images, levels-1)`."""
+        if self.levels == 1:
+            return np.zeros([len(self.attended[0]), 0], int)
+        grouped = [level.reshape(len(level), -1, CANDIDATES) for level in self.attended[1:]]
+        return np.stack([level.any(axis=2).sum(axis=1) for level in grouped], axis=1)
+
+    def tree(self, image):
+        """Returns the parse tree of an image: its root, a `Node` (Figure 8).
+
+        Args:
+            image: Index of the image.
+        """
+        return self._node(image, 1, 0, 1.0)
+
+    def nodes(self, image, level):
+        """Returns the attended nodes of one level of an image, without their children.
+
+        Args:
+            image: Index of the image.
+            level: The level, 1 for the root.
+        """
+        rows, columns = node_places(level)
+        unit = 0.5 ** level
+        paths = np.flatnonzero(self.attended[level - 1][image])
+        return [
+            Node(
+                level,
+                float(rows[path] * unit),
+                float(columns[path] * unit),
+                2 * unit,
+                self._probability(image, level, path),
+                (),
+            )
+            for path in paths
+        ]
+
+    def _node(self, image, level, path, probability):
+        rows, columns = node_places(level)
+        unit = 0.5 ** level
+        children = ()
+        if level < self.levels:
+            first = path * CANDIDATES
+            below = np.flatnonzero(self.attended[level][image, first : first + CANDIDATES]) + first
+            children = tuple(
+                self._node(image, level + 1, int(child), self._probability(image, level + 1, child))
+                for child in below
+            )
+        place = float(rows[path] * unit), float(columns[path] * unit)
+        return Node(level, *place, 2 * unit, probability, children)
+
+    def _probability(self, image, level, path):
+        if level == 1:
+            return 1.0
+        parent, candidate = divmod(int(path), CANDIDATES)
+        return float(self.probabilities[level - 2][image, parent, candidate])
+
+
+def check_attended(attended):
+    """Raises a `ValueError` unless masks are a traversal's: each node's parent is attended."""
+    for level, mask in enumerate(attended, 1):
+        if np.ndim(mask) != 2 or np.shape(mask)[1] != nodes_in(level):
+            raise ValueError(
+                f"attended of level {level} has shape {np.shape(mask)}; expected (images, "
+                f"{nodes_in(level)}), as Attention has it."
+            )
+        if level > 1:
+            orphans = mask & ~np.repeat(attended[level - 2], CANDIDATES, axis=1)
+            if orphans.any():
+                raise ValueError(
+                    f"attended of level {level} has nodes whose parents in level {level - 1} are "
+                    "not attended; expected those of a traversal."
+                )

@@ -1,0 +1,50 @@
+"""The image at each level, and windows of it, cut without resampling."""
+
+from keras import ops
+
+
+def image_pyramid(images, base_size, levels):
+    """Returns the images of levels 1 to `levels`, coarsest first, by means over areas.
+
+    Args:
+        images: `(batch, side, side, channels)`, with a side of `base_size * 2**k`.
+        base_size: Side of the image of level 1.
+        levels: Their number, at most k + 1.
+    """
+    images = _halved_to(images, base_size * 2 ** (levels - 1))
+    pyramid = [images]
+    for level in range(levels - 1, 0, -1):
+        pyramid.insert(0, _halved_to(pyramid[0], base_size * 2 ** (level - 1)))
+    return pyramid
+
+
+def cut_windows(images, base_size, level, owners, rows, columns):
+    """Returns windows of the images of one level, `(count, base_size, base_size, channels)`.
+
+    The image is seen as tiles of half the base size; a window is 2x2 of them.
+
+    Args:
+        images: `(batch, side, side, channels)`, with `side = base_size * 2**(level - 1)`.
+        base_size: Side of a window, even.
+        level: The level, 1 for the coarsest.
+        owners: Which image each window is of, of shape `(count,)`.
+        rows: The first tile's row, of shape `(count,)`.
+        columns: Its column.
+    """
+    if level == 1:
+        return ops.take(images, owners, axis=0)
+    half, tiles, channels = base_size // 2, 2**level, images.shape[3]
+    images = ops.reshape(images, (-1, tiles, half, tiles, half, channels))
+    images = ops.transpose(images, (0, 1, 3, 2, 4, 5))
+    images = ops.reshape(images, (-1, half, half, channels))
+    first = (owners * tiles + rows) * tiles + columns
+    blocks = ops.stack([first, first + 1, first + tiles, first + tiles + 1], axis=1)
+    windows = ops.reshape(ops.take(images, blocks, axis=0), (-1, 2, 2, half, half, channels))
+    windows = ops.transpose(windows, (0, 1, 3, 2, 4, 5))
+    return ops.reshape(windows, (-1, base_size, base_size, channels))
+
+
+def _halved_to(images, side):
+    while images.shape[1] > side:
+        images = ops.average_pool(images, 2, 2, data_format="channels_last")
+    return images

@@ -1,0 +1,295 @@
+"""The network of the second paper: attends to parts of an image pyramid, from coarse to fine."""
+
+import math
+from typing import NamedTuple
+
+import keras
+from keras import ops
+
+from keras_multigrid.top_down.attention import Attention
+from keras_multigrid.top_down.geometry import check_images, check_levels, nodes_in
+from keras_multigrid.top_down.modules import aggregation_module, location_module, merging_module
+from keras_multigrid.top_down.selection import select_true
+from keras_multigrid.top_down.trainer import Outcome, TopDownTrainer, decision_sums
+from keras_multigrid.top_down.traversal import Modules, combine, traverse
+
+THRESHOLD = 0.5
+
+
+class Options(NamedTuple):
+    """How `predict` goes through the pyramid; see there."""
+
+    levels: int
+    sample: bool
+    confidence: float | None
+    return_attention: bool
+
+
+class Prediction(NamedTuple):
+    """What a step of `predict` returns: outputs, and for each level what `Attention` has."""
+
+    outputs: object
+    attended: list
+    probabilities: list
+
+
+@keras.saving.register_keras_serializable(package="keras_multigrid")
+class TopDown(TopDownTrainer):
+    """Classifies images by a top-down traversal of their pyramid, with hard attention.
+
+    "Image classification through top-down image pyramid traversal" (ICLR 2020 submission), section
+    3. The image is seen at the lowest resolution first. Of what it sees there the network decides
+    which of nine overlapping parts it looks at with twice the resolution, and so on; then it merges
+    what it saw, from fine to coarse, and classifies. Only attended parts are computed, and parts
+    that several paths lead to once. One set of weights serves all levels.
+
+    `fit` trains the attention, too, by REINFORCE; its settings are the `TopDownLoss` the model is
+    compiled with. Metrics tell how many locations are attended, in all and per level, the expected
+    number, the mean probability of each of the nine candidates, and the baseline.
+
+    Args:
+        feature_extractor: A functional `keras.Model` from windows `(side, side, channels)`, of an
+            even side, to feature maps `(height, width, features)`.
+        classes: Number of classes; None returns features instead.
+        levels: Number of levels, 1 to 6: the last sees the image at `2**(levels - 1)` times the
+            resolution of the first.
+        sample: Whether candidates are attended at random with their probabilities, as in training;
+            if not, those of more than one half are.
+        classifier_activation: Activation of the outputs.
+        seed: Seed of what is drawn.
+        name: Name.
+
+    Input shape:
+        `(batch, side, side, channels)`. The side is the feature extractor's times 2^k, for `levels`
+        at least times `2**(levels - 1)`; larger images are downscaled by means over areas.
+
+    Output shape:
+        `(batch, classes)`, or `(batch, features)`.
+
+    Raises:
+        ValueError: If an argument is out of its range, or images do not fit.
+
+    Example:
+
+    >>> import keras
+    >>> import numpy as np
+    >>> import keras_multigrid as kmg
+    >>> window = keras.Input((8, 8, 3))
+    >>> maps = keras.layers.Conv2D(16, 3, strides=2, activation="relu")(window)
+    >>> model = kmg.applications.TopDown(keras.Model(window, maps), classes=5, levels=3)
+    >>> model(np.zeros([2, 32, 32, 3])).shape
+    TensorShape([2, 5])
+    """
+
+    def __init__(
+        self,
+        feature_extractor,
+        classes,
+        levels,
+        sample=True,
+        classifier_activation="softmax",
+        seed=None,
+        **kwargs,
+    ):
+        check_levels(levels)
+        self.levels = levels
+        super().__init__(**kwargs)
+        self.base_size, self.channels = _window_shape(feature_extractor)
+        self.classes = classes
+        self.sample = sample
+        self.classifier_activation = classifier_activation
+        self.seed = seed
+        self.seeds = keras.random.SeedGenerator(seed)
+        self.feature_extractor = feature_extractor
+        maps = feature_extractor.output_shape[1:]
+        self.features = maps[-1]
+        options = {"dtype": self.dtype_policy}
+        self.location = location_module(maps, **options)
+        self.aggregation = aggregation_module(self.features, **options)
+        self.merging = merging_module(self.features, **options)
+        self.classification = None
+        if classes is not None:
+            self.classification = keras.layers.Dense(classes, name="logits", **options)
+            self.classification.build((None, self.features))
+        self.activation = keras.layers.Activation(
+            classifier_activation, dtype="float32", name="predictions"
+        )
+        self._predict_options = None
+
+    def build(self, input_shape):
+        check_images(input_shape, self.base_size, self.channels, self.levels)
+        self.built = True
+
+    def call(self, images, levels=None, sample=None):
+        """Returns class probabilities.
+
+        Args:
+            images: As for the model.
+            levels: Number of levels to go through, at most the model's own; None is that.
+            sample: As for the constructor; None is the model's own.
+        """
+        if self._report is not None:
+            return self._report(images)
+        options = self._options(levels, sample)
+        return self._outputs(self._combined(self._traverse(images, options)))
+
+    def compute_output_spec(self, images, **options):
+        check_images(images.shape, self.base_size, self.channels, self.levels)
+        return keras.KerasTensor((images.shape[0], self.classes or self.features), "float32")
+
+    def predict(
+        self,
+        x,
+        batch_size=None,
+        verbose="auto",
+        steps=None,
+        callbacks=None,
+        *,
+        levels=None,
+        sample=None,
+        confidence=None,
+        return_attention=False,
+    ):
+        """Returns class probabilities as an array.
+
+        Args:
+            x, batch_size, verbose, steps, callbacks: As for `keras.Model.predict`.
+            levels: Number of levels to go through; None is the model's own. Only models trained by
+                multi-level learning are accurate after fewer.
+            sample: Whether candidates are attended at random; None is the model's own.
+            confidence: An image whose most probable class has this probability, or more, after some
+                level goes no further; None goes through all levels.
+            return_attention: Whether to return an `Attention`, too: what was attended.
+
+        Returns:
+            An array `(images, classes)`, or a tuple of it and an `Attention`.
+
+        Raises:
+            ValueError: If an argument is out of its range, or the images do not fit.
+        """
+        options = self._options(levels, sample, confidence, return_attention)
+        if options != self._predict_options:
+            self.predict_function, self._predict_options = None, options
+        outputs, attended, probabilities = super().predict(x, batch_size, verbose, steps, callbacks)
+        if not return_attention:
+            return outputs
+        return outputs, Attention(
+            tuple(level > 0 for level in attended), tuple(probabilities), self.base_size
+        )
+
+    def predict_step(self, *arguments):
+        with self.reporting(self._prediction):
+            return super().predict_step(*arguments)
+
+    def count_params(self):
+        """Returns the number of learned parameters; the moving baselines are none."""
+        return sum(math.prod(variable.shape) for variable in self.trainable_variables)
+
+    def outcome(self, images, samples, depths):
+        """Returns the `Outcome` of a traversal, with logits after the numbers of levels given."""
+        options = Options(self.levels, samples > 1 or self.sample, None, False)
+        levels = self._traverse(images, options, samples)
+        rows = ops.shape(images)[0] * samples
+        logits = [None] * self.levels
+        for depth in sorted({*depths, self.levels}):
+            logits[depth - 1] = self._logits(self._combined(levels[:depth]))
+        probabilities = self.activation(logits[-1])
+        logits = [each if depth in depths else None for depth, each in enumerate(logits, 1)]
+        sums = decision_sums(levels, rows)
+        return Outcome(logits, probabilities, *sums, ops.convert_to_tensor(self.baselines))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "name": self.name,
+            "feature_extractor": keras.saving.serialize_keras_object(self.feature_extractor),
+            "classes": self.classes,
+            "levels": self.levels,
+            "sample": self.sample,
+            "classifier_activation": self.classifier_activation,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        extractor = keras.saving.deserialize_keras_object(config["feature_extractor"])
+        return cls(**{**config, "feature_extractor": extractor})
+
+    def _options(self, levels=None, sample=None, confidence=None, return_attention=False):
+        levels = self.levels if levels is None else levels
+        if isinstance(levels, bool) or not isinstance(levels, int) or not 1 <= levels <= self.levels:
+            raise ValueError(
+                f"levels is {levels!r}; expected an integer from 1 to {self.levels}, the model's "
+                "own number."
+            )
+        if confidence is not None and (self.classes is None or not 0 < confidence <= 1):
+            raise ValueError(
+                f"confidence is {confidence}; expected a probability above 0, of a model that "
+                "classifies."
+            )
+        sample = self.sample if sample is None else bool(sample)
+        return Options(levels, sample, confidence, return_attention)
+
+    def _modules(self):
+        return Modules(self.feature_extractor, self.location, self.aggregation, self.merging)
+
+    def _traverse(self, images, options, samples=1):
+        check_images(images.shape, self.base_size, self.channels, options.levels)
+        rows = ops.shape(images)[0] * samples
+        noise = []
+        for level in range(1, options.levels):
+            shape = (rows, nodes_in(level + 1))
+            if options.sample:
+                noise.append(keras.random.uniform(shape, dtype="float32", seed=self.seeds))
+            else:
+                noise.append(ops.full(shape, THRESHOLD, dtype="float32"))
+        stop = None
+        if options.confidence is not None:
+            def stop(levels):
+                outputs = self._outputs(self._combined(levels))
+                return ops.max(outputs, axis=-1) >= options.confidence
+        return traverse(
+            self._modules(), images, self.base_size, noise, samples, select_true, self.room, stop
+        )
+
+    def _combined(self, levels):
+        return combine(self._modules(), levels, select_true, self.room)
+
+    def _logits(self, vectors):
+        return vectors if self.classification is None else self.classification(vectors)
+
+    def _outputs(self, vectors):
+        return self.activation(self._logits(vectors)) if self.classes else ops.cast(vectors, "float32")
+
+    def _prediction(self, images):
+        options = self._predict_options
+        levels = self._traverse(images, options)
+        outputs = self._outputs(self._combined(levels))
+        if not options.return_attention:
+            return Prediction(outputs, [], [])
+        rows = ops.shape(images)[0]
+        attended, probabilities = [], []
+        for level, nodes in enumerate(levels, 1):
+            count = nodes_in(level)
+            place = (nodes.row * count + nodes.path)[:, None]
+            alive = ops.cast(nodes.alive, "float32")
+            table = ops.scatter(place, alive, (rows * count,))
+            attended.append(ops.reshape(table, (-1, count)))
+            if nodes.decisions is not None:
+                values = ops.sigmoid(nodes.decisions.logits) * alive[:, None]
+                table = ops.scatter(place, values, (rows * count, values.shape[-1]))
+                probabilities.append(ops.reshape(table, (-1, count, values.shape[-1])))
+        return Prediction(outputs, attended, probabilities)
+
+
+def _window_shape(feature_extractor):
+    """Returns the side and the channels of what the feature extractor reads."""
+    shape = feature_extractor.input_shape[1:]
+    maps = feature_extractor.output_shape[1:]
+    is_square = len(shape) == 3 and shape[0] == shape[1] and shape[0] is not None
+    if not is_square or shape[0] % 2 or len(maps) != 3 or None in maps:
+        raise ValueError(
+            f"The feature extractor reads {shape} and returns {maps}; expected squares "
+            "(side, side, channels) of an even side, and feature maps (height, width, features)."
+        )
+    return shape[0], shape[2]

@@ -1,0 +1,65 @@
+"""Which entries of a long mask are computed: all, exactly the true ones, or a fixed number."""
+
+from typing import NamedTuple
+
+import keras
+from keras import ops
+
+BUCKET = 16  # exact selections are padded to multiples, so that few shapes occur
+
+
+class Selection(NamedTuple):
+    """Entries of a mask.
+
+    Attributes:
+        indices: Where in the mask the selected ones are, of shape `(selected,)`.
+        alive: Whether they are true there; the others are padding.
+        position: Where in `indices` each true entry of the mask is; elsewhere meaningless.
+        count: How many are true. With a fixed number there may be more than were selected.
+    """
+
+    indices: object
+    alive: object
+    position: object
+    count: object
+
+
+def select_all(mask, capacity=None):
+    """Selects all entries, true or not: the dense mode, against which the others are tested."""
+    indices = ops.arange(ops.shape(mask)[0], dtype="int32")
+    return Selection(indices, mask, indices, _count(mask))
+
+
+def select_true(mask, capacity=None):
+    """Selects the true entries; where XLA compiles, a fixed number of entries.
+
+    Args:
+        mask: Boolean, of shape `(entries,)`.
+        capacity: For XLA: how many to select; None is room for all.
+    """
+    if _is_compiled_by_jax(mask):
+        import jax.numpy as jnp
+
+        size = mask.shape[0] if capacity is None else min(capacity, mask.shape[0])
+        (indices,) = jnp.nonzero(mask, size=size, fill_value=0)
+    else:
+        (indices,) = ops.nonzero(mask)
+        found = ops.shape(indices)[0]
+        at_least_one = max(found, 1) if isinstance(found, int) else ops.maximum(found, 1)
+        missing = -(-at_least_one // BUCKET) * BUCKET - found
+        indices = ops.pad(indices, [[0, missing]])
+    indices, count = ops.cast(indices, "int32"), _count(mask)
+    alive = ops.arange(ops.shape(indices)[0], dtype="int32") < count
+    return Selection(indices, alive, ops.cumsum(ops.cast(mask, "int32")) - 1, count)
+
+
+def _count(mask):
+    return ops.sum(ops.cast(mask, "int32"))
+
+
+def _is_compiled_by_jax(mask):
+    if keras.backend.backend() != "jax":
+        return False
+    import jax
+
+    return isinstance(mask, jax.core.Tracer)

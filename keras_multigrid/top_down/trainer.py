@@ -1,0 +1,197 @@
+"""Training of a top-down model by `fit`: what Keras' own steps need besides (section 4)."""
+
+import contextlib
+from typing import NamedTuple
+
+import keras
+from keras import ops
+
+from keras_multigrid.top_down.geometry import CANDIDATES, MAX_LEVELS
+from keras_multigrid.top_down.policy_gradient import (
+    TopDownLoss,
+    count_penalty,
+    coverage_penalty,
+    likelihood_ratio_loss,
+    log_likelihood,
+    log_probability,
+    moving_baseline,
+)
+
+
+class Outcome(NamedTuple):
+    """What a step needs to know of a traversal.
+
+    Attributes:
+        logits: Of the classes, after 1, 2, ... levels, each `(rows, classes)`; without those of
+            fewer levels than all where they are not needed.
+        probabilities: Of the classes, after all levels.
+        log_probabilities: log p of the decisions in each level but the last, `(rows, levels - 1)`.
+        expected: Sums of the candidates' probabilities, of the same shape.
+        attended: How many were attended, of the same shape.
+        candidate_sums: Sum over all nodes of a level, `(levels - 1, 9)`.
+        uses: Number of nodes of a level, `(levels - 1,)`.
+        baselines: The moving averages before the step.
+    """
+
+    logits: list
+    probabilities: object
+    log_probabilities: object
+    expected: object
+    attended: object
+    candidate_sums: object
+    uses: object
+    baselines: object
+
+
+def decision_sums(levels, rows):
+    """Returns the fields of an `Outcome` from `log_probabilities` to `uses`.
+
+    Args:
+        levels: What `traverse` returns.
+        rows: Number of rows.
+    """
+    if len(levels) == 1:
+        return [None] * 5
+    sums = []
+    for nodes in levels[:-1]:
+        alive = ops.cast(nodes.alive, "float32")
+        logits, attended = nodes.decisions.logits, nodes.decisions.attended
+        probabilities = ops.sigmoid(logits) * alive[:, None]
+        of_nodes = ops.stack(
+            [
+                log_probability(logits, attended) * alive,
+                ops.sum(probabilities, axis=-1),
+                ops.sum(ops.cast(attended, "float32"), axis=-1) * alive,
+            ],
+            axis=-1,
+        )
+        # Rows are sorted, and a segment sum has a gradient on every backend.
+        of_rows = ops.segment_sum(of_nodes, nodes.row, rows)
+        sums.append((of_rows, ops.sum(probabilities, axis=0), ops.sum(alive)))
+    of_rows, candidates, uses = (ops.stack(entries) for entries in zip(*sums))
+    return [ops.transpose(of_rows[..., kind]) for kind in range(3)] + [candidates, uses]
+
+
+class TopDownTrainer(keras.Model):
+    """What `TopDown` adds to the training and evaluation of a Keras model.
+
+    A subclass sets `levels`, and has `outcome(images, samples, depths)`.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_jit = keras.backend.backend() == "jax"  # shapes depend on values elsewhere
+        self.room = None  # for XLA: capacity of each level; None is room for all
+        self._report = None  # what a call returns within a step, instead of probabilities
+        self.baselines = self.add_weight(
+            name="baselines", shape=(MAX_LEVELS,), trainable=False, aggregation="mean"
+        )
+        names = [f"locations_{level}" for level in range(2, self.levels + 1)]
+        if names:
+            names += ["locations", "expected_locations", "baseline"]
+            names += [f"candidate_{number}" for number in range(1, CANDIDATES + 1)]
+        self._means = {name: keras.metrics.Mean(name) for name in names}
+
+    @property
+    def learning_rule(self):
+        """Returns the `TopDownLoss` the model is compiled with."""
+        rule = self.loss or TopDownLoss()
+        if not isinstance(rule, TopDownLoss):
+            raise ValueError(
+                f"The model is compiled with loss={rule!r}; expected keras_multigrid.top_down."
+                "TopDownLoss(...), as locations are learned by a rule of their own."
+            )
+        return rule
+
+    def train_step(self, *arguments):
+        rule = self.learning_rule
+        weights = [weight for weight, *_ in rule.weights_and_targets(self.levels)]
+        depths = [depth for depth, weight in enumerate(weights, 1) if weight]
+        with self.reporting(lambda images: self.outcome(images, rule.samples, depths)):
+            return super().train_step(*arguments)
+
+    def test_step(self, *arguments):
+        with self.reporting(lambda images: self.outcome(images, 1, [self.levels])):
+            return super().test_step(*arguments)
+
+    @contextlib.contextmanager
+    def reporting(self, report):
+        """Makes calls return what `report` does of the images."""
+        self._report = report
+        try:
+            yield
+        finally:
+            self._report = None
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        if sample_weight is not None:
+            raise ValueError("The data have sample weights; expected images and labels alone.")
+        if not isinstance(y_pred, Outcome):  # Keras asks for shapes
+            return ops.mean(TopDownLoss().call(y, y_pred))
+        rows = ops.shape(y_pred.probabilities)[0]
+        losses, baselines = [], []
+        rules = self.learning_rule.weights_and_targets(self.levels)
+        for index, (rule, logits) in enumerate(zip(rules, y_pred.logits)):
+            baselines.append(y_pred.baselines[index])
+            if logits is None:
+                continue
+            likelihoods = log_likelihood(logits, _repeated(y, rows))
+            if not training:
+                return -ops.mean(likelihoods)
+            baselines[-1] = moving_baseline(baselines[-1], likelihoods)
+            losses.append(self._learning_loss(index, rule, likelihoods, y_pred))
+        unused = y_pred.baselines[self.levels :]
+        self.baselines.assign(ops.concatenate([ops.stack(baselines), unused]))
+        return sum(losses)
+
+    def _learning_loss(self, index, rule, likelihoods, outcome):
+        """Returns lambda_z J^(z), of `index + 1` levels."""
+        weight, target, coverage = rule
+        if not index:
+            return -weight * ops.mean(likelihoods)
+        settings = self.learning_rule
+        expected = ops.sum(outcome.expected[:, :index], axis=1)
+        uses = ops.sum(outcome.uses[:index])
+        return weight * (
+            likelihood_ratio_loss(
+                likelihoods,
+                ops.sum(outcome.log_probabilities[:, :index], axis=1),
+                outcome.baselines[index],
+                settings.reward_weight,
+            )
+            + count_penalty(expected, target, settings.count_weight)
+            + coverage_penalty(
+                ops.sum(outcome.candidate_sums[:index], axis=0) / uses,
+                coverage,
+                settings.coverage_weight,
+            )
+        )
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        if not isinstance(y_pred, Outcome):
+            return super().compute_metrics(x, y, y_pred, sample_weight)
+        if self.levels > 1:
+            self._update_means(y_pred)
+        rows = ops.shape(y_pred.probabilities)[0]
+        return super().compute_metrics(x, _repeated(y, rows), y_pred.probabilities)
+
+    def _update_means(self, outcome):
+        update = {
+            "locations": ops.sum(outcome.attended, axis=1),
+            "expected_locations": ops.sum(outcome.expected, axis=1),
+            "baseline": outcome.baselines[self.levels - 1],
+        }
+        for index in range(self.levels - 1):
+            update[f"locations_{index + 2}"] = outcome.attended[:, index]
+        candidates = ops.sum(outcome.candidate_sums, axis=0) / ops.sum(outcome.uses)
+        for index in range(CANDIDATES):
+            update[f"candidate_{index + 1}"] = candidates[index]
+        for name, values in update.items():
+            self._means[name].update_state(values)
+
+
+def _repeated(labels, rows):
+    """Returns each label once per Monte Carlo sample."""
+    labels = ops.reshape(labels, (-1, 1))
+    samples = rows // ops.shape(labels)[0]
+    return ops.reshape(ops.tile(labels, (1, samples)), (-1,))
