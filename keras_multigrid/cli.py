@@ -12,6 +12,8 @@ RECIPES = (
     "mnist_segmentation",
     "mnist_spatial_transformer",
     "imagenet",
+    "located_mnist",
+    "imagenet_top_down",
 )
 
 

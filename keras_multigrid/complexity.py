@@ -64,7 +64,8 @@ def profile(model, input_shape=None):
     here is listed as not counted; `macs_of.register` teaches a new kind.
 
     Args:
-        model: A functional `keras.Model`.
+        model: A functional `keras.Model`, or a `TopDown`: of that, one use of each module is
+            counted; `traversal_macs` counts what an image takes.
         input_shape: Shape of one image without the batch, if the model leaves it open.
 
     Returns:
@@ -89,6 +90,8 @@ def profile(model, input_shape=None):
             rows.append(_layer_profile(layer, _shapes(inputs), _shapes(outputs)))
         return outputs
 
+    if hasattr(model, "costs"):
+        return _module_profile(model)
     images = _input_like(model, input_shape)
     uncompiled = keras.Model(model.input, model.output)  # a clone would make the optimizer, too
     # A clone, so that the model's own graph stays as it is; its weights are never allocated.
@@ -101,6 +104,61 @@ def profile(model, input_shape=None):
         trainable_params=_count(model.trainable_variables),
         macs=sum(row.macs or 0 for row in rows),
         rows=tuple(rows),
+    )
+
+
+def traversal_macs(model, attention, shared_windows=False):
+    """Counts the multiply-adds of top-down traversals (second paper, Figures 4 and 6).
+
+    The features of each attended location, its candidates' probabilities in all levels but the
+    last, aggregation and merging where a location has attended ones, and one classification.
+
+    Args:
+        model: A `TopDown`.
+        attention: What was attended, an `Attention` such as `predict` returns.
+        shared_windows: Whether features are counted once where locations coincide, as they are
+            computed; the paper counts each location.
+
+    Returns:
+        An integer array, one entry per image; its mean is the measured cost per image.
+
+    Raises:
+        ValueError: If the model is no `TopDown`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_multigrid as kmg
+    >>> model = kmg.applications.TDMNIST3(levels=3)
+    >>> every = [np.ones([1, count], bool) for count in (1, 9, 81)]
+    >>> attention = kmg.top_down.Attention(every, (), base_size=14)
+    >>> kmg.complexity.traversal_macs(model, attention)
+    array([118019712])
+    >>> kmg.complexity.traversal_macs(model, attention, shared_windows=True)
+    array([76695168])
+    """
+    if not hasattr(model, "costs"):
+        raise ValueError(f"traversal_macs takes a TopDown model; got {type(model).__name__}.")
+    nodes = attention.counts()
+    windows = attention.window_counts() if shared_windows else nodes
+    asked = windows[:, :-1]
+    return model.costs.of(windows.sum(axis=1), asked.sum(axis=1), attention.parents().sum(axis=1))
+
+
+def _module_profile(model):
+    parts = [profile(module) for module in model.modules() if module is not None]
+    rows = [
+        LayerProfile(
+            part.name,
+            type(model).__name__,
+            part.rows[-1].output_shape,
+            part.trainable_params,
+            part.macs,
+        )
+        for part in parts
+    ]
+    return ModelProfile(
+        model.name, _count(model.trainable_variables), sum(row.macs for row in rows), tuple(rows)
     )
 
 

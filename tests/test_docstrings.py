@@ -7,7 +7,7 @@ import pytest
 import keras_multigrid as kmg
 from keras_multigrid.recipes import reproduce, run
 
-MODULES = (kmg.applications, kmg.blocks, kmg.datasets, kmg.layers, kmg.training)
+MODULES = (kmg.applications, kmg.blocks, kmg.datasets, kmg.layers, kmg.top_down, kmg.training)
 PUBLIC = {
     f"{module.__name__.rpartition('.')[2]}.{name}": getattr(module, name)
     for module in MODULES
@@ -16,6 +16,7 @@ PUBLIC = {
 }
 PUBLIC |= {
     "complexity.profile": kmg.complexity.profile,
+    "complexity.traversal_macs": kmg.complexity.traversal_macs,
     "metrics.LabelledPixelError": kmg.metrics.LabelledPixelError,
     "metrics.RegionIoU": kmg.metrics.RegionIoU,
     "optimizers.SGD": kmg.optimizers.SGD,

@@ -28,6 +28,7 @@ __all__ = [
     "RMG42", "RPMGsm16", "RPMGsm30", "RPMGsm44", "RPMG16", "RPMG30", "RPMG44", "PMGSEG",
     "RPMGSEG", "RSGSEG", "SGSEG", "UMGSEG", "UNETSEG", "RMG18", "RMG34", "RPMG30SEG", "ResNet50",
     "VGG16ImageNet", "BLImageNet1", "BLImageNet2", "BLMNIST1", "BLMNIST2", "BLMNIST3",
-    "TDImageNet1", "TDImageNet2", "TDMNIST1", "TDMNIST2", "TDMNIST3", "TopDown", "PAPER_MODELS", "PaperModel", "create_model", "list_models",
-    "decode_predictions", "preprocess_digits", "preprocess_input",
+    "TDImageNet1", "TDImageNet2", "TDMNIST1", "TDMNIST2", "TDMNIST3", "TopDown",
+    "PAPER_MODELS", "PaperModel", "create_model", "list_models", "decode_predictions",
+    "preprocess_digits", "preprocess_input",
 ]

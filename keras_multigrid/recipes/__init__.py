@@ -7,6 +7,7 @@ from keras_multigrid.recipes.quickstart import Quickstart, train_quickstart
 from keras_multigrid.recipes.recipe import Recipe
 from keras_multigrid.recipes.reproduce import reproduce
 from keras_multigrid.recipes.run import run
+from keras_multigrid.recipes.top_down import LocatedMnist, TopDownImageNet
 
 RECIPES = {
     recipe.NAME: recipe
@@ -17,6 +18,8 @@ RECIPES = {
         MnistSegmentation,
         MnistSpatialTransformer,
         ImageNet,
+        LocatedMnist,
+        TopDownImageNet,
     )
 }
 
@@ -25,10 +28,12 @@ __all__ = [
     "Cifar10",
     "Cifar100",
     "ImageNet",
+    "LocatedMnist",
     "MnistSegmentation",
     "MnistSpatialTransformer",
     "Quickstart",
     "Recipe",
+    "TopDownImageNet",
     "reproduce",
     "run",
     "train_quickstart",

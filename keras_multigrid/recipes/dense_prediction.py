@@ -3,12 +3,17 @@
 import dataclasses
 from typing import ClassVar
 
+import numpy as np
+
 from keras_multigrid.applications import preprocess_digits
 from keras_multigrid.datasets import load
 from keras_multigrid.layers import PerGrid
 from keras_multigrid.metrics import LabelledPixelError, RegionIoU
 from keras_multigrid.recipes.recipe import EVALUATION_BATCH, Recipe
+from keras_multigrid.recipes.report import draw_predictions
 
+PREDICTIONS = "predictions.png"
+SHOWN_IMAGES = 8
 EVALUATION_SEED = 1_000_003  # far from the seeds of training data
 QUICK = {
     "epochs": 10,
@@ -90,6 +95,18 @@ class DensePrediction(Recipe):
         batch_size = min(self.batch_size, EVALUATION_BATCH)
         return self.load(split, batch_size, first_batch=0).take(data.cardinality())
 
+    def draw(self, folder, model):
+        """Draws test images with true and predicted masks; of several classes the strongest."""
+        images, masks = next(self.load_evaluation(self.TEST_SPLIT).as_numpy_iterator())
+        images, masks = images[:SHOWN_IMAGES], masks[:SHOWN_IMAGES]
+        low, high = images.min(), images.max()
+        rows = {"input": (images - low) / (high - low)}
+        rows |= {"truth": masks, "output": model.predict(images, verbose=0)}
+        if masks.shape[-1] > 1:
+            rows |= {row: _coloured(rows[row]) for row in ("truth", "output")}
+        draw_predictions(folder / PREDICTIONS, rows)
+        return [("Predictions on test images", PREDICTIONS)]
+
     def scores(self, results):
         return {"mean IoU": 100 * results["iou"], "pixel error": 100 * results["pixel_error"]}
 
@@ -160,3 +177,12 @@ class MnistSpatialTransformer(DensePrediction):
 
     def data_set(self):
         return f"{self.NAME}/{self.variant}"
+
+
+def _coloured(maps):
+    """Returns pictures in which each class has its colour, where its map is strongest."""
+    from matplotlib import colormaps
+
+    colours = colormaps["tab10"].colors
+    strongest = maps.argmax(-1) % len(colours)
+    return np.array(colours)[strongest] * (maps.max(-1, keepdims=True) >= 0.5)

@@ -14,6 +14,13 @@ from keras_multigrid.ten_crop import ten_crop_model
 TEN_CROP_BATCH = 25
 
 
+def count_classes(data, data_dir):
+    """Returns the number of classes of ImageNet, or of a folder of images."""
+    if data == "imagenet2012":
+        return 1000
+    return len(list_images(pathlib.Path(data_dir or ".", "train"))[0])
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageNet(Recipe):
     """Classification of ImageNet, Table 4.
@@ -71,9 +78,7 @@ class ImageNet(Recipe):
     }
 
     def classes(self):
-        if self.data == "imagenet2012":
-            return 1000
-        return len(list_images(pathlib.Path(self.data_dir or ".", "train"))[0])
+        return count_classes(self.data, self.data_dir)
 
     def input_shape(self):
         return (self.image_size, self.image_size, 3)

@@ -16,7 +16,6 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 OPTIMIZERS = ("sgd", "adam")
 SCHEDULES = ("exponential", "stepwise", "cosine", "constant")
 EVALUATION_BATCH = 100
-ADAM_BETA_2 = 0.99
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,6 +44,8 @@ class Recipe:
         drops: For `"stepwise"`: shares of the epochs after which it is multiplied.
         drop_factor: For `"stepwise"`: by what.
         momentum: Of SGD.
+        beta_2: Of Adam: momentum of the mean squares.
+        epsilon: Of Adam.
         weight_decay: L2 penalty, in the gradient of all weights.
         decoupled: Whether to decay the weights apart from the gradient; Adam always does.
         clip_norm: Largest norm of a weight's gradient; None does not clip.
@@ -78,6 +79,8 @@ class Recipe:
     drops: tuple[float, ...] = (0.3, 0.6, 0.8)
     drop_factor: float = 0.2
     momentum: float = 0.9
+    beta_2: float = 0.99
+    epsilon: float = 1e-7
     weight_decay: float = 5e-4
     decoupled: bool = False
     clip_norm: float | None = None
@@ -136,14 +139,16 @@ class Recipe:
 
     def network(self):
         """Returns the network, not compiled."""
-        arguments = {"classes": self.classes()}
+        arguments = {"classes": self.classes(), **self.size_arguments()}
         if self.width_multiplier != 1:
             arguments["width_multiplier"] = self.width_multiplier
         if self.channel_ratios:
             arguments["channel_ratios"] = self.channel_ratios
-        if self.input_shape():
-            arguments["input_shape"] = self.input_shape()
         return create_model(self.model, **arguments)
+
+    def size_arguments(self):
+        """Returns the constructor's arguments that tell the size of an input."""
+        return {"input_shape": self.input_shape()} if self.input_shape() else {}
 
     def compile(self, model):
         """Gives a model its loss, its metrics, and its optimizer."""
@@ -151,8 +156,12 @@ class Recipe:
             keep_convolutions_only(model)
         jit_compile = "auto" if self.jit_compile is None else self.jit_compile
         model.compile(
-            self.make_optimizer(), self.LOSS, metrics=self.metrics(), jit_compile=jit_compile
+            self.make_optimizer(), self.loss(), metrics=self.metrics(), jit_compile=jit_compile
         )
+
+    def loss(self):
+        """Returns the loss of `keras.Model.compile`."""
+        return self.LOSS
 
     def make_optimizer(self):
         """Returns a new optimizer."""
@@ -162,7 +171,9 @@ class Recipe:
         if self.ema:
             options.update(use_ema=True, ema_momentum=self.ema)
         if self.optimizer == "adam":
-            return keras.optimizers.Adam(self.rate(), beta_2=ADAM_BETA_2, **options)
+            return keras.optimizers.Adam(
+                self.rate(), beta_2=self.beta_2, epsilon=self.epsilon, **options
+            )
         return SGD(self.rate(), self.momentum, decoupled=self.decoupled, **options)
 
     def rate(self):
@@ -213,11 +224,15 @@ class Recipe:
 
     def evaluate(self, model, split, verbose="auto"):
         """Returns the loss and the metrics of a model, by name, on the data of a split."""
-        model.compile(loss=self.LOSS, metrics=self.metrics())
+        model.compile(loss=self.loss(), metrics=self.metrics())
         return model.evaluate(self.load_evaluation(split), verbose=verbose, return_dict=True)
 
     def keep(self, folder):
         """Writes into a run's folder what the trained network needs besides its own file."""
+
+    def draw(self, folder, model):
+        """Draws what shows what the network does; returns (title, file name) of each picture."""
+        return []
 
     def scores(self, results):
         """Returns what a table of the paper shows, in percent, from the values of the metrics."""

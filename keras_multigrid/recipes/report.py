@@ -6,12 +6,10 @@ import math
 import platform
 
 import keras
-import numpy as np
 
 import keras_multigrid
 
-REPORT, CURVES, PREDICTIONS = "report.md", "curves.png", "predictions.png"
-SHOWN_IMAGES = 8
+REPORT, CURVES = "report.md", "curves.png"
 
 
 def versions():
@@ -39,9 +37,7 @@ def write_report(folder, recipe, model, metrics, log):
     try:
         draw_curves(folder / CURVES, log)
         pictures.append(("Training", CURVES))
-        if len(model.output_shape) == 4:
-            _draw_samples(folder / PREDICTIONS, recipe, model)
-            pictures.append(("Predictions on test images", PREDICTIONS))
+        pictures += recipe.draw(folder, model)
     except ImportError:
         print("The report has no pictures: pip install 'keras_multigrid[plot]' for them.")
     (folder / REPORT).write_text(_report(recipe, metrics, log, pictures))
@@ -99,27 +95,6 @@ def draw_predictions(path, rows):
             axis.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=1)
             axis.set(xticks=[], yticks=[])
     figure.savefig(path)
-
-
-def _draw_samples(path, recipe, model):
-    """Draws test images with true and predicted masks; of several classes the strongest."""
-    images, masks = next(recipe.load_evaluation(recipe.TEST_SPLIT).as_numpy_iterator())
-    images, masks = images[:SHOWN_IMAGES], masks[:SHOWN_IMAGES]
-    low, high = images.min(), images.max()
-    rows = {"input": (images - low) / (high - low)}
-    rows |= {"truth": masks, "output": model.predict(images, verbose=0)}
-    if masks.shape[-1] > 1:
-        rows |= {row: _coloured(rows[row]) for row in ("truth", "output")}
-    draw_predictions(path, rows)
-
-
-def _coloured(maps):
-    """Returns pictures in which each class has its colour, where its map is strongest."""
-    from matplotlib import colormaps
-
-    colours = colormaps["tab10"].colors
-    strongest = maps.argmax(-1) % len(colours)
-    return np.array(colours)[strongest] * (maps.max(-1, keepdims=True) >= 0.5)
 
 
 def _report(recipe, metrics, log, pictures):

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from keras_multigrid.top_down.geometry import CANDIDATES, nodes_in, node_places, windows_per_side
+from keras_multigrid.top_down.geometry import CANDIDATES, node_places, nodes_in, windows_per_side
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +52,15 @@ class Attention:
     probabilities: tuple
     base_size: int
 
+    def __post_init__(self):
+        check_attended(self.attended)
+
+    def __getitem__(self, images):
+        """Returns the `Attention` of some of the images, given by a slice."""
+        attended = tuple(level[images] for level in self.attended)
+        probabilities = tuple(level[images] for level in self.probabilities)
+        return Attention(attended, probabilities, self.base_size)
+
     @property
     def levels(self):
         """The number of levels."""
@@ -96,7 +105,7 @@ class Attention:
             level: The level, 1 for the root.
         """
         rows, columns = node_places(level)
-        unit = 0.5 ** level
+        unit = 0.5**level
         paths = np.flatnonzero(self.attended[level - 1][image])
         return [
             Node(
@@ -112,7 +121,7 @@ class Attention:
 
     def _node(self, image, level, path, probability):
         rows, columns = node_places(level)
-        unit = 0.5 ** level
+        unit = 0.5**level
         children = ()
         if level < self.levels:
             first = path * CANDIDATES

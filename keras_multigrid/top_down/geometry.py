@@ -7,6 +7,8 @@ one. A node is named by its path from the root, a number of base 9 with one digi
 3 * row + column.
 """
 
+import functools
+
 import numpy as np
 
 GRID = 3
@@ -30,6 +32,7 @@ def child_places(places, candidates):
     return 2 * rows + candidates // GRID, 2 * columns + candidates % GRID
 
 
+@functools.cache
 def node_places(level):
     """Returns the (row, column) of all nodes of a level, by path, as integer arrays."""
     rows, columns = np.zeros((2, 1), int)

@@ -6,10 +6,17 @@ from typing import NamedTuple
 import keras
 from keras import ops
 
+from keras_multigrid.complexity import profile
 from keras_multigrid.top_down.attention import Attention
+from keras_multigrid.top_down.capacity import kept_if_complete
 from keras_multigrid.top_down.geometry import check_images, check_levels, nodes_in
-from keras_multigrid.top_down.modules import aggregation_module, location_module, merging_module
-from keras_multigrid.top_down.selection import select_true
+from keras_multigrid.top_down.modules import (
+    Costs,
+    aggregation_module,
+    classification_module,
+    location_module,
+    merging_module,
+)
 from keras_multigrid.top_down.trainer import Outcome, TopDownTrainer, decision_sums
 from keras_multigrid.top_down.traversal import Modules, combine, traverse
 
@@ -31,6 +38,7 @@ class Prediction(NamedTuple):
     outputs: object
     attended: list
     probabilities: list
+    counts: object
 
 
 @keras.saving.register_keras_serializable(package="keras_multigrid")
@@ -92,8 +100,7 @@ class TopDown(TopDownTrainer):
         **kwargs,
     ):
         check_levels(levels)
-        self.levels = levels
-        super().__init__(**kwargs)
+        super().__init__(levels, **kwargs)
         self.base_size, self.channels = _window_shape(feature_extractor)
         self.classes = classes
         self.sample = sample
@@ -107,13 +114,11 @@ class TopDown(TopDownTrainer):
         self.location = location_module(maps, **options)
         self.aggregation = aggregation_module(self.features, **options)
         self.merging = merging_module(self.features, **options)
-        self.classification = None
-        if classes is not None:
-            self.classification = keras.layers.Dense(classes, name="logits", **options)
-            self.classification.build((None, self.features))
+        self.classification = classes and classification_module(self.features, classes, **options)
         self.activation = keras.layers.Activation(
             classifier_activation, dtype="float32", name="predictions"
         )
+        self.costs = Costs(*[profile(module).macs for module in self.modules() if module])
         self._predict_options = None
 
     def build(self, input_shape):
@@ -170,16 +175,19 @@ class TopDown(TopDownTrainer):
         options = self._options(levels, sample, confidence, return_attention)
         if options != self._predict_options:
             self.predict_function, self._predict_options = None, options
-        outputs, attended, probabilities = super().predict(x, batch_size, verbose, steps, callbacks)
+        made = super().predict(x, batch_size, verbose, steps, callbacks)
         if not return_attention:
-            return outputs
-        return outputs, Attention(
-            tuple(level > 0 for level in attended), tuple(probabilities), self.base_size
-        )
+            return made.outputs
+        attended = tuple(level > 0 for level in made.attended)
+        return made.outputs, Attention(attended, tuple(made.probabilities), self.base_size)
 
     def predict_step(self, *arguments):
         with self.reporting(self._prediction):
-            return super().predict_step(*arguments)
+            results = super().predict_step(*arguments)
+        if keras.backend.backend() != "jax":
+            return results
+        made, state = results
+        return made, kept_if_complete(self.room, made.counts[0], arguments[0][1], state)
 
     def count_params(self):
         """Returns the number of learned parameters; the moving baselines are none."""
@@ -196,7 +204,8 @@ class TopDown(TopDownTrainer):
         probabilities = self.activation(logits[-1])
         logits = [each if depth in depths else None for depth, each in enumerate(logits, 1)]
         sums = decision_sums(levels, rows)
-        return Outcome(logits, probabilities, *sums, ops.convert_to_tensor(self.baselines))
+        baselines = ops.convert_to_tensor(self.baselines)
+        return Outcome(logits, probabilities, *sums, baselines, _counts(levels, rows))
 
     def get_config(self):
         return {
@@ -217,7 +226,11 @@ class TopDown(TopDownTrainer):
 
     def _options(self, levels=None, sample=None, confidence=None, return_attention=False):
         levels = self.levels if levels is None else levels
-        if isinstance(levels, bool) or not isinstance(levels, int) or not 1 <= levels <= self.levels:
+        if (
+            isinstance(levels, bool)
+            or not isinstance(levels, int)
+            or not 1 <= levels <= self.levels
+        ):
             raise ValueError(
                 f"levels is {levels!r}; expected an integer from 1 to {self.levels}, the model's "
                 "own number."
@@ -230,8 +243,15 @@ class TopDown(TopDownTrainer):
         sample = self.sample if sample is None else bool(sample)
         return Options(levels, sample, confidence, return_attention)
 
-    def _modules(self):
-        return Modules(self.feature_extractor, self.location, self.aggregation, self.merging)
+    def modules(self):
+        """Returns the `Modules` of a traversal."""
+        return Modules(
+            self.feature_extractor,
+            self.location,
+            self.aggregation,
+            self.merging,
+            self.classification,
+        )
 
     def _traverse(self, images, options, samples=1):
         check_images(images.shape, self.base_size, self.channels, options.levels)
@@ -245,29 +265,35 @@ class TopDown(TopDownTrainer):
                 noise.append(ops.full(shape, THRESHOLD, dtype="float32"))
         stop = None
         if options.confidence is not None:
+
             def stop(levels):
                 outputs = self._outputs(self._combined(levels))
                 return ops.max(outputs, axis=-1) >= options.confidence
+
         return traverse(
-            self._modules(), images, self.base_size, noise, samples, select_true, self.room, stop
+            self.modules(), images, self.base_size, noise, samples, self.select, self.room, stop
         )
 
     def _combined(self, levels):
-        return combine(self._modules(), levels, select_true, self.room)
+        return combine(self.modules(), levels, self.select, self.room)
 
     def _logits(self, vectors):
         return vectors if self.classification is None else self.classification(vectors)
 
     def _outputs(self, vectors):
-        return self.activation(self._logits(vectors)) if self.classes else ops.cast(vectors, "float32")
+        return (
+            self.activation(self._logits(vectors)) if self.classes else ops.cast(vectors, "float32")
+        )
 
     def _prediction(self, images):
         options = self._predict_options
         levels = self._traverse(images, options)
         outputs = self._outputs(self._combined(levels))
-        if not options.return_attention:
-            return Prediction(outputs, [], [])
         rows = ops.shape(images)[0]
+        # For each image, as Keras concatenates what batches return.
+        counts = ops.tile(_counts(levels, rows)[None], (rows, 1))
+        if not options.return_attention:
+            return Prediction(outputs, [], [], counts)
         attended, probabilities = [], []
         for level, nodes in enumerate(levels, 1):
             count = nodes_in(level)
@@ -279,7 +305,13 @@ class TopDown(TopDownTrainer):
                 values = ops.sigmoid(nodes.decisions.logits) * alive[:, None]
                 table = ops.scatter(place, values, (rows * count, values.shape[-1]))
                 probabilities.append(ops.reshape(table, (-1, count, values.shape[-1])))
-        return Prediction(outputs, attended, probabilities)
+        return Prediction(outputs, attended, probabilities, counts)
+
+
+def _counts(levels, rows):
+    """Returns how many nodes each level needs room for."""
+    children = [nodes.decisions.selection.count for nodes in levels[:-1]]
+    return ops.stack([ops.cast(rows, "int32"), *children])
 
 
 def _window_shape(feature_extractor):

@@ -50,9 +50,9 @@ IMAGENET_1 = Design(
 IMAGENET_2 = IMAGENET_1._replace(layers=(*IMAGENET_1.layers, MaxPool(2), Convolution(256)))
 
 
-def leaky_relu(name, dtype=None):
+def leaky_relu(name, **options):
     """Returns a layer."""
-    return keras.layers.LeakyReLU(LEAKY_SLOPE, dtype=dtype, name=name)
+    return keras.layers.LeakyReLU(LEAKY_SLOPE, name=name, **options)
 
 
 def feature_maps(image, layers, width_multiplier=1.0):
@@ -84,41 +84,66 @@ def scaled(width, width_multiplier):
 
 def location_module(shape, **options):
     """Returns the module from a feature map to the logits of the 9 candidates."""
-    height, width, _ = shape
-    return keras.Sequential(
-        [
-            keras.Input(shape),
-            keras.layers.Conv2D(
-                CANDIDATES, (height, width), data_format="channels_last", name="conv", **options
-            ),
-            keras.layers.Reshape((CANDIDATES,), name="logits", **options),
-        ],
-        name="location",
+    kernel = keras.layers.Conv2D(
+        CANDIDATES, shape[:2], data_format="channels_last", name="conv", **options
     )
+    return _chain("location", shape, kernel, _flatten(CANDIDATES, options))
 
 
 def aggregation_module(features, **options):
     """Returns the module from the vectors of a 3x3 grid to one vector."""
-    return keras.Sequential(
-        [
-            keras.Input((GRID, GRID, features)),
-            keras.layers.Conv2D(
-                features, GRID, data_format="channels_last", name="conv", **options
-            ),
-            keras.layers.Reshape((features,), name="vector", **options),
-            leaky_relu("relu", options.get("dtype")),
-        ],
-        name="aggregation",
+    kernel = keras.layers.Conv2D(
+        features, GRID, data_format="channels_last", name="conv", **options
     )
+    shape = (GRID, GRID, features)
+    relu = leaky_relu("relu", **options)
+    return _chain("aggregation", shape, kernel, _flatten(features, options), relu)
 
 
 def merging_module(features, **options):
     """Returns the module from a node's own and its aggregated vector, concatenated, to one."""
-    return keras.Sequential(
-        [
-            keras.Input((2 * features,)),
-            keras.layers.Dense(features, name="dense", **options),
-            leaky_relu("relu", options.get("dtype")),
-        ],
-        name="merging",
+    dense = keras.layers.Dense(features, name="dense", **options)
+    return _chain("merging", (2 * features,), dense, leaky_relu("relu", **options))
+
+
+def classification_module(features, classes, **options):
+    """Returns the module from a vector to the logits of the classes."""
+    return _chain(
+        "classification", (features,), keras.layers.Dense(classes, name="logits", **options)
     )
+
+
+def _flatten(length, options):
+    return keras.layers.Reshape((length,), name="flatten", **options)
+
+
+def _chain(name, shape, *layers):
+    inputs = outputs = keras.Input(shape)
+    for layer in layers:
+        outputs = layer(outputs)
+    return keras.Model(inputs, outputs, name=name)
+
+
+class Costs(NamedTuple):
+    """Multiply-adds of one use of each module."""
+
+    features: int
+    location: int
+    aggregation: int
+    merging: int
+    classification: int = 0
+
+    def of(self, nodes, asked, parents):
+        """Returns the multiply-adds of a traversal; works on any arrays.
+
+        Args:
+            nodes: Windows whose features are computed, the root's included.
+            asked: Nodes whose candidates were considered.
+            parents: Nodes with attended candidates.
+        """
+        return (
+            nodes * self.features
+            + asked * self.location
+            + parents * (self.aggregation + self.merging)
+            + self.classification
+        )

@@ -162,7 +162,7 @@ def moving_baseline(baseline, log_likelihoods):
     Example:
 
     >>> import keras_multigrid as kmg
-    >>> float(kmg.top_down.moving_baseline(-1.0, [-2.0, -4.0]))
+    >>> round(float(kmg.top_down.moving_baseline(-1.0, [-2.0, -4.0])), 6)
     -1.2
     """
     mean = ops.mean(ops.convert_to_tensor(log_likelihoods))

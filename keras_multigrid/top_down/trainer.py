@@ -6,6 +6,7 @@ from typing import NamedTuple
 import keras
 from keras import ops
 
+from keras_multigrid.top_down.capacity import RoomKeeper, kept_if_complete
 from keras_multigrid.top_down.geometry import CANDIDATES, MAX_LEVELS
 from keras_multigrid.top_down.policy_gradient import (
     TopDownLoss,
@@ -16,6 +17,14 @@ from keras_multigrid.top_down.policy_gradient import (
     log_probability,
     moving_baseline,
 )
+from keras_multigrid.top_down.selection import select_true
+
+COUNTS = "node_counts"  # in the logs of a step on JAX
+
+
+def take_counts(outputs):
+    """Takes the needed counts out of the logs, or the predictions, of a step."""
+    return outputs.pop(COUNTS) if isinstance(outputs, dict) else outputs.counts.max(axis=0)
 
 
 class Outcome(NamedTuple):
@@ -28,9 +37,11 @@ class Outcome(NamedTuple):
         log_probabilities: log p of the decisions in each level but the last, `(rows, levels - 1)`.
         expected: Sums of the candidates' probabilities, of the same shape.
         attended: How many were attended, of the same shape.
+        parents: How many nodes have attended candidates, of the same shape.
         candidate_sums: Sum over all nodes of a level, `(levels - 1, 9)`.
         uses: Number of nodes of a level, `(levels - 1,)`.
         baselines: The moving averages before the step.
+        counts: Nodes each level needs room for, `(levels,)`.
     """
 
     logits: list
@@ -38,9 +49,11 @@ class Outcome(NamedTuple):
     log_probabilities: object
     expected: object
     attended: object
+    parents: object
     candidate_sums: object
     uses: object
     baselines: object
+    counts: object
 
 
 def decision_sums(levels, rows):
@@ -51,7 +64,7 @@ def decision_sums(levels, rows):
         rows: Number of rows.
     """
     if len(levels) == 1:
-        return [None] * 5
+        return [None] * 6
     sums = []
     for nodes in levels[:-1]:
         alive = ops.cast(nodes.alive, "float32")
@@ -61,7 +74,8 @@ def decision_sums(levels, rows):
             [
                 log_probability(logits, attended) * alive,
                 ops.sum(probabilities, axis=-1),
-                ops.sum(ops.cast(attended, "float32"), axis=-1) * alive,
+                ops.sum(ops.cast(attended, "float32"), axis=-1),
+                ops.cast(ops.any(attended, axis=-1), "float32"),
             ],
             axis=-1,
         )
@@ -69,18 +83,20 @@ def decision_sums(levels, rows):
         of_rows = ops.segment_sum(of_nodes, nodes.row, rows)
         sums.append((of_rows, ops.sum(probabilities, axis=0), ops.sum(alive)))
     of_rows, candidates, uses = (ops.stack(entries) for entries in zip(*sums))
-    return [ops.transpose(of_rows[..., kind]) for kind in range(3)] + [candidates, uses]
+    return [ops.transpose(of_rows[..., kind]) for kind in range(4)] + [candidates, uses]
 
 
 class TopDownTrainer(keras.Model):
     """What `TopDown` adds to the training and evaluation of a Keras model.
 
-    A subclass sets `levels`, and has `outcome(images, samples, depths)`.
+    A subclass has `outcome(images, samples, depths)`, and `costs`.
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, levels, **kwargs):
         super().__init__(**kwargs)
+        self.levels = levels
         self.supports_jit = keras.backend.backend() == "jax"  # shapes depend on values elsewhere
+        self.select = select_true
         self.room = None  # for XLA: capacity of each level; None is room for all
         self._report = None  # what a call returns within a step, instead of probabilities
         self.baselines = self.add_weight(
@@ -88,7 +104,7 @@ class TopDownTrainer(keras.Model):
         )
         names = [f"locations_{level}" for level in range(2, self.levels + 1)]
         if names:
-            names += ["locations", "expected_locations", "baseline"]
+            names += ["locations", "expected_locations", "macs", "baseline"]
             names += [f"candidate_{number}" for number in range(1, CANDIDATES + 1)]
         self._means = {name: keras.metrics.Mean(name) for name in names}
 
@@ -108,11 +124,47 @@ class TopDownTrainer(keras.Model):
         weights = [weight for weight, *_ in rule.weights_and_targets(self.levels)]
         depths = [depth for depth, weight in enumerate(weights, 1) if weight]
         with self.reporting(lambda images: self.outcome(images, rule.samples, depths)):
-            return super().train_step(*arguments)
+            return self._complete(arguments, super().train_step(*arguments))
 
     def test_step(self, *arguments):
         with self.reporting(lambda images: self.outcome(images, 1, [self.levels])):
-            return super().test_step(*arguments)
+            return self._complete(arguments, super().test_step(*arguments))
+
+    def make_train_function(self, force=False):
+        self._keep_room("train", super().make_train_function, force)
+
+    def make_test_function(self, force=False):
+        self._keep_room("test", super().make_test_function, force)
+
+    def make_predict_function(self, force=False):
+        self._keep_room("predict", super().make_predict_function, force)
+
+    def _keep_room(self, kind, make, force):
+        """Has Keras make a function, on JAX one per capacity that comes to be needed."""
+        name = f"{kind}_function"
+        if keras.backend.backend() != "jax" or self.run_eagerly or not self.jit_compile:
+            make(force)
+        elif getattr(self, name) is None or force:
+            step = getattr(type(self), f"{kind}_step")
+
+            def compiled():
+                kept = getattr(self, name)
+                # A new function object, or JAX would take what it compiled for another room.
+                setattr(self, f"{kind}_step", lambda *arguments: step(self, *arguments))
+                make(force=True)
+                delattr(self, f"{kind}_step")
+                function = getattr(self, name)
+                setattr(self, name, kept)
+                return function
+
+            setattr(self, name, RoomKeeper(self, compiled, take_counts))
+
+    def _complete(self, arguments, results):
+        """Returns the results of a step on JAX, with the old state if there was too little room."""
+        if keras.backend.backend() != "jax":
+            return results
+        logs, state = results
+        return logs, kept_if_complete(self.room, logs[COUNTS], arguments[0], state)
 
     @contextlib.contextmanager
     def reporting(self, report):
@@ -173,12 +225,18 @@ class TopDownTrainer(keras.Model):
         if self.levels > 1:
             self._update_means(y_pred)
         rows = ops.shape(y_pred.probabilities)[0]
-        return super().compute_metrics(x, _repeated(y, rows), y_pred.probabilities)
+        logs = super().compute_metrics(x, _repeated(y, rows), y_pred.probabilities)
+        if keras.backend.backend() == "jax":
+            logs[COUNTS] = y_pred.counts
+        return logs
 
     def _update_means(self, outcome):
+        locations, parents = ops.sum(outcome.attended, axis=1), ops.sum(outcome.parents, axis=1)
+        asked = 1 + locations - outcome.attended[:, -1]
         update = {
-            "locations": ops.sum(outcome.attended, axis=1),
+            "locations": locations,
             "expected_locations": ops.sum(outcome.expected, axis=1),
+            "macs": self.costs.of(1 + locations, asked, parents),
             "baseline": outcome.baselines[self.levels - 1],
         }
         for index in range(self.levels - 1):

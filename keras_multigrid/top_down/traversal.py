@@ -27,12 +27,14 @@ class Modules(NamedTuple):
         location: From feature maps to the logits of 9 candidates.
         aggregation: From 3x3 vectors to one.
         merging: From two vectors, concatenated, to one.
+        classification: From vectors to logits; None for features.
     """
 
     features: object
     location: object
     aggregation: object
     merging: object
+    classification: object = None
 
 
 class Nodes(NamedTuple):
@@ -70,7 +72,9 @@ class Decisions(NamedTuple):
     selection: Selection
 
 
-def traverse(modules, images, base_size, noise, samples=1, select=select_true, room=None, stop=None):
+def traverse(
+    modules, images, base_size, noise, samples=1, select=select_true, room=None, stop=None
+):
     """Goes down the pyramid; a candidate is attended if its noise is below its probability.
 
     Args:

@@ -1,0 +1,86 @@
+"""Accuracy against cost (second paper, Figures 4 and 6)."""
+
+import itertools
+
+import numpy as np
+
+from keras_multigrid.top_down.pictures.drawing import new_figure
+
+CURVE_COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
+CURVE_MARKERS = "osD^vPX*"
+UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "K"))
+LOG_FROM = 20  # ratio of the largest to the smallest cost
+
+
+def draw_accuracy_cost(path, curves):
+    """Draws accuracy against multiply-adds per image, a curve per network (Figures 4 and 6).
+
+    Args:
+        path: Path of the PNG or PDF file.
+        curves: Mapping from a label to its points `(macs, accuracy, annotation)`, joined in their
+            order; the accuracy is in [0, 1], the annotation a text, such as the mean number of
+            locations, or empty.
+
+    Raises:
+        ValueError: If there are no points, or one is none.
+        ImportError: If matplotlib is missing.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> from keras_multigrid.top_down import draw_accuracy_cost
+    >>> curves = {"M1": [(2.1e6, 0.97, "2.2"), (3.4e6, 0.98, "4.1")], "B3": [(9e6, 0.98, "")]}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "accuracy.png")
+    ...     draw_accuracy_cost(path, curves)
+    ...     path.read_bytes()[1:4]
+    b'PNG'
+    """
+    for label, points in curves.items():
+        for point in points:
+            if len(point) != 3 or not 0 < point[0] < np.inf or not 0 <= point[1] <= 1:
+                raise ValueError(
+                    f"A point of {label!r} is {point}; expected (macs, accuracy, annotation), with "
+                    "positive macs, and an accuracy from 0 to 1."
+                )
+    costs = [cost for points in curves.values() for cost, *_ in points]
+    if not costs:
+        raise ValueError("The curves have no points; expected one or more.")
+    unit, letter = next((unit for unit in UNITS if max(costs) >= unit[0]), (1, ""))
+    figure = new_figure(path, 4.8, 3.4)
+    axis = figure.subplots()
+    styles = zip(itertools.cycle(CURVE_COLOURS), itertools.cycle(CURVE_MARKERS))
+    for (label, points), (colour, marker) in zip(curves.items(), styles):
+        places = [(cost / unit, 100 * accuracy) for cost, accuracy, _ in points]
+        style = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.2}
+        axis.plot(*zip(*places), **style, label=label)
+        others = [other for key in curves if key != label for other in curves[key]]
+        for point, place in zip(points, places):
+            style = {"textcoords": "offset points", "color": colour, "fontsize": 6.5}
+            if _is_above_nearest(point, others):
+                axis.annotate(point[2], place, (-3, 5), ha="right", va="center", **style)
+            else:
+                axis.annotate(point[2], place, (4, -5), ha="left", va="center", **style)
+    axis.margins(0.1)
+    if max(costs) > LOG_FROM * min(costs):
+        axis.set_xscale("log")
+        axis.xaxis.get_major_locator().set_params(subs=(1, 2, 5))
+        axis.xaxis.set_major_formatter("{x:g}")
+        axis.xaxis.set_minor_formatter("")
+    axis.set_xlabel(f"multiply-adds per image{letter and f' ({letter})'}")
+    axis.set_ylabel("accuracy (%)")
+    axis.grid(color="0.9", linewidth=0.6)
+    axis.set_axisbelow(True)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.legend(fontsize=8, frameon=False)
+    figure.savefig(path)
+
+
+def _is_above_nearest(point, others):
+    """Returns whether a point is above that of the other curves whose cost is nearest.
+
+    Curves rise to the right: there is room to the upper left of the upper one, and to the lower
+    right of the lower one.
+    """
+    nearest = min(others, key=lambda other: abs(np.log(other[0] / point[0])), default=point)
+    return point[1] >= nearest[1]
