@@ -118,11 +118,16 @@ def _parser():
 
     reproduce = commands.add_parser(
         "reproduce",
-        help="train the networks of a table of the paper, and print ours beside the paper's",
+        help="train the networks of a paper's table or figure, and print what they reach",
         epilog="Example: keras-multigrid reproduce table2 --rows PMG-11,SG-11 --scale quick",
     )
-    reproduce.add_argument("table", help="table1, table2, table3 or table4")
-    reproduce.add_argument("--rows", help="networks, with commas between (default: all)")
+    reproduce.add_argument(
+        "table", help="table1, table2, table3 or table4; of the second paper figure4 or figure6"
+    )
+    reproduce.add_argument(
+        "--rows",
+        help="networks, with commas between, such as M3-MNIST/plain in figure4 (default: all)",
+    )
     _add_recipe_options(reproduce)
     reproduce.add_argument(
         "--output", type=pathlib.Path, help="folder of the runs and the table (default: runs/TABLE)"

@@ -1,9 +1,10 @@
-"""The paper's tables: trains their rows, and prints ours beside the paper's."""
+"""The papers' tables and figures: trains their rows, and prints ours beside the paper's."""
 
 import dataclasses
 import json
 import pathlib
 
+from keras_multigrid.recipes.figures import PAPER_FIGURES, reproduce_figure
 from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.recipes.paper_tables import PAPER_TABLES
 from keras_multigrid.recipes.run import run
@@ -17,8 +18,10 @@ def reproduce(name, rows=None, scale="quick", settings=(), output=None):
     interrupted call is continued by the same call, and a table grows over several.
 
     Args:
-        name: `"table1"` to `"table4"`.
-        rows: List of networks; None takes all, in the paper's order.
+        name: `"table1"` to `"table4"`; of the second paper `"figure4"` and `"figure6"`, whose
+            networks are trained in several sessions, and for which pictures are drawn, too.
+        rows: List of networks, of `"figure4"` with their data: `"M3-MNIST/plain"`; None takes all,
+            in the paper's order.
         scale: `"smoke"`, `"quick"` or `"paper"`.
         settings: List of `"key=value"` texts that change fields of the recipe.
         output: Folder; None is `runs/` and the name. `NAME.md` in it is the table.
@@ -34,8 +37,11 @@ def reproduce(name, rows=None, scale="quick", settings=(), output=None):
     >>> from keras_multigrid.recipes import reproduce
     >>> print(reproduce("table2", ["PMG-11"], "smoke", output="runs"))  # doctest: +SKIP
     """
+    if name in PAPER_FIGURES:
+        return reproduce_figure(name, rows, scale, settings, output)
     if name not in PAPER_TABLES:
-        raise ValueError(f"There is no table {name!r}; expected one of {', '.join(PAPER_TABLES)}.")
+        known = ", ".join([*PAPER_TABLES, *PAPER_FIGURES])
+        raise ValueError(f"There is no table or figure {name!r}; expected one of {known}.")
     table = PAPER_TABLES[name]
     for row in rows or ():
         if row not in table.rows:

@@ -102,9 +102,10 @@ class TopDownTrainer(keras.Model):
         self.baselines = self.add_weight(
             name="baselines", shape=(MAX_LEVELS,), trainable=False, aggregation="mean"
         )
-        names = [f"locations_{level}" for level in range(2, self.levels + 1)]
-        if names:
-            names += ["locations", "expected_locations", "macs", "baseline"]
+        names = ["macs"]
+        if levels > 1:
+            names += [f"locations_{level}" for level in range(2, levels + 1)]
+            names += ["locations", "expected_locations", "baseline"]
             names += [f"candidate_{number}" for number in range(1, CANDIDATES + 1)]
         self._means = {name: keras.metrics.Mean(name) for name in names}
 
@@ -222,30 +223,32 @@ class TopDownTrainer(keras.Model):
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         if not isinstance(y_pred, Outcome):
             return super().compute_metrics(x, y, y_pred, sample_weight)
-        if self.levels > 1:
-            self._update_means(y_pred)
+        for name, values in self._measured(y_pred).items():
+            self._means[name].update_state(values)
         rows = ops.shape(y_pred.probabilities)[0]
         logs = super().compute_metrics(x, _repeated(y, rows), y_pred.probabilities)
         if keras.backend.backend() == "jax":
             logs[COUNTS] = y_pred.counts
         return logs
 
-    def _update_means(self, outcome):
+    def _measured(self, outcome):
+        """Returns what the metrics of a batch are the means of."""
+        if self.levels == 1:
+            return {"macs": self.costs.of(1, 0, 0)}
         locations, parents = ops.sum(outcome.attended, axis=1), ops.sum(outcome.parents, axis=1)
         asked = 1 + locations - outcome.attended[:, -1]
-        update = {
+        candidates = ops.sum(outcome.candidate_sums, axis=0) / ops.sum(outcome.uses)
+        return {
+            "macs": self.costs.of(1 + locations, asked, parents),
             "locations": locations,
             "expected_locations": ops.sum(outcome.expected, axis=1),
-            "macs": self.costs.of(1 + locations, asked, parents),
             "baseline": outcome.baselines[self.levels - 1],
+            **{
+                f"locations_{level}": outcome.attended[:, level - 2]
+                for level in range(2, self.levels + 1)
+            },
+            **{f"candidate_{index + 1}": candidates[index] for index in range(CANDIDATES)},
         }
-        for index in range(self.levels - 1):
-            update[f"locations_{index + 2}"] = outcome.attended[:, index]
-        candidates = ops.sum(outcome.candidate_sums, axis=0) / ops.sum(outcome.uses)
-        for index in range(CANDIDATES):
-            update[f"candidate_{index + 1}"] = candidates[index]
-        for name, values in update.items():
-            self._means[name].update_state(values)
 
 
 def _repeated(labels, rows):

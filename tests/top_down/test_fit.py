@@ -405,6 +405,7 @@ def seeded(seed):
     extractor = keras.Model(window, keras.layers.Conv2D(3, 3)(window))
     model = kmg.applications.TopDown(extractor, 5, 2, seed=seed)
     model.set_weights(tiny_model(2).get_weights())
+    model.run_eagerly = True
     return model
 
 
