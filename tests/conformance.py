@@ -101,6 +101,18 @@ def small(name, input_shape):
     return getattr(zoo, name)(input_shape=input_shape, width_multiplier=0.05, classes=7)
 
 
+def top_down(name, side, channels, **options):
+    """A top-down network at a fixed size is functional; by threshold its outputs are repeatable."""
+
+    def make():
+        image = keras.Input((side, side, channels))
+        return getattr(zoo, name)(
+            input_tensor=image, levels=2, sample=False, width_multiplier=0.1, classes=7
+        )
+
+    return Case(name, make, **options)
+
+
 # By default the shallowest of each family; the others differ from it in depth or width only.
 MODELS = [
     cifar("VGG6"),
@@ -148,6 +160,16 @@ MODELS = [
     Case("RMG18", lambda: small("RMG18", (33, 35, 3)), export=True),
     Case("RMG34", lambda: small("RMG34", (33, 35, 3)), slow=True),
     Case("RPMG30SEG", lambda: small("RPMG30SEG", (33, 35, 3))),
+    top_down("TDMNIST1", 28, 1, export=True),
+    top_down("TDMNIST2", 28, 1, slow=True),
+    top_down("TDMNIST3", 28, 1),
+    top_down("TDImageNet1", 64, 3, slow=True),
+    top_down("TDImageNet2", 64, 3, slow=True),
+    dense_prediction("BLMNIST1", slow=True),
+    dense_prediction("BLMNIST2", slow=True),
+    dense_prediction("BLMNIST3"),
+    cifar("BLImageNet1", slow=True),
+    cifar("BLImageNet2", slow=True),
     Case("ResNet50", lambda: zoo.ResNet50(False, input_shape=(32, 32, 3)), slow=True),
     Case("VGG16ImageNet", lambda: zoo.VGG16ImageNet(False, input_shape=(32, 32, 3)), slow=True),
 ]

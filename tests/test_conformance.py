@@ -91,8 +91,9 @@ def test_mixed_precision(case, policy):
         # The last activation is in full precision, whatever comes before.
         expected = "float32" if layer.name == "predictions" else policy
         assert layer.dtype_policy.name == expected, layer.name
-    assert {variable.dtype for variable in subject.variables} <= {"float32"}
-    full = case in MODELS and "predictions" in [layer.name for layer in subject.layers]
+    assert {variable.dtype for variable in subject.weights} <= {"float32"}
+    names = {layer.name for layer in subject._flatten_layers()}
+    full = case in MODELS and "predictions" in names
     dtype = "float32" if full else policy.removeprefix("mixed_")
     for output in keras.tree.flatten(outputs):
         assert keras.backend.standardize_dtype(output.dtype) == dtype

@@ -88,18 +88,20 @@ def decode(encoded):
     return tf.ensure_shape(image, (None, None, 3))
 
 
-def random_window(height, width, key):
+def random_window(height, width, key, area_share=AREA_SHARE, longest_aspect=LONGEST_ASPECT):
     """Draws the window of a random-resized crop, as torchvision does.
 
     Args:
         height: Height of the image, an int32 scalar.
         width: Its width.
         key: The key.
+        area_share: Least and largest share of the area.
+        longest_aspect: Largest ratio of width to height, or of height to width.
 
     Returns:
-        The int32 tensor `(top, left, height, width)`: 8 to 100 % of the area, width to height
-        from 3/4 to 4/3, log-uniform; if ten draws do not fit the image, the largest central window
-        of such an aspect.
+        The int32 tensor `(top, left, height, width)`: by default 8 to 100 % of the area, width to
+        height from 3/4 to 4/3, log-uniform; if ten draws do not fit the image, the largest central
+        window of such an aspect.
 
     Example:
 
@@ -112,12 +114,13 @@ def random_window(height, width, key):
 
     sides = tf.cast([height, width], tf.float32)
     area, log_aspect, *position = tf.unstack(tf.random.stateless_uniform((4, TRIES), key))
-    area = tf.reduce_prod(sides) * (AREA_SHARE[0] + (AREA_SHARE[1] - AREA_SHARE[0]) * area)
-    aspect = tf.exp((2 * log_aspect - 1) * math.log(LONGEST_ASPECT))
+    least, largest = area_share
+    area = tf.reduce_prod(sides) * (least + (largest - least) * area)
+    aspect = tf.exp((2 * log_aspect - 1) * math.log(longest_aspect))
     drawn = tf.round(tf.stack([tf.sqrt(area / aspect), tf.sqrt(area * aspect)], axis=1))
     fits = tf.reduce_all((drawn >= 1) & (drawn <= sides), axis=1)
 
-    central = tf.minimum(sides, tf.round(LONGEST_ASPECT * sides[::-1]))
+    central = tf.minimum(sides, tf.round(longest_aspect * sides[::-1]))
     # The last row always fits, so that the first that fits exists.
     window = tf.concat([drawn, central[None]], axis=0)
     position = tf.concat([tf.stack(position, axis=1), [[0.5, 0.5]]], axis=0)
@@ -140,20 +143,26 @@ def random_resized_crop(encoded, key, size=224):
     Returns:
         The image of shape `(size, size, 3)`.
     """
+    return resize(crop(encoded, key), (size, size))
+
+
+def crop(encoded, key, area_share=AREA_SHARE, longest_aspect=LONGEST_ASPECT):
+    """Cuts a `random_window` out of an encoded image: a uint8 image of its size."""
     import tensorflow as tf
 
     def of_jpeg():
         shape = tf.io.extract_jpeg_shape(encoded)
-        window = random_window(shape[0], shape[1], key)
+        window = random_window(shape[0], shape[1], key, area_share, longest_aspect)
         return tf.io.decode_and_crop_jpeg(encoded, window, channels=3)
 
     def of_any():
         image = decode(encoded)
         shape = tf.shape(image)
-        top, left, height, width = tf.unstack(random_window(shape[0], shape[1], key))
+        window = random_window(shape[0], shape[1], key, area_share, longest_aspect)
+        top, left, height, width = tf.unstack(window)
         return image[top : top + height, left : left + width]
 
-    return resize(tf.cond(tf.io.is_jpeg(encoded), of_jpeg, of_any), (size, size))
+    return tf.cond(tf.io.is_jpeg(encoded), of_jpeg, of_any)
 
 
 def colour_jitter(image, key, strength=0.4):

@@ -7,7 +7,8 @@ import warnings
 
 import numpy as np
 
-from keras_multigrid.datasets.image_augmentation import check_positive, decode, network_input
+from keras_multigrid.datasets.image_augmentation import check_positive, decode
+from keras_multigrid.datasets.mild_augmentation import augmentation_named
 from keras_multigrid.datasets.pipeline import (
     checkpointable,
     over_passes,
@@ -82,6 +83,7 @@ def load_image_folder(
     on_error="raise",
     first_batch=None,
     share=(0, 1),
+    augmentation="strong",
 ):
     """Reads a directory with one sub-folder of images per class (`list_images`) for ImageNet nets.
 
@@ -103,6 +105,9 @@ def load_image_folder(
             file when its turn comes, or `"skip"` and name each once on the standard error stream.
         first_batch, share: As for `load`. With `on_error="skip"` all files are decoded once before,
             as the usable ones must be known.
+        augmentation: `"strong"`, the first paper's, or `"mild"`, the second's: most of an image
+            stays visible, values are from -1 to 1, and others than training images are their
+            central square.
 
     Returns:
         A `tf.data.Dataset` of normalized float32 images of shape `(batch, image_size, image_size,
@@ -135,7 +140,7 @@ def load_image_folder(
     if on_error not in ON_ERROR:
         raise ValueError(f"on_error is {on_error!r}; expected one of {', '.join(ON_ERROR)}.")
     shuffle = training if shuffle is None else shuffle
-    prepare = network_input(image_size, training, ten_crop)
+    prepare = augmentation_named(augmentation)(image_size, training, ten_crop)
     _, paths, labels = list_images(directory)
     files = tf.constant([os.fsencode(path) for path in paths])
     labels = tf.constant(labels, tf.int64)

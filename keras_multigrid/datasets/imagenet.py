@@ -1,6 +1,7 @@
 """ImageNet (ILSVRC 2012) through TensorFlow Datasets."""
 
-from keras_multigrid.datasets.image_augmentation import check_positive, network_input
+from keras_multigrid.datasets.image_augmentation import check_positive
+from keras_multigrid.datasets.mild_augmentation import augmentation_named
 from keras_multigrid.datasets.pipeline import (
     checkpointable,
     over_passes,
@@ -24,6 +25,7 @@ def load_imagenet(
     ten_crop=False,
     first_batch=None,
     share=(0, 1),
+    augmentation="strong",
 ):
     """Reads ImageNet as prepared by TensorFlow Datasets, for the ImageNet networks.
 
@@ -44,14 +46,18 @@ def load_imagenet(
         image_size: Side of the square images.
         ten_crop: Whether to take four corners and the centre, each with its mirror image.
         first_batch, share: As for `load`. Up to the first batch, its pass is read, but not decoded.
+        augmentation: `"strong"`, the first paper's, or `"mild"`, the second's: most of an image
+            stays visible, values are from -1 to 1, and others than training images are their
+            central square.
 
     Returns:
         A `tf.data.Dataset` of normalized float32 images of shape `(batch, image_size, image_size,
         3)`, or `(batch, 10, image_size, image_size, 3)` with `ten_crop`, and int64 labels.
 
     Raises:
-        ValueError: If there is no such split, `batch_size` or `image_size` is no positive integer,
-            `ten_crop` is combined with training, or `first_batch` or `share` is not as for `load`.
+        ValueError: If there is no such split or augmentation, `batch_size` or `image_size` is no
+            positive integer, `ten_crop` is combined with training, or `first_batch` or `share` is
+            not as for `load`.
         OSError: If the data are not there.
 
     Example:
@@ -69,7 +75,7 @@ def load_imagenet(
         training = str(split).startswith("train")
     if shuffle is None:
         shuffle = training
-    prepare = network_input(image_size, training, ten_crop)
+    prepare = augmentation_named(augmentation)(image_size, training, ten_crop)
     builder = tfds.builder("imagenet2012", data_dir=data_dir)
     if not builder.is_prepared():
         raise OSError(

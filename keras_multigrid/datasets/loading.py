@@ -26,6 +26,7 @@ def load_folder_split(
     on_error="raise",
     first_batch=None,
     share=(0, 1),
+    augmentation="strong",
 ):
     training = split.startswith("train") if training is None else training
     folder = pathlib.Path(data_dir or ".", split)
@@ -40,6 +41,7 @@ def load_folder_split(
         on_error,
         first_batch,
         share,
+        augmentation,
     )
 
 
@@ -78,7 +80,7 @@ def load(
     | `"mnist_spatial_transformer"` | `load_spatial_transformer` | `variant`, `fresh` |
     | `"located_mnist"` | `load_located_digits` | `variant`, `fresh`, `size` |
     | `"cifar10"`, `"cifar100"` | `load_cifar` | `augment`, `whitening` |
-    | `"imagenet2012"` | `load_imagenet` | `training`, `image_size`, `ten_crop` |
+    | `"imagenet2012"` | `load_imagenet` | `training`, `image_size`, `ten_crop`, `augmentation` |
     | `"image_folder"` | `load_image_folder` | the same, and `on_error` |
 
     Args:

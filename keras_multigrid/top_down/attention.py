@@ -34,7 +34,8 @@ class Attention:
     Attributes:
         attended: For each level, the root's first: boolean `(images, 9 ** (level - 1))`.
         probabilities: For each level but the last: those of the 9 candidates of each node, of shape
-            `(images, 9 ** (level - 1), 9)`; 0 where no node was attended.
+            `(images, 9 ** (level - 1), 9)`; 0 where no node was attended. Where an image stopped
+            early they were computed, but not used.
         base_size: Side of a window in pixels.
 
     Example:

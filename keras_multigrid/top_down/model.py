@@ -1,5 +1,6 @@
 """The network of the second paper: attends to parts of an image pyramid, from coarse to fine."""
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -57,7 +58,8 @@ class TopDown(TopDownTrainer):
 
     Args:
         feature_extractor: A functional `keras.Model` from windows `(side, side, channels)`, of an
-            even side, to feature maps `(height, width, features)`.
+            even side, to feature maps `(height, width, features)`. A normalization over batches
+            would see windows that only fill up a batch; take one over channels.
         classes: Number of classes; None returns features instead.
         levels: Number of levels, 1 to 6: the last sees the image at `2**(levels - 1)` times the
             resolution of the first.
@@ -119,24 +121,25 @@ class TopDown(TopDownTrainer):
             classifier_activation, dtype="float32", name="predictions"
         )
         self.costs = Costs(*[profile(module).macs for module in self.modules() if module])
-        self._predict_options = None
+        self._predict_options = self._options()
 
     def build(self, input_shape):
         check_images(input_shape, self.base_size, self.channels, self.levels)
         self.built = True
 
-    def call(self, images, levels=None, sample=None):
+    def call(self, images, levels=None, sample=None, training=None):
         """Returns class probabilities.
 
         Args:
             images: As for the model.
             levels: Number of levels to go through, at most the model's own; None is that.
             sample: As for the constructor; None is the model's own.
+            training: Whether the feature extractor trains.
         """
         if self._report is not None:
-            return self._report(images)
-        options = self._options(levels, sample)
-        return self._outputs(self._combined(self._traverse(images, options)))
+            return self._report(images, training)
+        levels = self._traverse(images, self._options(levels, sample), training=training)
+        return self._outputs(self._combined(levels))
 
     def compute_output_spec(self, images, **options):
         check_images(images.shape, self.base_size, self.channels, self.levels)
@@ -173,13 +176,21 @@ class TopDown(TopDownTrainer):
             ValueError: If an argument is out of its range, or the images do not fit.
         """
         options = self._options(levels, sample, confidence, return_attention)
-        if options != self._predict_options:
-            self.predict_function, self._predict_options = None, options
+        self._predict_with(options)
         made = super().predict(x, batch_size, verbose, steps, callbacks)
         if not return_attention:
             return made.outputs
         attended = tuple(level > 0 for level in made.attended)
         return made.outputs, Attention(attended, tuple(made.probabilities), self.base_size)
+
+    def predict_on_batch(self, x):
+        """Returns class probabilities of one batch."""
+        self._predict_with(self._options())
+        return super().predict_on_batch(x).outputs
+
+    def _predict_with(self, options):
+        if options != self._predict_options:
+            self.predict_function, self._predict_options = None, options
 
     def predict_step(self, *arguments):
         with self.reporting(self._prediction):
@@ -193,10 +204,9 @@ class TopDown(TopDownTrainer):
         """Returns the number of learned parameters; the moving baselines are none."""
         return sum(math.prod(variable.shape) for variable in self.trainable_variables)
 
-    def outcome(self, images, samples, depths):
+    def outcome(self, images, training, samples, depths, sample):
         """Returns the `Outcome` of a traversal, with logits after the numbers of levels given."""
-        options = Options(self.levels, samples > 1 or self.sample, None, False)
-        levels = self._traverse(images, options, samples)
+        levels = self._traverse(images, self._options(sample=sample), samples, training)
         rows = ops.shape(images)[0] * samples
         logits = [None] * self.levels
         for depth in sorted({*depths, self.levels}):
@@ -243,18 +253,22 @@ class TopDown(TopDownTrainer):
         sample = self.sample if sample is None else bool(sample)
         return Options(levels, sample, confidence, return_attention)
 
-    def modules(self):
+    def modules(self, training=None):
         """Returns the `Modules` of a traversal."""
+        extractor = self.feature_extractor
+        if training:
+            extractor = functools.partial(extractor, training=True)
         return Modules(
-            self.feature_extractor,
+            extractor,
             self.location,
             self.aggregation,
             self.merging,
             self.classification,
         )
 
-    def _traverse(self, images, options, samples=1):
+    def _traverse(self, images, options, samples=1, training=None):
         check_images(images.shape, self.base_size, self.channels, options.levels)
+        images = ops.cast(images, self.compute_dtype)
         rows = ops.shape(images)[0] * samples
         noise = []
         for level in range(1, options.levels):
@@ -271,7 +285,14 @@ class TopDown(TopDownTrainer):
                 return ops.max(outputs, axis=-1) >= options.confidence
 
         return traverse(
-            self.modules(), images, self.base_size, noise, samples, self.select, self.room, stop
+            self.modules(training),
+            images,
+            self.base_size,
+            noise,
+            samples,
+            self.select,
+            self.room,
+            stop,
         )
 
     def _combined(self, levels):
@@ -285,9 +306,9 @@ class TopDown(TopDownTrainer):
             self.activation(self._logits(vectors)) if self.classes else ops.cast(vectors, "float32")
         )
 
-    def _prediction(self, images):
+    def _prediction(self, images, training):
         options = self._predict_options
-        levels = self._traverse(images, options)
+        levels = self._traverse(images, options, training=training)
         outputs = self._outputs(self._combined(levels))
         rows = ops.shape(images)[0]
         # For each image, as Keras concatenates what batches return.

@@ -145,7 +145,7 @@ def log_likelihood(logits, labels):
     >>> float(kmg.top_down.log_likelihood([[0.0, 0.0]], [1])[0])
     -0.6931471...
     """
-    logits = ops.convert_to_tensor(logits)
+    logits = ops.cast(ops.convert_to_tensor(logits), "float32")
     return -ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
 
 
@@ -221,6 +221,13 @@ class TopDownLoss(keras.losses.Loss):
         ):
             if not value >= 0:
                 raise ValueError(f"{argument} is {value}; expected no negative number.")
+        for weight in level_weights or ():
+            if not 0 <= weight < np.inf:
+                raise ValueError(f"level_weights has {weight}; expected no negative numbers.")
+        if level_weights is not None and not any(level_weights):
+            raise ValueError(f"level_weights is {level_weights}; expected one that is not zero.")
+        if np.ndim(target_locations) == 0:
+            target_locations = float(target_locations)
         self.target_locations = target_locations
         self.level_weights = level_weights
         self.samples = samples
@@ -240,7 +247,7 @@ class TopDownLoss(keras.losses.Loss):
                 f"level_weights has {len(weights)} entries; expected {levels}, one per level."
             )
         targets = self.target_locations
-        if isinstance(targets, int | float):
+        if np.ndim(targets) == 0:
             targets = [targets] * (levels - 1)
         if levels > 1 and len(targets) != levels - 1:
             raise ValueError(

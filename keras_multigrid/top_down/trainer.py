@@ -1,6 +1,8 @@
 """Training of a top-down model by `fit`: what Keras' own steps need besides (section 4)."""
 
 import contextlib
+import functools
+import warnings
 from typing import NamedTuple
 
 import keras
@@ -89,7 +91,7 @@ def decision_sums(levels, rows):
 class TopDownTrainer(keras.Model):
     """What `TopDown` adds to the training and evaluation of a Keras model.
 
-    A subclass has `outcome(images, samples, depths)`, and `costs`.
+    A subclass has `outcome(images, training, samples, depths, sample)`, `classes` and `costs`.
     """
 
     def __init__(self, levels, **kwargs):
@@ -100,7 +102,13 @@ class TopDownTrainer(keras.Model):
         self.room = None  # for XLA: capacity of each level; None is room for all
         self._report = None  # what a call returns within a step, instead of probabilities
         self.baselines = self.add_weight(
-            name="baselines", shape=(MAX_LEVELS,), trainable=False, aggregation="mean"
+            name="baselines",
+            shape=(MAX_LEVELS,),
+            initializer="zeros",
+            dtype="float32",
+            trainable=False,
+            autocast=False,
+            aggregation="mean",
         )
         names = ["macs"]
         if levels > 1:
@@ -118,17 +126,23 @@ class TopDownTrainer(keras.Model):
                 f"The model is compiled with loss={rule!r}; expected keras_multigrid.top_down."
                 "TopDownLoss(...), as locations are learned by a rule of their own."
             )
+        if self.classes is None:
+            raise ValueError("The model has classes=None; expected classes, to be trained.")
         return rule
 
     def train_step(self, *arguments):
         rule = self.learning_rule
         weights = [weight for weight, *_ in rule.weights_and_targets(self.levels)]
         depths = [depth for depth, weight in enumerate(weights, 1) if weight]
-        with self.reporting(lambda images: self.outcome(images, rule.samples, depths)):
+        report = functools.partial(self.outcome, samples=rule.samples, depths=depths, sample=True)
+        with self.reporting(report), warnings.catch_warnings():
+            if self.levels == 1:  # nothing is attended: those weights have no part in it
+                warnings.filterwarnings("ignore", message="Gradients do not exist")
             return self._complete(arguments, super().train_step(*arguments))
 
     def test_step(self, *arguments):
-        with self.reporting(lambda images: self.outcome(images, 1, [self.levels])):
+        report = functools.partial(self.outcome, samples=1, depths=[self.levels], sample=None)
+        with self.reporting(report):
             return self._complete(arguments, super().test_step(*arguments))
 
     def make_train_function(self, force=False):
@@ -169,7 +183,7 @@ class TopDownTrainer(keras.Model):
 
     @contextlib.contextmanager
     def reporting(self, report):
-        """Makes calls return what `report` does of the images."""
+        """Makes calls return what `report` does of the images and of `training`."""
         self._report = report
         try:
             yield
@@ -182,6 +196,7 @@ class TopDownTrainer(keras.Model):
         if not isinstance(y_pred, Outcome):  # Keras asks for shapes
             return ops.mean(TopDownLoss().call(y, y_pred))
         rows = ops.shape(y_pred.probabilities)[0]
+        of_layers = sum(ops.sum(loss) for loss in self.losses)
         losses, baselines = [], []
         rules = self.learning_rule.weights_and_targets(self.levels)
         for index, (rule, logits) in enumerate(zip(rules, y_pred.logits)):
@@ -190,12 +205,12 @@ class TopDownTrainer(keras.Model):
                 continue
             likelihoods = log_likelihood(logits, _repeated(y, rows))
             if not training:
-                return -ops.mean(likelihoods)
+                return -ops.mean(likelihoods) + of_layers
             baselines[-1] = moving_baseline(baselines[-1], likelihoods)
             losses.append(self._learning_loss(index, rule, likelihoods, y_pred))
         unused = y_pred.baselines[self.levels :]
         self.baselines.assign(ops.concatenate([ops.stack(baselines), unused]))
-        return sum(losses)
+        return sum(losses) + of_layers
 
     def _learning_loss(self, index, rule, likelihoods, outcome):
         """Returns lambda_z J^(z), of `index + 1` levels."""
@@ -253,6 +268,11 @@ class TopDownTrainer(keras.Model):
 
 def _repeated(labels, rows):
     """Returns each label once per Monte Carlo sample."""
+    if len(labels.shape) > 2 or (len(labels.shape) == 2 and labels.shape[1] != 1):
+        raise ValueError(
+            f"The labels have shape {tuple(labels.shape)}; expected integers of shape (batch,), "
+            "the numbers of the classes."
+        )
     labels = ops.reshape(labels, (-1, 1))
     samples = rows // ops.shape(labels)[0]
     return ops.reshape(ops.tile(labels, (1, samples)), (-1,))

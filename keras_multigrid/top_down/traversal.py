@@ -73,7 +73,14 @@ class Decisions(NamedTuple):
 
 
 def traverse(
-    modules, images, base_size, noise, samples=1, select=select_true, room=None, stop=None
+    modules,
+    images,
+    base_size,
+    noise,
+    samples=1,
+    select=select_true,
+    room=None,
+    stop=None,
 ):
     """Goes down the pyramid; a candidate is attended if its noise is below its probability.
 

@@ -200,7 +200,7 @@ def test_batches_are_seekable_and_shared(folder, good, on_error, tmp_path, monke
         directory = folder if on_error == "skip" else good
         return load(directory, 8, on_error=on_error, training=True, **options)
 
-    monkeypatch.setattr(image_folder, "network_input", network_input)
+    monkeypatch.setattr(image_folder, "augmentation_named", lambda name: network_input)
     assert_seekable(part, batches=2)
     assert_shared(part)
     assert_continues(part, tmp_path)

@@ -209,6 +209,41 @@ def test_losses_of_layers_are_added():
     assert history["loss"][0] == pytest.approx(expected + penalty, rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    "policy, weights",
+    [
+        ("mixed_bfloat16", None),
+        ("mixed_bfloat16", [1, 1]),
+        ("mixed_float16", [1, 1]),
+        ("float64", None),
+    ],
+)
+def test_other_precisions_train_alike(policy, weights, given_noise):
+    images, labels = data(2)
+    given_noise(oracle.constant_noise(6, 2, -1))
+    losses = []
+    for each in ("float32", policy):
+        keras.config.set_dtype_policy(each)
+        model = tiny_model(2, scale=1.0)
+        rule = TopDownLoss(2.0, weights, **BIG)
+        model.compile(keras.optimizers.SGD(0.01), loss=rule, run_eagerly=True)
+        losses += model.fit(images, labels, batch_size=3, verbose=0).history["loss"]
+    assert losses[1] == pytest.approx(losses[0], rel=0.05)
+
+
+def test_baselines_start_at_zero():
+    assert not tiny_model(2).baselines.numpy().any()
+
+
+def test_one_hot_labels_are_refused():
+    # 5 samples of 3 images make 15 rows, as many as 3 labels of 5 classes have entries.
+    model = tiny_model(2)
+    model.compile("sgd", loss=TopDownLoss(samples=5), run_eagerly=True)
+    images, labels = data(2)
+    with pytest.raises(ValueError, match="labels"):
+        model.fit(images, np.eye(5)[labels], verbose=0)
+
+
 @pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", keras.losses.Poisson()])
 def test_other_losses_are_refused(loss):
     model = tiny_model(2)

@@ -143,12 +143,24 @@ def fit_once(levels, **settings):
         (3, {"target_locations": [2.0]}, "target_locations has 1 entries; expected 2, for 2 to 3"),
         (2, {"target_locations": [2.0, 6.0]}, "target_locations has 2 entries; expected 1"),
         (2, {"target_locations": 9.5}, "target_locations is 9.5; .* at most 9"),
-        (2, {"target_locations": 0}, "target_locations is 0; expected more than 0"),
+        (2, {"target_locations": 0}, "target_locations is 0.0; expected more than 0"),
     ],
 )
 def test_numbers_that_do_not_fit_the_levels(levels, settings, message):
     with pytest.raises(ValueError, match=message):
         fit_once(levels, **settings)
+
+
+@pytest.mark.parametrize("level_weights", [[0.0, 0.0], [-1.0, 1.0], [1.0, float("nan")]])
+def test_level_weights_that_are_negative_or_all_zero(level_weights):
+    with pytest.raises(ValueError, match="level_weights"):
+        fit_once(2, level_weights=level_weights)
+
+
+@pytest.mark.parametrize("number", [np.float32, np.int64])
+def test_targets_of_numpy(number):
+    rule = TopDownLoss(target_locations=number(2))
+    assert rule.weights_and_targets(3) == TopDownLoss(2.0).weights_and_targets(3)
 
 
 def test_weights_and_targets():

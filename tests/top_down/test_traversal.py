@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
+import keras_multigrid as kmg
 from keras_multigrid.top_down.policy_gradient import log_probability
 from keras_multigrid.top_down.selection import select_all, select_true
 from keras_multigrid.top_down.traversal import combine, traverse
@@ -313,8 +314,6 @@ def test_integer_images():
 def test_layers_of_the_feature_extractor_know_that_they_train():
     window = keras.Input((4, 4, 2))
     maps = keras.layers.BatchNormalization(name="norm")(keras.layers.Conv2D(3, 3)(window))
-    import keras_multigrid as kmg
-
     model = kmg.applications.TopDown(keras.Model(window, maps), 5, 2)
     model.compile(keras.optimizers.SGD(0.1), loss=kmg.top_down.TopDownLoss())
     norm = model.feature_extractor.get_layer("norm")

@@ -1,0 +1,91 @@
+"""The second paper's augmentation of ImageNet (appendix A.6.2): most of each image stays visible.
+
+The paper names Howard (2013) for its photometric distortions; what is done is the jitter of
+brightness, contrast and saturation, and the lighting, of the first paper. How validation images
+are cropped is not told: theirs is the central square.
+"""
+
+from keras_multigrid.datasets.image_augmentation import (
+    check_positive,
+    colour_jitter,
+    crop,
+    network_input,
+    pca_lighting,
+    resized_centre,
+)
+
+AREA_SHARE = (0.85, 1.0)
+LONGEST_ASPECT = 2.0
+METHODS = ("bilinear", "nearest", "bicubic", "area")
+
+
+def mild_input(size=256, training=False, ten_crop=False):
+    """Returns the function from an encoded image to the input of a top-down ImageNet network.
+
+    Training images are windows of at least 85 % of the area, width to height from 1/2 to 2, resized
+    by a random method, distorted in colour and mirrored at random; others are the central square.
+
+    Args:
+        size: Side of the square images.
+        training: Whether to augment.
+        ten_crop: Must be False; the paper has one crop.
+
+    Returns:
+        A function of an encoded image and a key, which returns images of shape `(size, size, 3)`
+        with values from -1 to 1.
+
+    Raises:
+        ValueError: If `size` is no positive integer, or ten crops are asked for.
+
+    Example:
+
+    >>> import tensorflow as tf
+    >>> from keras_multigrid.datasets.mild_augmentation import mild_input
+    >>> encoded = tf.io.encode_jpeg(tf.zeros((30, 40, 3), tf.uint8))
+    >>> mild_input(16, training=True)(encoded, key=tf.constant([0, 1], tf.int64)).shape
+    TensorShape([16, 16, 3])
+    """
+    import tensorflow as tf
+
+    check_positive("image_size", size)
+    if ten_crop:
+        raise ValueError("ten_crop=True is for augmentation='strong'; the second paper has none.")
+
+    def training_input(encoded, key):
+        keys = tf.unstack(tf.random.split(key, 5))
+        window = crop(encoded, keys[0], AREA_SHARE, LONGEST_ASPECT)
+        method = tf.random.stateless_uniform((), keys[1], 0, len(METHODS), tf.int32)
+        image = tf.switch_case(
+            method,
+            [
+                lambda name=name: tf.cast(tf.image.resize(window, (size, size), name), tf.float32)
+                for name in METHODS
+            ],
+        )
+        image = pca_lighting(colour_jitter(image / 255, keys[2]), keys[3])
+        image = tf.image.stateless_random_flip_left_right(image, keys[4])
+        return _scaled(tf.ensure_shape(image, (size, size, 3)))
+
+    def evaluation_input(encoded, key):
+        del key  # nothing is random
+        return _scaled(resized_centre(encoded, size, size))
+
+    return training_input if training else evaluation_input
+
+
+def _scaled(image):
+    """Returns an image in [0, 1] in [-1, 1]; what colours or bicubic edges exceed is clipped."""
+    import tensorflow as tf
+
+    return tf.clip_by_value(2 * image - 1, -1, 1)
+
+
+AUGMENTATIONS = {"strong": network_input, "mild": mild_input}
+
+
+def augmentation_named(name):
+    """Returns the function that makes the inputs of networks: of the first paper, or the second."""
+    if name not in AUGMENTATIONS:
+        expected = " or ".join(map(repr, AUGMENTATIONS))
+        raise ValueError(f"There is no augmentation {name!r}; expected {expected}.")
+    return AUGMENTATIONS[name]

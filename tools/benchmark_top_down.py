@@ -1,0 +1,136 @@
+"""Times top-down networks against their convolutional baselines, on TensorFlow or JAX.
+
+    python tools/benchmark_top_down.py inference --locations 10 20 40
+    python tools/benchmark_top_down.py training --locations 6 12
+
+The location module is set to attend so many locations per image on average, at random: all
+candidates of all nodes with the same probability. Both networks are timed in turns; the median of
+the ratios of neighbours is compared with the ratio of their multiply-adds, counted as the paper
+does (each location), and as they are computed (each window once).
+"""
+
+import argparse
+import functools
+import statistics
+import time
+
+import keras
+import numpy as np
+
+import keras_multigrid as kmg
+
+
+def attend(model, locations):
+    """Makes each candidate's probability such that so many locations are attended on average."""
+    model.location.get_layer("conv").kernel.assign(
+        np.zeros(model.location.get_layer("conv").kernel.shape)
+    )
+    probability = min(kmg.top_down.coverage_target(locations, model.levels), 1 - 1e-6)
+    bias = model.location.get_layer("conv").bias
+    bias.assign(np.full(bias.shape, np.log(probability / (1 - probability))))
+
+
+def seconds(step):
+    start = time.perf_counter()
+    step()
+    return time.perf_counter() - start
+
+
+def median_ratio(step, other, rounds):
+    """Returns the median ratio of two steps, run in turns, and the median seconds of each."""
+    for warm_up in (step, other) * 2:
+        warm_up()
+    pairs = [(seconds(step), seconds(other)) for _ in range(rounds)]
+    medians = [statistics.median(times) for times in zip(*pairs)]
+    return statistics.median(one / two for one, two in pairs), *medians
+
+
+def measured(model, images):
+    """Returns mean nodes, windows, and multiply-adds per image, plain and with shared windows."""
+    _, attention = model.predict(images, batch_size=len(images), verbose=0, return_attention=True)
+    counts = attention.counts().sum(axis=1), attention.window_counts().sum(axis=1)
+    macs = [kmg.complexity.traversal_macs(model, attention, shared) for shared in (False, True)]
+    return [float(values.mean()) for values in (*counts, *macs)]
+
+
+def report(what, locations, ratio, own, others, counts, baseline_macs):
+    nodes, windows, plain, shared = counts
+    print(
+        f"{what}, {locations} locations: {nodes:.1f} nodes, {windows:.1f} windows; "
+        f"{1000 * own:.0f} ms against {1000 * others:.0f} ms, ratio {ratio:.3f}; multiply-adds "
+        f"{plain / baseline_macs:.3f} ({shared / baseline_macs:.3f} with shared windows): "
+        f"wall / multiply-adds {ratio / (plain / baseline_macs):.2f} "
+        f"({ratio / (shared / baseline_macs):.2f})",
+        flush=True,
+    )
+
+
+def inference(locations, batch, rounds):
+    """M2 against BL2 for ImageNet, at 256 pixels."""
+    model, baseline = kmg.applications.TDImageNet2(), kmg.applications.BLImageNet2()
+    images = np.random.default_rng(0).normal(size=(batch, 256, 256, 3)).astype("float32")
+    baseline_macs = kmg.complexity.profile(baseline).macs
+    for count in locations:
+        attend(model, count)
+        counts = measured(model, images)
+        model.predict(images[:1], verbose=0)  # without attention again
+        times = median_ratio(
+            lambda: model.predict_on_batch(images),
+            lambda: baseline.predict_on_batch(images),
+            rounds,
+        )
+        report("M2-ImageNet, inference", count, *times, counts, baseline_macs)
+
+
+def training(locations, batch, rounds):
+    """M3 against BL3 for MNIST, at 56 pixels, a step of the paper's training."""
+    baseline = kmg.applications.BLMNIST3()
+    rng = np.random.default_rng(0)
+    images = rng.random((batch, 56, 56, 1)).astype("float32")
+    labels = rng.integers(0, 10, batch)
+    baseline_macs = kmg.complexity.profile(baseline).macs
+    baseline.compile(keras.optimizers.Adam(0.0), "sparse_categorical_crossentropy")
+    for count in locations:
+        model = kmg.applications.TDMNIST3()
+        attend(model, count)
+        samples = 2
+        loss = kmg.top_down.TopDownLoss(float(count), samples=samples)
+        model.compile(keras.optimizers.Adam(0.0), loss=loss)  # a rate of 0 keeps the locations
+        nodes, windows, plain, _ = measured(model, images)
+        twice = np.repeat(images, samples, axis=0)
+        _, attention = model.predict(twice, len(twice), verbose=0, return_attention=True)
+        union = kmg.top_down.Attention(
+            tuple(level.reshape(batch, samples, -1).any(axis=1) for level in attention.attended),
+            (),
+            attention.base_size,
+        )
+        windows = union.window_counts()
+        costs = model.costs
+        parents = samples * attention.parents().sum(axis=1).mean()
+        shared = (
+            windows.sum(axis=1).mean() * costs.features
+            + windows[:, :-1].sum(axis=1).mean() * costs.location
+            + parents * (costs.aggregation + costs.merging)
+            + samples * costs.classification
+        )
+        counts = (samples * nodes, windows.sum(axis=1).mean(), samples * plain, shared)
+        times = median_ratio(
+            functools.partial(model.train_on_batch, images, labels),
+            lambda: baseline.train_on_batch(images, labels),
+            rounds,
+        )
+        report("M3-MNIST, training", count, *times, counts, baseline_macs)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("work", choices=("inference", "training"))
+    parser.add_argument("--locations", type=float, nargs="+", required=True)
+    parser.add_argument("--batch", type=int, help="default: 64, in training 128")
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    measure, default = {"inference": (inference, 64), "training": (training, 128)}[options.work]
+    print(f"{keras.backend.backend()}, {options.rounds} rounds")
+    measure(options.locations, options.batch or default, options.rounds)
