@@ -157,14 +157,14 @@ def _models(options):
     names = list_models(options.pattern)
     if not names:
         raise ValueError(f"No network's name matches {options.pattern!r}; try 'PMG*'.")
-    print(f"{'':<16} {'':<6} {'parameters':>12} {'paper':>9} {'multiply-adds':>15} {'paper':>11}")
+    print(f"{'':<16} {'':<8} {'parameters':>12} {'paper':>9} {'multiply-adds':>15} {'paper':>11}")
     for model in PAPER_MODELS:
         if model.name not in names:
             continue
         with keras.StatelessScope(initialize_variables=False):  # shapes alone: no weights in memory
             counts = profile(model.constructor())
         print(
-            f"{model.name:<16} {model.table and 'T. ' + model.table:<6} "
+            f"{model.name:<16} {model.table and 'T. ' + model.table:<8} "
             f"{counts.trainable_params:>12,} {_millions(model.params):>9} "
             f"{counts.macs:>15,} {_millions(model.macs):>11}",
             flush=True,

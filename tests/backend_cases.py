@@ -4,14 +4,17 @@ Inputs and weights come from NumPy's generator, so each process makes the same o
 """
 
 import sys
+from unittest import mock
 
 import keras
 import numpy as np
 from keras import ops
 
 import keras_multigrid as kmg
+from keras_multigrid.top_down.selection import select_all, select_true
 from tests.oracle import random_pyramid
 from tests.random_weights import randomize
+from tests.top_down.oracle import tiny_model
 
 
 def layer_cases():
@@ -103,7 +106,42 @@ def run():
             model.train_on_batch(image, np.zeros((2, *model.output_shape[1:])))
             for index, weight in enumerate(model.weights):
                 results[f"{name}_trained/{index}"] = ops.convert_to_numpy(weight.value)
+    if not channels_first():  # top-down networks read channels last alone
+        for select in (select_true, select_all):
+            for name, value in top_down_results(select).items():
+                results[f"top_down_{select.__name__}/{name}"] = value
     return results
+
+
+def top_down_results(select):
+    """Returns what a top-down network gives and learns, with the same draws on every backend."""
+    rng = np.random.default_rng(2)
+    images = rng.normal(size=(5, 8, 8, 2)).astype("float32")
+    with mock.patch.object(keras.random, "uniform", draw):
+        model = tiny_model(levels=2)
+        model.select = select
+        if select is select_true:
+            model.room = (2, 2)  # too little: on JAX the step is run again
+        outputs, attention = model.predict(images, verbose=0, return_attention=True)
+        rule = kmg.top_down.TopDownLoss(4.0, [0.5, 1], reward_weight=0.1, count_weight=0.1)
+        model.compile(keras.optimizers.SGD(0.1), rule, metrics=["accuracy"])
+        logs = model.train_on_batch(images, np.arange(5), return_dict=True)
+    return {
+        "outputs": outputs,
+        "attended": np.concatenate(attention.attended, axis=1),
+        "logs": np.array([float(logs[name]) for name in sorted(logs)]),
+        **{
+            f"weight_{index}": ops.convert_to_numpy(weight.value)
+            for index, weight in enumerate(model.weights)
+        },
+    }
+
+
+def draw(shape, *arguments, **options):
+    """Stands for `keras.random.uniform`: NumPy's numbers, the same ones in each row."""
+    rows, columns = shape  # TensorFlow may not know the rows yet
+    numbers = np.random.default_rng(int(columns)).random((10, columns))
+    return ops.convert_to_tensor(numbers, "float32")[:rows]
 
 
 if __name__ == "__main__":

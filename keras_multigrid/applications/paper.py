@@ -1,4 +1,4 @@
-"""The networks of the paper by name, with the paper's own counts."""
+"""The networks of the papers by name, with the papers' own counts."""
 
 import dataclasses
 import difflib
@@ -17,7 +17,8 @@ class PaperModel:
     Attributes:
         name: The paper's name.
         constructor: The function that builds it.
-        table: Where the paper lists it; empty for what it does not list.
+        table: Where the paper lists it, "II.3" is Table 3 of the second paper; empty for what it
+            does not list.
         params: The paper's count of parameters, in millions.
         macs: The paper's count of multiply-adds ("FLOPs"), in millions.
     """
@@ -77,16 +78,16 @@ PAPER_MODELS = (
     PaperModel("R-MG-18", imagenet.RMG18),
     PaperModel("R-MG-34", imagenet.RMG34, "4", 32.9, 5760.0),
     PaperModel("R-PMG-30-SEG", imagenet.RPMG30SEG, "4", 31.9, 2770.0),
-    PaperModel("M1-MNIST", top_down.TDMNIST1, "B3"),
-    PaperModel("BL1-MNIST", top_down.BLMNIST1, "B3"),
-    PaperModel("M2-MNIST", top_down.TDMNIST2, "B2"),
-    PaperModel("BL2-MNIST", top_down.BLMNIST2, "B2"),
-    PaperModel("M3-MNIST", top_down.TDMNIST3, "B1"),
-    PaperModel("BL3-MNIST", top_down.BLMNIST3, "B1"),
-    PaperModel("M1-ImageNet", top_down.TDImageNet1, "B5"),
-    PaperModel("BL1-ImageNet", top_down.BLImageNet1, "B5"),
-    PaperModel("M2-ImageNet", top_down.TDImageNet2, "B4"),
-    PaperModel("BL2-ImageNet", top_down.BLImageNet2, "B4"),
+    PaperModel("M1-MNIST", top_down.TDMNIST1, "II.3"),
+    PaperModel("BL1-MNIST", top_down.BLMNIST1, "II.3"),
+    PaperModel("M2-MNIST", top_down.TDMNIST2, "II.2"),
+    PaperModel("BL2-MNIST", top_down.BLMNIST2, "II.2"),
+    PaperModel("M3-MNIST", top_down.TDMNIST3, "II.1"),
+    PaperModel("BL3-MNIST", top_down.BLMNIST3, "II.1"),
+    PaperModel("M1-ImageNet", top_down.TDImageNet1, "II.5"),
+    PaperModel("BL1-ImageNet", top_down.BLImageNet1, "II.5"),
+    PaperModel("M2-ImageNet", top_down.TDImageNet2, "II.4"),
+    PaperModel("BL2-ImageNet", top_down.BLImageNet2, "II.4"),
 )
 
 

@@ -214,7 +214,7 @@ class TopDown(TopDownTrainer):
         probabilities = self.activation(logits[-1])
         logits = [each if depth in depths else None for depth, each in enumerate(logits, 1)]
         sums = decision_sums(levels, rows)
-        baselines = ops.convert_to_tensor(self.baselines)
+        baselines = ops.copy(self.baselines)  # TensorFlow would read it after the step
         return Outcome(logits, probabilities, *sums, baselines, _counts(levels, rows))
 
     def get_config(self):
