@@ -38,10 +38,12 @@ class RoomKeeper:
     """Runs a model's steps on JAX with as much room as they need.
 
     Args:
-        model: The model; its attribute `room` is the capacity of each level.
+        model: The model; its attribute `room` is what a step is compiled for.
         make: Function that returns a newly compiled Keras function `(state, iterator)`.
         take_counts: Function that takes the needed counts out of what a step returns.
     """
+
+    room = None  # capacity of each level; None is room for all, as nothing is known yet
 
     def __init__(self, model, make, take_counts):
         self.model, self.make, self.take_counts = model, make, take_counts
@@ -51,18 +53,24 @@ class RoomKeeper:
     def __call__(self, state, iterator):
         batch = next(iterator)
         while True:
-            room = self.model.room
-            if room not in self.functions:
-                self.functions[room] = self.make()
-            outputs, state = self.functions[room](state, iter([batch]))
+            outputs, state = self._run(state, batch)
             counts = [int(count) for count in self.take_counts(outputs)]
             self.largest = [max(pair) for pair in zip(self.largest, counts)]
-            if room is not None and any(map(int.__gt__, counts, room)):
+            if self.room is not None and any(map(int.__gt__, counts, self.room)):
                 # Deeper levels lacked parents, so there may be more yet.
-                self.model.room = tuple(map(max, room, map(fitting, counts)))
+                self.room = tuple(map(max, self.room, map(fitting, counts)))
                 continue
             self.steps += 1
-            if room is None or self.steps % STEPS_PER_FIT == 0:
-                self.model.room = tuple(map(fitting, self.largest))
+            if self.room is None or self.steps % STEPS_PER_FIT == 0:
+                self.room = tuple(map(fitting, self.largest))
                 self.largest = counts
             return outputs, state
+
+    def _run(self, state, batch):
+        if self.room not in self.functions:
+            self.functions[self.room] = self.make()
+        self.model.room = self.room
+        try:
+            return self.functions[self.room](state, iter([batch]))
+        finally:
+            self.model.room = None

@@ -18,7 +18,14 @@ from keras_multigrid.top_down.modules import (
     location_module,
     merging_module,
 )
-from keras_multigrid.top_down.trainer import Outcome, TopDownTrainer, decision_sums
+from keras_multigrid.top_down.outcome import (
+    Outcome,
+    Prediction,
+    decision_sums,
+    decision_tables,
+    node_counts,
+)
+from keras_multigrid.top_down.trainer import TopDownTrainer
 from keras_multigrid.top_down.traversal import Modules, combine, traverse
 
 THRESHOLD = 0.5
@@ -31,15 +38,6 @@ class Options(NamedTuple):
     sample: bool
     confidence: float | None
     return_attention: bool
-
-
-class Prediction(NamedTuple):
-    """What a step of `predict` returns: outputs, and for each level what `Attention` has."""
-
-    outputs: object
-    attended: list
-    probabilities: list
-    counts: object
 
 
 @keras.saving.register_keras_serializable(package="keras_multigrid")
@@ -141,8 +139,9 @@ class TopDown(TopDownTrainer):
         levels = self._traverse(images, self._options(levels, sample), training=training)
         return self._outputs(self._combined(levels))
 
-    def compute_output_spec(self, images, **options):
-        check_images(images.shape, self.base_size, self.channels, self.levels)
+    def compute_output_spec(self, images, levels=None, sample=None, training=None):
+        levels = self._options(levels).levels
+        check_images(images.shape, self.base_size, self.channels, levels)
         return keras.KerasTensor((images.shape[0], self.classes or self.features), "float32")
 
     def predict(
@@ -210,12 +209,12 @@ class TopDown(TopDownTrainer):
         rows = ops.shape(images)[0] * samples
         logits = [None] * self.levels
         for depth in sorted({*depths, self.levels}):
-            logits[depth - 1] = self._logits(self._combined(levels[:depth]))
+            logits[depth - 1] = self.classification(self._combined(levels[:depth]))
         probabilities = self.activation(logits[-1])
         logits = [each if depth in depths else None for depth, each in enumerate(logits, 1)]
         sums = decision_sums(levels, rows)
         baselines = ops.copy(self.baselines)  # TensorFlow would read it after the step
-        return Outcome(logits, probabilities, *sums, baselines, _counts(levels, rows))
+        return Outcome(logits, probabilities, *sums, baselines, node_counts(levels, rows))
 
     def get_config(self):
         return {
@@ -236,11 +235,7 @@ class TopDown(TopDownTrainer):
 
     def _options(self, levels=None, sample=None, confidence=None, return_attention=False):
         levels = self.levels if levels is None else levels
-        if (
-            isinstance(levels, bool)
-            or not isinstance(levels, int)
-            or not 1 <= levels <= self.levels
-        ):
+        if type(levels) is not int or not 1 <= levels <= self.levels:
             raise ValueError(
                 f"levels is {levels!r}; expected an integer from 1 to {self.levels}, the model's "
                 "own number."
@@ -298,41 +293,21 @@ class TopDown(TopDownTrainer):
     def _combined(self, levels):
         return combine(self.modules(), levels, self.select, self.room)
 
-    def _logits(self, vectors):
-        return vectors if self.classification is None else self.classification(vectors)
-
     def _outputs(self, vectors):
-        return (
-            self.activation(self._logits(vectors)) if self.classes else ops.cast(vectors, "float32")
-        )
+        if self.classification is None:
+            return ops.cast(vectors, "float32")
+        return self.activation(self.classification(vectors))
 
     def _prediction(self, images, training):
         options = self._predict_options
         levels = self._traverse(images, options, training=training)
-        outputs = self._outputs(self._combined(levels))
-        rows = ops.shape(images)[0]
-        # For each image, as Keras concatenates what batches return.
-        counts = ops.tile(_counts(levels, rows)[None], (rows, 1))
-        if not options.return_attention:
-            return Prediction(outputs, [], [], counts)
-        attended, probabilities = [], []
-        for level, nodes in enumerate(levels, 1):
-            count = nodes_in(level)
-            place = (nodes.row * count + nodes.path)[:, None]
-            alive = ops.cast(nodes.alive, "float32")
-            table = ops.scatter(place, alive, (rows * count,))
-            attended.append(ops.reshape(table, (-1, count)))
-            if nodes.decisions is not None:
-                values = ops.sigmoid(nodes.decisions.logits) * alive[:, None]
-                table = ops.scatter(place, values, (rows * count, values.shape[-1]))
-                probabilities.append(ops.reshape(table, (-1, count, values.shape[-1])))
+        outputs, rows = self._outputs(self._combined(levels)), ops.shape(images)[0]
+        attended, probabilities = ([], [])
+        if options.return_attention:
+            attended, probabilities = decision_tables(levels, rows)
+        # The counts are repeated for each image, as Keras concatenates what batches return.
+        counts = ops.tile(node_counts(levels, rows)[None], (rows, 1))
         return Prediction(outputs, attended, probabilities, counts)
-
-
-def _counts(levels, rows):
-    """Returns how many nodes each level needs room for."""
-    children = [nodes.decisions.selection.count for nodes in levels[:-1]]
-    return ops.stack([ops.cast(rows, "int32"), *children])
 
 
 def _window_shape(feature_extractor):

@@ -3,20 +3,19 @@
 import contextlib
 import functools
 import warnings
-from typing import NamedTuple
 
 import keras
 from keras import ops
 
 from keras_multigrid.top_down.capacity import RoomKeeper, kept_if_complete
 from keras_multigrid.top_down.geometry import CANDIDATES, MAX_LEVELS
+from keras_multigrid.top_down.outcome import Outcome
 from keras_multigrid.top_down.policy_gradient import (
     TopDownLoss,
     count_penalty,
     coverage_penalty,
     likelihood_ratio_loss,
     log_likelihood,
-    log_probability,
     moving_baseline,
 )
 from keras_multigrid.top_down.selection import select_true
@@ -27,65 +26,6 @@ COUNTS = "node_counts"  # in the logs of a step on JAX
 def take_counts(outputs):
     """Takes the needed counts out of the logs, or the predictions, of a step."""
     return outputs.pop(COUNTS) if isinstance(outputs, dict) else outputs.counts.max(axis=0)
-
-
-class Outcome(NamedTuple):
-    """What a step needs to know of a traversal.
-
-    Attributes:
-        logits: Of the classes, after 1, 2, ... levels, each `(rows, classes)`; without those of
-            fewer levels than all where they are not needed.
-        probabilities: Of the classes, after all levels.
-        log_probabilities: log p of the decisions in each level but the last, `(rows, levels - 1)`.
-        expected: Sums of the candidates' probabilities, of the same shape.
-        attended: How many were attended, of the same shape.
-        parents: How many nodes have attended candidates, of the same shape.
-        candidate_sums: Sum over all nodes of a level, `(levels - 1, 9)`.
-        uses: Number of nodes of a level, `(levels - 1,)`.
-        baselines: The moving averages before the step.
-        counts: Nodes each level needs room for, `(levels,)`.
-    """
-
-    logits: list
-    probabilities: object
-    log_probabilities: object
-    expected: object
-    attended: object
-    parents: object
-    candidate_sums: object
-    uses: object
-    baselines: object
-    counts: object
-
-
-def decision_sums(levels, rows):
-    """Returns the fields of an `Outcome` from `log_probabilities` to `uses`.
-
-    Args:
-        levels: What `traverse` returns.
-        rows: Number of rows.
-    """
-    if len(levels) == 1:
-        return [None] * 6
-    sums = []
-    for nodes in levels[:-1]:
-        alive = ops.cast(nodes.alive, "float32")
-        logits, attended = nodes.decisions.logits, nodes.decisions.attended
-        probabilities = ops.sigmoid(logits) * alive[:, None]
-        of_nodes = ops.stack(
-            [
-                log_probability(logits, attended) * alive,
-                ops.sum(probabilities, axis=-1),
-                ops.sum(ops.cast(attended, "float32"), axis=-1),
-                ops.cast(ops.any(attended, axis=-1), "float32"),
-            ],
-            axis=-1,
-        )
-        # Rows are sorted, and a segment sum has a gradient on every backend.
-        of_rows = ops.segment_sum(of_nodes, nodes.row, rows)
-        sums.append((of_rows, ops.sum(probabilities, axis=0), ops.sum(alive)))
-    of_rows, candidates, uses = (ops.stack(entries) for entries in zip(*sums))
-    return [ops.transpose(of_rows[..., kind]) for kind in range(4)] + [candidates, uses]
 
 
 class TopDownTrainer(keras.Model):
@@ -99,7 +39,7 @@ class TopDownTrainer(keras.Model):
         self.levels = levels
         self.supports_jit = keras.backend.backend() == "jax"  # shapes depend on values elsewhere
         self.select = select_true
-        self.room = None  # for XLA: capacity of each level; None is room for all
+        self.room = None  # for XLA, within a step: capacity of each level; None is room for all
         self._report = None  # what a call returns within a step, instead of probabilities
         self.baselines = self.add_weight(
             name="baselines",

@@ -19,7 +19,7 @@ from keras_multigrid.top_down import (
     log_probability,
     moving_baseline,
 )
-from keras_multigrid.top_down.trainer import decision_sums
+from keras_multigrid.top_down.outcome import decision_sums
 from keras_multigrid.top_down.traversal import combine, traverse
 from tests.asserts import assert_close
 from tests.top_down import oracle
