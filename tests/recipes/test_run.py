@@ -105,7 +105,10 @@ def test_a_table_grows_and_does_not_train_twice(table, capsys):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["reproduce", "table5"], "There is no table 'table5'; expected one of table1, table2"),
+        (
+            ["reproduce", "table5"],
+            "There is no table or figure 'table5'; expected one of table1, table2",
+        ),
         (["reproduce", "table2", "--rows", "PMG-12"], "table2 has no row 'PMG-12'; expected one"),
         (["reproduce", "table1", "--scale", "huge"], "There is no scale 'huge' of this recipe"),
         (["train", "cifar"], "There is no recipe 'cifar'; did you mean 'cifar10'?"),

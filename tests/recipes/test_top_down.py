@@ -1,0 +1,175 @@
+"""Settings and sessions of the second paper's experiments."""
+
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from keras_multigrid.recipes import LocatedMnist, TopDownImageNet, figures, reproduce
+from keras_multigrid.recipes.overrides import resolve
+from keras_multigrid.top_down import TopDownLoss
+
+
+def smallest(**changes):
+    return dataclasses.replace(resolve(LocatedMnist, "smoke", []), **changes)
+
+
+def test_settings_are_the_papers():
+    mnist, imagenet = LocatedMnist(), TopDownImageNet()
+    assert (mnist.epochs, mnist.batch_size, imagenet.epochs, imagenet.batch_size) == (
+        70,
+        128,
+        200,
+        128,
+    )
+    for recipe, rate, weights in ((mnist, 0.01, (1e-6, 1e-7)), (imagenet, 1e-3, (1e-8, 1e-9))):
+        schedule = recipe.rate()
+        steps = np.array([0, 0.79, 0.81, 0.89, 0.91]) * recipe.epochs * recipe.steps_per_epoch
+        found = [float(schedule(int(step))) / rate for step in steps]
+        np.testing.assert_allclose(found, [1, 1, 0.2, 0.2, 0.04], rtol=1e-5)
+        adam = recipe.make_optimizer()
+        assert (adam.beta_1, adam.beta_2, adam.epsilon) == (0.9, 0.999, 1e-8)
+        assert adam.weight_decay is None
+        loss = recipe.loss()
+        assert loss.samples == 2
+        assert (loss.reward_weight, loss.coverage_weight) == weights
+        assert loss.count_weight == weights[1]
+
+
+@pytest.mark.parametrize(("size", "levels"), [(14, 1), (28, 2), (56, 3)])
+def test_the_size_says_the_levels(size, levels):
+    model = LocatedMnist(image_size=size).network()
+    assert (model.levels, model.classes) == (levels, 10)
+    baseline = LocatedMnist(model="BL2-MNIST", image_size=size)
+    assert baseline.network().input_shape == (None, size, size, 1)
+    assert baseline.loss() == "sparse_categorical_crossentropy"
+
+
+def test_multi_level_learning():
+    recipe = LocatedMnist(image_size=56, target_locations=(2, 6), level_weights=(1, 1, 1))
+    of_levels = recipe.loss().weights_and_targets(3)
+    assert [entry[:2] for entry in of_levels] == [(1, None), (1, 2), (1, 6)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"image_size": 30}, "image_size is 30; expected one of 14, 28, 56"),
+        ({"target_locations": (10.0,)}, "target_locations is 10.0; expected more than 0"),
+        ({"target_locations": (2.0, 6.0)}, "target_locations has 2 entries; expected 1"),
+        ({"level_weights": (1.0,)}, "level_weights has 1 entries; expected 2"),
+        ({"samples": 0}, "samples is 0"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        LocatedMnist(**changes)
+
+
+def test_a_session_starts_from_another(tmp_path):
+    first = smallest(image_size=14).network()
+    for variable in first.trainable_variables:
+        variable.assign(np.full(variable.shape, 0.5))
+    (tmp_path / "run").mkdir()
+    first.save(tmp_path / "run" / "model.keras")
+    for start in ("run", "run/model.keras"):
+        second = smallest(image_size=28, start=str(tmp_path / start)).network()
+        assert all((variable.numpy() == 0.5).all() for variable in second.trainable_variables)
+    with pytest.raises(ValueError, match="expected a finished run, or weights"):
+        smallest(start=str(tmp_path / "none")).network()
+
+
+def test_evaluations_draw_anew_each_time_and_the_same_in_each_run():
+    recipe = smallest(evaluations=3, evaluation_batches=2)
+    seen = [
+        [images.numpy().tobytes() for images, _ in recipe.load_evaluation("validation", 3)]
+        for _ in range(2)
+    ]
+    assert seen[0] == seen[1]
+    assert len(set(seen[0])) == len(seen[0]) == 6
+
+
+def test_figure_4_has_the_papers_sessions():
+    names = [session.name for session in figures.mnist_sessions("M3-MNIST")]
+    assert names == [
+        "M3-MNIST-14px",
+        "M3-MNIST-28px-locations_2",
+        "M3-MNIST-56px-locations_6",
+        "M3-MNIST-56px-locations_6-gradual",
+        "M3-MNIST-56px-locations_12",
+        "M3-MNIST-56px-locations_12-gradual",
+    ]
+    rows = figures.PAPER_FIGURES["figure4"].rows
+    assert len(rows) == len(set(rows)) == 18
+
+
+@pytest.mark.parametrize("name", figures.PAPER_FIGURES)
+def test_sessions_can_be_run_in_their_order(name, tmp_path):
+    figure = figures.PAPER_FIGURES[name]
+    for row in figure.rows:
+        done = set()
+        for session in figure.sessions(row.partition("/")[0]):
+            assert session.after is None or session.after.name in done
+            done.add(session.name)
+            recipe = figure.recipe(**session.fields(tmp_path))  # raises if targets do not fit
+            if session.targets:
+                assert isinstance(recipe.loss(), TopDownLoss)
+
+
+def test_figure_6_has_the_papers_targets():
+    sessions = figures.imagenet_sessions("M1-ImageNet")
+    targets = {
+        size: [each.targets for each in sessions if each.image_size == size]
+        for size in (32, 64, 128, 256)
+    }
+    assert targets == {
+        32: [()],
+        64: [(1.5,), (4.5,), (2.9,)],
+        128: [(3.75,), (8,), (11,), (13.5,), (30,), (2.9, 11.3)],
+        256: [(30,), (35,), (40,), (2.9, 11.3, 35.6)],
+    }
+
+
+def test_reproducing_a_figure_trains_sessions_and_draws_them(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    ran = []
+
+    def run(recipe, folder):
+        ran.append((folder.name, recipe.variant, recipe.start))
+        folder.mkdir(parents=True)
+        results = {"accuracy": 0.9 + 0.01 * len(ran), "macs": 1e5 * len(ran), "locations": 2.25}
+        written = {"results": results, "macs": 1, "epochs": 7}
+        (folder / "metrics.json").write_text(json.dumps(written))
+
+    monkeypatch.setattr(figures, "run", run)
+    text = reproduce("figure4", ["BL1-MNIST/noisy", "M1-MNIST/noisy"], "smoke", output=tmp_path)
+    assert [variant for _, variant, _ in ran] == ["noisy"] * 10
+    assert ran[3] == (
+        "BL1-MNIST-56px-gradual",
+        "noisy",
+        str(tmp_path / "BL1-MNIST-noisy" / "BL1-MNIST-28px"),
+    )
+    assert (tmp_path / "figure4.md").read_text() == text
+    assert "| BL1-MNIST | noisy | 14px | 91.00 | 2.25 | 100,000 | 7 |" in text
+    assert [path.name for path in tmp_path.glob("*.png")] == ["figure4_noisy1.png"]
+    with pytest.raises(ValueError, match="figure4 has no row 'M3'; expected one of M3-MNIST/plain"):
+        reproduce("figure4", ["M3"], "smoke", output=tmp_path)
+
+
+def test_of_two_starts_the_better_one_is_drawn():
+    scratch = figures.Session("M1-MNIST", 56, (6.0,))
+    gradual = dataclasses.replace(scratch, after=figures.Session("M1-MNIST", 28, (2.0,)))
+    made = [figures._Results(accuracy, 6.0, 1.0, 1) for accuracy in (0.8, 0.9)]
+    assert [*figures._best(zip((scratch, gradual), made))] == [(gradual, made[1])]
+
+
+def test_pictures_of_a_run(tmp_path):
+    pytest.importorskip("matplotlib")
+    recipe = smallest()
+    pictures = recipe.draw(tmp_path, recipe.network())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["attention.png", "parse_tree.png"]
+    assert [name for _, name in pictures] == ["attention.png", "parse_tree.png"]
+    keras.backend.clear_session()
+    assert smallest(image_size=14).draw(tmp_path, None) == []
