@@ -26,7 +26,7 @@ def test_thresholds_between_stopping_at_once_and_never():
     assert curve[3][:2] == (plain, 1.0)
     first = attention.attended[1].any(axis=1)
     second = attention.attended[2].any(axis=1)
-    between = (first + second) * costs.classification
+    between = (1 * first + 1 * second) * costs.classification
     between = between + second * attention.parents()[:, 0] * (costs.aggregation + costs.merging)
     assert curve[2][0] == pytest.approx(plain + between.mean())
     assert curve[2][1] == 1.0
