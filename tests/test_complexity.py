@@ -4,6 +4,7 @@ import csv
 import pathlib
 
 import keras
+import numpy as np
 import pytest
 
 import keras_multigrid as kmg
@@ -143,3 +144,57 @@ def test_a_compiled_model_is_counted_as_it_was_before():
     before = profile(model)
     model.compile(kmg.optimizers.SGD(), "mse")
     assert profile(model) == before
+
+
+# Parameters and multiply-adds of one use, of the second paper's Tables 1 to 5.
+COMMON_MNIST = [(36_928, 36_864), (8_256, 8_192), (650, 640)]
+COMMON_IMAGENET = [(590_080, 589_824), (131_328, 131_072), (257_000, 256_000)]
+MODULES = {
+    "M3-MNIST": [(55_744, 1_291_392), (5_193, 5_184), *COMMON_MNIST],
+    "M2-MNIST": [(18_816, 959_616), (28_233, 28_224), *COMMON_MNIST],
+    "M1-MNIST": [(640, 112_896), (28_233, 28_224), *COMMON_MNIST],
+    "M2-ImageNet": [(960_896, 48_955_392), (36_873, 36_864), *COMMON_IMAGENET],
+    "M1-ImageNet": [(370_816, 39_518_208), (147_465, 147_456), *COMMON_IMAGENET],
+}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_modules_of_top_down_networks(name):
+    counts = profile(unallocated(name))
+    assert [(row.trainable_params, row.macs) for row in counts.rows] == MODULES[name]
+    assert counts.trainable_params == sum(params for params, _ in MODULES[name])
+    assert counts.macs == sum(macs for _, macs in MODULES[name])
+
+
+def test_macs_of_a_traversal():
+    # The root has two children that share no window but have one in common below them.
+    below = np.zeros([1, 81], bool)
+    below[0, [0 * 9 + 2, 1 * 9 + 1, 1 * 9 + 5]] = True
+    attended = (np.ones([1, 1], bool), np.arange(9)[None] < 2, below)
+    attention = kmg.top_down.Attention(attended, (), 14)
+    features, location, aggregation, merging, classification = (
+        macs for _, macs in MODULES["M3-MNIST"]
+    )
+    merged = 3 * (aggregation + merging) + classification
+    model = kmg.applications.TDMNIST3()
+    plain = kmg.complexity.traversal_macs(model, attention)
+    assert plain == [6 * features + 3 * location + merged]
+    shared = kmg.complexity.traversal_macs(model, attention, shared_windows=True)
+    assert attention.window_counts().tolist() == [[1, 2, 3]]
+    below[0, 1 * 9 + 0] = True  # starts at column 2, as candidate 2 of the other child does
+    attention = kmg.top_down.Attention(attended, (), 14)
+    assert attention.window_counts().tolist() == [[1, 2, 3]]
+    assert kmg.complexity.traversal_macs(model, attention, shared_windows=True) == shared
+    assert kmg.complexity.traversal_macs(model, attention) == plain + features
+
+
+def test_all_windows_once_are_284_of_820():
+    every = tuple(np.ones([1, 9**level], bool) for level in range(4))
+    attention = kmg.top_down.Attention(every, (), 32)
+    assert attention.counts().sum() == 820
+    assert attention.window_counts().sum() == 284
+
+
+def test_only_a_top_down_network_traverses():
+    with pytest.raises(ValueError, match="takes a TopDown model; got Functional"):
+        kmg.complexity.traversal_macs(kmg.applications.BLMNIST1(), None)
