@@ -6,16 +6,24 @@ import pathlib
 from typing import ClassVar
 
 import keras
+import numpy as np
 
 from keras_multigrid.datasets import load
 from keras_multigrid.recipes.dense_prediction import EVALUATION_SEED
 from keras_multigrid.recipes.imagenet import count_classes
 from keras_multigrid.recipes.recipe import EVALUATION_BATCH, Recipe
 from keras_multigrid.recipes.run_folder import MODEL
-from keras_multigrid.top_down import TopDownLoss, draw_attention, draw_parse_tree
+from keras_multigrid.top_down import (
+    TopDownLoss,
+    confidence_curve,
+    draw_accuracy_cost,
+    draw_attention,
+    draw_parse_tree,
+)
 from keras_multigrid.top_down.geometry import MAX_LEVELS
 
 SHOWN_IMAGES = 8
+MEASURED_BATCHES = 20  # for pictures
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -101,19 +109,26 @@ class TopDownRecipe(Recipe):
     def draw(self, folder, model):
         if not self._is_top_down() or self._levels() == 1:
             return []
-        images, labels = next(self.load_evaluation(self.TEST_SPLIT).as_numpy_iterator())
-        images, labels = images[:SHOWN_IMAGES], labels[:SHOWN_IMAGES]
+        batches = [*self.load_evaluation(self.TEST_SPLIT).take(MEASURED_BATCHES)]
+        images, labels = (np.concatenate(arrays) for arrays in zip(*batches))
         outputs, attention = model.predict(images, verbose=0, return_attention=True)
         titles = [
             f"{label}" if label == seen else f"{label}, seen as {seen}"
             for label, seen in zip(labels, outputs.argmax(axis=1))
         ]
-        draw_attention(folder / "attention.png", images, attention, titles)
+        shown = slice(SHOWN_IMAGES)
+        draw_attention(folder / "attention.png", images[shown], attention[shown], titles[shown])
         draw_parse_tree(folder / "parse_tree.png", images[0], attention)
-        return [
+        pictures = [
             ("What is attended in test images", "attention.png"),
             ("The parse tree of the first", "parse_tree.png"),
         ]
+        if self.level_weights:
+            curve = confidence_curve(model, images, labels)
+            draw_accuracy_cost(folder / "early_stopping.png", {self.model: curve})
+            title = f"Stopping at a probability, of {len(images)} test images"
+            pictures.append((title, "early_stopping.png"))
+        return pictures
 
     def scores(self, results):
         return {"accuracy": 100 * results["accuracy"]}

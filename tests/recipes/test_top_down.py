@@ -3,7 +3,6 @@
 import dataclasses
 import json
 
-import keras
 import numpy as np
 import pytest
 
@@ -171,5 +170,7 @@ def test_pictures_of_a_run(tmp_path):
     pictures = recipe.draw(tmp_path, recipe.network())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["attention.png", "parse_tree.png"]
     assert [name for _, name in pictures] == ["attention.png", "parse_tree.png"]
-    keras.backend.clear_session()
+    several = dataclasses.replace(recipe, level_weights=(1.0, 1.0))
+    assert several.draw(tmp_path, several.network())[2][1] == "early_stopping.png"
+    assert (tmp_path / "early_stopping.png").exists()
     assert smallest(image_size=14).draw(tmp_path, None) == []

@@ -124,7 +124,7 @@ def draw_attention(path, images, attention, titles=None):
             for axis, head in zip(row, heads):
                 axis.set_title(head, fontsize=8, pad=3)
     _add_legend(figure, levels)
-    figure.savefig(path)
+    figure.savefig(path, bbox_inches="tight", pad_inches=0.04)  # beside axes that are off, too
 
 
 def _enlarged(image, side):
