@@ -4,13 +4,13 @@
     python tools/benchmark_top_down.py training --locations 6 12
 
 The location module is set to attend so many locations per image on average, at random: all
-candidates of all nodes with the same probability. Both networks are timed in turns; the median of
+candidates of all nodes with the same probability. Each step draws the same, and what it draws is
+counted. Both networks are timed in turns; the median of
 the ratios of neighbours is compared with the ratio of their multiply-adds, counted as the paper
 does (each location), and as they are computed (each window once).
 """
 
 import argparse
-import functools
 import statistics
 import time
 
@@ -47,10 +47,15 @@ def median_ratio(step, other, rounds):
 
 def measured(model, images):
     """Returns mean nodes, windows, and multiply-adds per image, plain and with shared windows."""
+    draw_again(model)
     _, attention = model.predict(images, batch_size=len(images), verbose=0, return_attention=True)
     counts = attention.counts().sum(axis=1), attention.window_counts().sum(axis=1)
     macs = [kmg.complexity.traversal_macs(model, attention, shared) for shared in (False, True)]
     return [float(values.mean()) for values in (*counts, *macs)]
+
+
+def draw_again(model):
+    model.seeds.state.assign([1, 0])
 
 
 def report(what, locations, ratio, own, others, counts, baseline_macs):
@@ -73,12 +78,12 @@ def inference(locations, batch, rounds):
     for count in locations:
         attend(model, count)
         counts = measured(model, images)
-        model.predict(images[:1], verbose=0)  # without attention again
-        times = median_ratio(
-            lambda: model.predict_on_batch(images),
-            lambda: baseline.predict_on_batch(images),
-            rounds,
-        )
+
+        def predict(model=model):
+            draw_again(model)
+            model.predict_on_batch(images)
+
+        times = median_ratio(predict, lambda: baseline.predict_on_batch(images), rounds)
         report("M2-ImageNet, inference", count, *times, counts, baseline_macs)
 
 
@@ -96,8 +101,9 @@ def training(locations, batch, rounds):
         samples = 2
         loss = kmg.top_down.TopDownLoss(float(count), samples=samples)
         model.compile(keras.optimizers.Adam(0.0), loss=loss)  # a rate of 0 keeps the locations
-        nodes, windows, plain, _ = measured(model, images)
         twice = np.repeat(images, samples, axis=0)
+        nodes, _, plain, _ = measured(model, twice)
+        draw_again(model)
         _, attention = model.predict(twice, len(twice), verbose=0, return_attention=True)
         union = kmg.top_down.Attention(
             tuple(level.reshape(batch, samples, -1).any(axis=1) for level in attention.attended),
@@ -114,11 +120,12 @@ def training(locations, batch, rounds):
             + samples * costs.classification
         )
         counts = (samples * nodes, windows.sum(axis=1).mean(), samples * plain, shared)
-        times = median_ratio(
-            functools.partial(model.train_on_batch, images, labels),
-            lambda: baseline.train_on_batch(images, labels),
-            rounds,
-        )
+
+        def train(model=model):
+            draw_again(model)
+            model.train_on_batch(images, labels)
+
+        times = median_ratio(train, lambda: baseline.train_on_batch(images, labels), rounds)
         report("M3-MNIST, training", count, *times, counts, baseline_macs)
 
 

@@ -14,7 +14,7 @@ from keras_multigrid.applications.common import (
     with_signature_of,
 )
 from keras_multigrid.top_down import TopDown
-from keras_multigrid.top_down.geometry import check_levels
+from keras_multigrid.top_down.geometry import check_images, check_levels
 from keras_multigrid.top_down.modules import (
     IMAGENET_1,
     IMAGENET_2,
@@ -40,6 +40,7 @@ def top_down_network(
     name=None,
     levels=None,
     sample=True,
+    seed=None,
     width_multiplier=1.0,
     *,
     design,
@@ -51,7 +52,7 @@ def top_down_network(
         include_top: Whether to classify; if not, the features are returned.
         weights: None, or a file of weights; one set serves any number of levels.
         input_tensor: Keras tensor of images. With it a functional model of fixed size is returned,
-            which can be exported; without it a `TopDown`.
+            for inference, which can be exported; without it a `TopDown`.
         input_shape: Shape of the images; default is what `levels` needs. Larger ones, by a power of
             two, are downscaled.
         pooling: None, `"avg"` or `"max"`; without effect, as the features are a vector.
@@ -62,6 +63,7 @@ def top_down_network(
             paper's: 3 for MNIST, up to 56 pixels, and 4 for ImageNet, up to 256.
         sample: Whether candidates are attended at random, as in training; if not, those of a
             probability above one half are.
+        seed: Seed of what is drawn.
         width_multiplier: Factor on all widths.
 
     Returns:
@@ -100,13 +102,17 @@ def top_down_network(
         levels,
         sample,
         classifier_activation,
+        seed,
         name=name or paper_name,
     )
+    if input_shape is not None:
+        check_images((None, *input_shape), network.base_size, network.channels, levels)
+    network.build((None, *(input_shape or default)))
+    load_weights(network, weights)
     if input_tensor is None:
-        network.build((None, *(input_shape or default)))
-        return load_weights(network, weights)
+        return network
     image, inputs = image_input(input_tensor, input_shape, default)
-    return finish_model(inputs, network(image), name or paper_name, weights)
+    return finish_model(inputs, network(image), name or paper_name, weights=None)
 
 
 def baseline_network(

@@ -88,7 +88,9 @@ def decode(encoded):
     return tf.ensure_shape(image, (None, None, 3))
 
 
-def random_window(height, width, key, area_share=AREA_SHARE, longest_aspect=LONGEST_ASPECT):
+def random_window(
+    height, width, key, area_share=AREA_SHARE, longest_aspect=LONGEST_ASPECT, tries=TRIES
+):
     """Draws the window of a random-resized crop, as torchvision does.
 
     Args:
@@ -97,6 +99,7 @@ def random_window(height, width, key, area_share=AREA_SHARE, longest_aspect=LONG
         key: The key.
         area_share: Least and largest share of the area.
         longest_aspect: Largest ratio of width to height, or of height to width.
+        tries: How many windows are drawn, of which the first that fits is taken.
 
     Returns:
         The int32 tensor `(top, left, height, width)`: by default 8 to 100 % of the area, width to
@@ -113,7 +116,7 @@ def random_window(height, width, key, area_share=AREA_SHARE, longest_aspect=LONG
     import tensorflow as tf
 
     sides = tf.cast([height, width], tf.float32)
-    area, log_aspect, *position = tf.unstack(tf.random.stateless_uniform((4, TRIES), key))
+    area, log_aspect, *position = tf.unstack(tf.random.stateless_uniform((4, tries), key))
     least, largest = area_share
     area = tf.reduce_prod(sides) * (least + (largest - least) * area)
     aspect = tf.exp((2 * log_aspect - 1) * math.log(longest_aspect))
@@ -146,19 +149,19 @@ def random_resized_crop(encoded, key, size=224):
     return resize(crop(encoded, key), (size, size))
 
 
-def crop(encoded, key, area_share=AREA_SHARE, longest_aspect=LONGEST_ASPECT):
-    """Cuts a `random_window` out of an encoded image: a uint8 image of its size."""
+def crop(encoded, key, **options):
+    """Cuts a `random_window`, with its options, out of an encoded image: uint8, of its size."""
     import tensorflow as tf
 
     def of_jpeg():
         shape = tf.io.extract_jpeg_shape(encoded)
-        window = random_window(shape[0], shape[1], key, area_share, longest_aspect)
+        window = random_window(shape[0], shape[1], key, **options)
         return tf.io.decode_and_crop_jpeg(encoded, window, channels=3)
 
     def of_any():
         image = decode(encoded)
         shape = tf.shape(image)
-        window = random_window(shape[0], shape[1], key, area_share, longest_aspect)
+        window = random_window(shape[0], shape[1], key, **options)
         top, left, height, width = tf.unstack(window)
         return image[top : top + height, left : left + width]
 

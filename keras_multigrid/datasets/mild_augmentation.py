@@ -14,16 +14,16 @@ from keras_multigrid.datasets.image_augmentation import (
     resized_centre,
 )
 
-AREA_SHARE = (0.85, 1.0)
-LONGEST_ASPECT = 2.0
+WINDOWS = {"area_share": (0.85, 1.0), "longest_aspect": 2.0, "tries": 100}
 METHODS = ("bilinear", "nearest", "bicubic", "area")
 
 
 def mild_input(size=256, training=False, ten_crop=False):
     """Returns the function from an encoded image to the input of a top-down ImageNet network.
 
-    Training images are windows of at least 85 % of the area, width to height from 1/2 to 2, resized
-    by a random method, distorted in colour and mirrored at random; others are the central square.
+    Training images are windows of at least 85 % of the area, width to height from 1/2 to 2 (of an
+    image too long for that the central one of 1/2 or 2), resized by a random method, distorted in
+    colour and mirrored at random; others are the central square.
 
     Args:
         size: Side of the square images.
@@ -53,7 +53,7 @@ def mild_input(size=256, training=False, ten_crop=False):
 
     def training_input(encoded, key):
         keys = tf.unstack(tf.random.split(key, 5))
-        window = crop(encoded, keys[0], AREA_SHARE, LONGEST_ASPECT)
+        window = crop(encoded, keys[0], **WINDOWS)
         method = tf.random.stateless_uniform((), keys[1], 0, len(METHODS), tf.int32)
         image = tf.switch_case(
             method,

@@ -11,6 +11,8 @@ from keras_multigrid.recipes.run_folder import RESULTS
 from keras_multigrid.recipes.top_down import LocatedMnist, TopDownImageNet
 from keras_multigrid.top_down import draw_accuracy_cost
 
+SET_BY_SESSIONS = ("model", "image_size", "target_locations", "level_weights", "start", "variant")
+
 
 @dataclasses.dataclass(frozen=True)
 class Session:
@@ -73,7 +75,11 @@ MULTI_LEVEL = {"M2-ImageNet": (3.2, 13.5, 40.0), "M1-ImageNet": (2.9, 11.3, 35.6
 
 
 def imagenet_sessions(model):
-    """Returns the sessions of a network of Figure 6, each after the one it starts from."""
+    """Returns the sessions of a network of Figure 6, each after the one it starts from.
+
+    The paper does not say which network of the smaller size a session starts from: here it is the
+    one that attends most.
+    """
     if model.startswith("BL"):
         sessions = [Session(model, 32), Session(model, 64)]
         sessions.append(Session(model, 128, after=sessions[-1]))
@@ -143,6 +149,10 @@ def reproduce_figure(name, rows=None, scale="quick", settings=(), output=None):
             raise ValueError(
                 f"{name} has no row {row!r}; expected one of {', '.join(figure.rows)}."
             )
+    for setting in settings:
+        field = setting.partition("=")[0]
+        if field in SET_BY_SESSIONS:
+            raise ValueError(f"{name} sets {field} itself; expected other settings, or rows.")
     output = pathlib.Path(output or pathlib.Path("runs", name))
     recipe = resolve(figure.recipe, scale, settings)
     for row in rows or figure.rows:
@@ -179,8 +189,11 @@ def _write(name, figure, output):
                     str(results.epochs),
                 )
                 lines.append(f"| {' | '.join(cells)} |")
-            if finished:
-                curves[model] = [_point(*pair) for pair in _best(finished)]
+            for session, results in _best(finished):
+                if session.multi_level:
+                    curves[f"{model} multi-level"] = _points_of_all_levels(session, results)
+                else:
+                    curves.setdefault(model, []).append(_point(session, results))
         if curves:
             draw_accuracy_cost(output / f"{name}_{panel}.png", curves)
     text = "\n".join([*lines, ""])
@@ -190,12 +203,16 @@ def _write(name, figure, output):
 
 @dataclasses.dataclass(frozen=True)
 class _Results:
-    """What a figure shows of a session; the baselines have no `locations`."""
+    """What a figure shows of a session; the baselines have no `locations`.
+
+    After multi-level learning there are accuracy and multiply-adds after 1, 2, ... levels, too.
+    """
 
     accuracy: float
     locations: float | None
     macs: float
     epochs: int
+    after_fewer_levels: tuple = ()
 
 
 def _finished(sessions, folder):
@@ -208,7 +225,9 @@ def _finished(sessions, folder):
             results = written["results"]
             macs = results.get("macs", written["macs"])
             locations = results.get("locations")
-            made = _Results(results["accuracy"], locations, macs, written["epochs"])
+            fewer = range(1, len(session.targets) + 1) if session.multi_level else ()
+            fewer = tuple((results[f"macs_{n}"], results[f"accuracy_{n}"]) for n in fewer)
+            made = _Results(results["accuracy"], locations, macs, written["epochs"], fewer)
             finished.append((session, made))
     return finished
 
@@ -221,6 +240,12 @@ def _best(finished):
         if setting not in best or results.accuracy > best[setting][1].accuracy:
             best[setting] = (session, results)
     return best.values()
+
+
+def _points_of_all_levels(session, results):
+    """Returns the points of a multi-level network; of its stages the last one is drawn."""
+    points = [*results.after_fewer_levels, (results.macs, results.accuracy)]
+    return [(*point, f"{levels} of {len(points)}") for levels, point in enumerate(points, 1)]
 
 
 def _point(session, results):

@@ -1,7 +1,6 @@
 """Top-down image pyramid traversal against convolution (second paper, section 5)."""
 
 import dataclasses
-import math
 import pathlib
 from typing import ClassVar
 
@@ -14,16 +13,17 @@ from keras_multigrid.recipes.imagenet import count_classes
 from keras_multigrid.recipes.recipe import EVALUATION_BATCH, Recipe
 from keras_multigrid.recipes.run_folder import MODEL
 from keras_multigrid.top_down import (
+    TopDown,
     TopDownLoss,
     confidence_curve,
     draw_accuracy_cost,
     draw_attention,
     draw_parse_tree,
 )
-from keras_multigrid.top_down.geometry import MAX_LEVELS
+from keras_multigrid.top_down.pictures.parse_tree import MOST_NODES
 
 SHOWN_IMAGES = 8
-MEASURED_BATCHES = 20  # for pictures
+MEASURED_BATCHES = 20  # for the picture of early stopping
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class TopDownRecipe(Recipe):
     others are their convolutional baselines. Sessions follow each other by `start`.
 
     Attributes:
-        image_size: Side of the images: the base size times 2^k.
+        image_size: Side of the images.
         start: Gradual learning: a run's folder, or a file of weights, to start from; None is from
             scratch.
         target_locations: c_t; several for multi-level learning, for 2, 3, ... levels.
@@ -63,15 +63,13 @@ class TopDownRecipe(Recipe):
 
     LOSS: ClassVar = "sparse_categorical_crossentropy"
     TEST_SPLIT: ClassVar = "validation"
-    BASE_SIZE: ClassVar[int]
+    SIZES: ClassVar[tuple]
 
     def __post_init__(self):
         super().__post_init__()
-        sizes = [self.BASE_SIZE * 2**doublings for doublings in range(MAX_LEVELS)]
-        if self.image_size not in sizes:
-            raise ValueError(
-                f"image_size is {self.image_size}; expected one of {', '.join(map(str, sizes))}."
-            )
+        if self.image_size not in self.SIZES:
+            expected = ", ".join(map(str, self.SIZES))
+            raise ValueError(f"image_size is {self.image_size}; expected one of {expected}.")
         if self._is_top_down():
             self.loss().weights_and_targets(self._levels())  # an error before any work
 
@@ -109,7 +107,8 @@ class TopDownRecipe(Recipe):
     def draw(self, folder, model):
         if not self._is_top_down() or self._levels() == 1:
             return []
-        batches = [*self.load_evaluation(self.TEST_SPLIT).take(MEASURED_BATCHES)]
+        count = MEASURED_BATCHES if self.level_weights else 1
+        batches = [*self.load_evaluation(self.TEST_SPLIT).take(count)]
         images, labels = (np.concatenate(arrays) for arrays in zip(*batches))
         outputs, attention = model.predict(images, verbose=0, return_attention=True)
         titles = [
@@ -118,17 +117,35 @@ class TopDownRecipe(Recipe):
         ]
         shown = slice(SHOWN_IMAGES)
         draw_attention(folder / "attention.png", images[shown], attention[shown], titles[shown])
-        draw_parse_tree(folder / "parse_tree.png", images[0], attention)
-        pictures = [
-            ("What is attended in test images", "attention.png"),
-            ("The parse tree of the first", "parse_tree.png"),
-        ]
+        pictures = [("What is attended in test images", "attention.png")]
+        if attention.counts()[0].sum() <= MOST_NODES:
+            draw_parse_tree(folder / "parse_tree.png", images[0], attention)
+            pictures.append(("The parse tree of the first", "parse_tree.png"))
         if self.level_weights:
             curve = confidence_curve(model, images, labels)
             draw_accuracy_cost(folder / "early_stopping.png", {self.model: curve})
             title = f"Stopping at a probability, of {len(images)} test images"
             pictures.append((title, "early_stopping.png"))
         return pictures
+
+    def evaluate(self, model, split, verbose="auto"):
+        results = self._evaluate(model, split, verbose)
+        if self._is_top_down() and self.level_weights:  # accurate after fewer levels, too
+            for levels in range(1, self._levels()):
+                fewer = TopDown.from_config({**model.get_config(), "levels": levels})
+                fewer.set_weights(model.get_weights())
+                after = self._evaluate(fewer, split, verbose)
+                results |= {f"{name}_{levels}": after[name] for name in ("accuracy", "macs")}
+        return results
+
+    def _evaluate(self, model, split, verbose):
+        loss = TopDownLoss() if self._is_top_down() else self.LOSS
+        model.compile(loss=loss, metrics=self.metrics())
+        return model.evaluate(self.test_data(split), verbose=verbose, return_dict=True)
+
+    def test_data(self, split):
+        """Returns the data that a trained network is tested on."""
+        return self.load_evaluation(split)
 
     def scores(self, results):
         return {"accuracy": 100 * results["accuracy"]}
@@ -137,7 +154,7 @@ class TopDownRecipe(Recipe):
         return self.model.startswith("M")
 
     def _levels(self):
-        return int(math.log2(self.image_size // self.BASE_SIZE)) + 1
+        return self.SIZES.index(self.image_size) + 1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -166,7 +183,7 @@ class LocatedMnist(TopDownRecipe):
     evaluations: int = 20
 
     NAME: ClassVar = "located_mnist"
-    BASE_SIZE: ClassVar = 14
+    SIZES: ClassVar = (14, 28, 56)
     SCALES: ClassVar = {
         "smoke": {
             "epochs": 2,
@@ -198,6 +215,9 @@ class LocatedMnist(TopDownRecipe):
             **options,
         )
 
+    def test_data(self, split):
+        return self.load_evaluation(split, self.evaluations)
+
     def load_evaluation(self, split, passes=1):
         # Endless from the first batch on, as then each iteration draws the same.
         batch_size = min(self.batch_size, EVALUATION_BATCH)
@@ -205,11 +225,6 @@ class LocatedMnist(TopDownRecipe):
         batches = min(batches, self.evaluation_batches or batches)
         data = self.load(split, batch_size, first_batch=0, shuffle=False)
         return data.take(passes * batches)
-
-    def evaluate(self, model, split, verbose="auto"):
-        model.compile(loss=self.loss(), metrics=self.metrics())
-        data = self.load_evaluation(split, self.evaluations)
-        return model.evaluate(data, verbose=verbose, return_dict=True)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -238,7 +253,7 @@ class TopDownImageNet(TopDownRecipe):
     data: str = "imagenet2012"
 
     NAME: ClassVar = "imagenet_top_down"
-    BASE_SIZE: ClassVar = 32
+    SIZES: ClassVar = (32, 64, 128, 256)
     SCALES: ClassVar = {
         "smoke": {
             "epochs": 2,

@@ -1,6 +1,7 @@
 """What a traversal attended, as a table, as boxes, and as a tree (second paper, appendix A.1)."""
 
 import dataclasses
+import numbers
 
 import numpy as np
 
@@ -27,7 +28,7 @@ class Node:
     children: tuple
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Attention:
     """What was attended in images; paths through the levels are numbers of base 9.
 
@@ -57,7 +58,8 @@ class Attention:
         check_attended(self.attended)
 
     def __getitem__(self, images):
-        """Returns the `Attention` of some of the images, given by a slice."""
+        """Returns the `Attention` of some of the images, given by a slice, or of one."""
+        images = [images] if isinstance(images, numbers.Integral) else images
         attended = tuple(level[images] for level in self.attended)
         probabilities = tuple(level[images] for level in self.probabilities)
         return Attention(attended, probabilities, self.base_size)

@@ -6,15 +6,15 @@ state it was given, the caller enlarges the room, and the same batch runs again;
 
 import math
 
-BUCKET = 64
+SMALLEST = 64
 SPARE = 1.25  # room beyond what was last needed
 STEPS_PER_FIT = 100  # after so many steps the room shrinks to what they needed
 
 
 def fitting(count):
     """Returns a capacity for so many nodes and some more, one of few."""
-    steps = math.ceil(2 * math.log2(max(SPARE * count / BUCKET, 1)))
-    return math.ceil(BUCKET * 2 ** (steps / 2))
+    steps = math.ceil(2 * math.log2(max(SPARE * count / SMALLEST, 1)))
+    return math.ceil(SMALLEST * 2 ** (steps / 2))
 
 
 def kept_if_complete(room, counts, before, after):

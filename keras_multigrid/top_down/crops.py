@@ -21,27 +21,26 @@ def image_pyramid(images, base_size, levels):
 def cut_windows(images, base_size, level, owners, rows, columns):
     """Returns windows of the images of one level, `(count, base_size, base_size, channels)`.
 
-    The image is seen as tiles of half the base size; a window is 2x2 of them.
+    The lines of an image are seen as pieces of half the base size: a window is two neighbouring ones
+    of as many lines.
 
     Args:
         images: `(batch, side, side, channels)`, with `side = base_size * 2**(level - 1)`.
         base_size: Side of a window, even.
         level: The level, 1 for the coarsest.
         owners: Which image each window is of, of shape `(count,)`.
-        rows: The first tile's row, of shape `(count,)`.
-        columns: Its column.
+        rows: Where a window starts, in units of half the base size, of shape `(count,)`.
+        columns: The same of columns.
     """
     if level == 1:
         return ops.take(images, owners, axis=0)
-    half, tiles, channels = base_size // 2, 2**level, images.shape[3]
-    images = ops.reshape(images, (-1, tiles, half, tiles, half, channels))
-    images = ops.transpose(images, (0, 1, 3, 2, 4, 5))
-    images = ops.reshape(images, (-1, half, half, channels))
-    first = (owners * tiles + rows) * tiles + columns
-    blocks = ops.stack([first, first + 1, first + tiles, first + tiles + 1], axis=1)
-    windows = ops.reshape(ops.take(images, blocks, axis=0), (-1, 2, 2, half, half, channels))
-    windows = ops.transpose(windows, (0, 1, 3, 2, 4, 5))
-    return ops.reshape(windows, (-1, base_size, base_size, channels))
+    half, tiles, side = base_size // 2, 2**level, images.shape[1]
+    pieces = ops.reshape(images, (-1, half * images.shape[3]))
+    first_lines = owners * side + rows * half
+    lines = first_lines[:, None] + ops.arange(base_size, dtype="int32")
+    left = lines * tiles + columns[:, None]
+    windows = ops.take(pieces, ops.stack([left, left + 1], axis=-1), axis=0)
+    return ops.reshape(windows, (-1, base_size, base_size, images.shape[3]))
 
 
 def _halved_to(images, side):

@@ -8,6 +8,7 @@ one. A node is named by its path from the root, a number of base 9 with one digi
 """
 
 import functools
+import numbers
 
 import numpy as np
 
@@ -42,10 +43,11 @@ def node_places(level):
     return rows, columns
 
 
-def check_levels(levels):
-    """Raises a `ValueError` for a number of levels that no traversal has."""
-    if isinstance(levels, bool) or not isinstance(levels, int) or not 1 <= levels <= MAX_LEVELS:
-        raise ValueError(f"levels is {levels!r}; expected an integer from 1 to {MAX_LEVELS}.")
+def check_levels(levels, most=MAX_LEVELS):
+    """Raises a `ValueError` for a number of levels that is not from 1 to `most`."""
+    is_integer = isinstance(levels, numbers.Integral) and not isinstance(levels, bool)
+    if not is_integer or not 1 <= levels <= most:
+        raise ValueError(f"levels is {levels!r}; expected an integer from 1 to {most}.")
 
 
 def check_images(shape, base_size, channels, levels):

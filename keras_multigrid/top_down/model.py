@@ -1,7 +1,8 @@
 """The network of the second paper: attends to parts of an image pyramid, from coarse to fine."""
 
 import functools
-import math
+import numbers
+import warnings
 from typing import NamedTuple
 
 import keras
@@ -51,8 +52,9 @@ class TopDown(TopDownTrainer):
     that several paths lead to once. One set of weights serves all levels.
 
     `fit` trains the attention, too, by REINFORCE; its settings are the `TopDownLoss` the model is
-    compiled with. Metrics tell how many locations are attended, in all and per level, the expected
-    number, the mean probability of each of the nine candidates, and the baseline.
+    compiled with, by default `TopDownLoss()`. A model around this one is for inference only. The
+    metrics tell how many locations are attended, in all and per level, the expected number, the
+    multiply-adds per image, the mean probability of each of the nine candidates, and the baseline.
 
     Args:
         feature_extractor: A functional `keras.Model` from windows `(side, side, channels)`, of an
@@ -63,7 +65,7 @@ class TopDown(TopDownTrainer):
             resolution of the first.
         sample: Whether candidates are attended at random with their probabilities, as in training;
             if not, those of more than one half are.
-        classifier_activation: Activation of the outputs.
+        classifier_activation: Activation of the outputs; training and `confidence` are by softmax.
         seed: Seed of what is drawn.
         name: Name.
 
@@ -100,9 +102,13 @@ class TopDown(TopDownTrainer):
         **kwargs,
     ):
         check_levels(levels)
-        super().__init__(levels, **kwargs)
+        is_integer = isinstance(classes, numbers.Integral) and not isinstance(classes, bool)
+        if classes is not None and (not is_integer or classes < 1):
+            raise ValueError(f"classes is {classes!r}; expected a positive integer, or None.")
+        super().__init__(int(levels), **kwargs)
+        feature_extractor = _as_functional(feature_extractor)
         self.base_size, self.channels = _window_shape(feature_extractor)
-        self.classes = classes
+        self.classes = classes and int(classes)
         self.sample = sample
         self.classifier_activation = classifier_activation
         self.seed = seed
@@ -114,16 +120,18 @@ class TopDown(TopDownTrainer):
         self.location = location_module(maps, **options)
         self.aggregation = aggregation_module(self.features, **options)
         self.merging = merging_module(self.features, **options)
-        self.classification = classes and classification_module(self.features, classes, **options)
+        self.classification = None
+        if self.classes is not None:
+            self.classification = classification_module(self.features, self.classes, **options)
         self.activation = keras.layers.Activation(
             classifier_activation, dtype="float32", name="predictions"
         )
         self.costs = Costs(*[profile(module).macs for module in self.modules() if module])
         self._predict_options = self._options()
+        self._predict_functions = {}  # by options
 
     def build(self, input_shape):
-        check_images(input_shape, self.base_size, self.channels, self.levels)
-        self.built = True
+        self.built = True  # images are checked in each call, which may be for fewer levels
 
     def call(self, images, levels=None, sample=None, training=None):
         """Returns class probabilities.
@@ -136,6 +144,12 @@ class TopDown(TopDownTrainer):
         """
         if self._report is not None:
             return self._report(images, training)
+        if training and self.levels > 1:
+            warnings.warn(
+                "A TopDown within another model does not learn where to look; train it by its own "
+                "fit, then use it.",
+                stacklevel=2,
+            )
         levels = self._traverse(images, self._options(levels, sample), training=training)
         return self._outputs(self._combined(levels))
 
@@ -189,19 +203,21 @@ class TopDown(TopDownTrainer):
 
     def _predict_with(self, options):
         if options != self._predict_options:
-            self.predict_function, self._predict_options = None, options
+            self._predict_functions[self._predict_options] = self.predict_function
+            self.predict_function = self._predict_functions.get(options)
+            self._predict_options = options
 
     def predict_step(self, *arguments):
         with self.reporting(self._prediction):
             results = super().predict_step(*arguments)
-        if keras.backend.backend() != "jax":
+        if not self._is_compiled_by_jax():
             return results
         made, state = results
         return made, kept_if_complete(self.room, made.counts[0], arguments[0][1], state)
 
     def count_params(self):
-        """Returns the number of learned parameters; the moving baselines are none."""
-        return sum(math.prod(variable.shape) for variable in self.trainable_variables)
+        """Returns the number of parameters; the moving baselines are none."""
+        return super().count_params() - self.baselines.shape[0]
 
     def outcome(self, images, training, samples, depths, sample):
         """Returns the `Outcome` of a traversal, with logits after the numbers of levels given."""
@@ -235,18 +251,14 @@ class TopDown(TopDownTrainer):
 
     def _options(self, levels=None, sample=None, confidence=None, return_attention=False):
         levels = self.levels if levels is None else levels
-        if type(levels) is not int or not 1 <= levels <= self.levels:
-            raise ValueError(
-                f"levels is {levels!r}; expected an integer from 1 to {self.levels}, the model's "
-                "own number."
-            )
+        check_levels(levels, most=self.levels)
         if confidence is not None and (self.classes is None or not 0 < confidence <= 1):
             raise ValueError(
                 f"confidence is {confidence}; expected a probability above 0, of a model that "
                 "classifies."
             )
         sample = self.sample if sample is None else bool(sample)
-        return Options(levels, sample, confidence, return_attention)
+        return Options(int(levels), sample, confidence, return_attention)
 
     def modules(self, training=None):
         """Returns the `Modules` of a traversal."""
@@ -276,8 +288,8 @@ class TopDown(TopDownTrainer):
         if options.confidence is not None:
 
             def stop(levels):
-                outputs = self._outputs(self._combined(levels))
-                return ops.max(outputs, axis=-1) >= options.confidence
+                logits = ops.cast(self.classification(self._combined(levels)), "float32")
+                return ops.max(ops.softmax(logits), axis=-1) >= options.confidence
 
         return traverse(
             self.modules(training),
@@ -308,6 +320,18 @@ class TopDown(TopDownTrainer):
         # The counts are repeated for each image, as Keras concatenates what batches return.
         counts = ops.tile(node_counts(levels, rows)[None], (rows, 1))
         return Prediction(outputs, attended, probabilities, counts)
+
+
+def _as_functional(feature_extractor):
+    if not isinstance(feature_extractor, keras.Model) or not hasattr(feature_extractor, "inputs"):
+        raise ValueError(
+            f"The feature extractor is {type(feature_extractor).__name__}; expected a functional "
+            "keras.Model, or a Sequential with an Input."
+        )
+    if isinstance(feature_extractor, keras.Sequential):
+        name = feature_extractor.name
+        return keras.Model(feature_extractor.inputs, feature_extractor.outputs, name=name)
+    return feature_extractor
 
 
 def _window_shape(feature_extractor):

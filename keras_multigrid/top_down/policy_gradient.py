@@ -1,5 +1,7 @@
 """The learning rule, as pure functions (second paper, section 4 and appendix A.4)."""
 
+import numbers
+
 import keras
 import numpy as np
 from keras import ops
@@ -212,7 +214,7 @@ class TopDownLoss(keras.losses.Loss):
         name="top_down_loss",
     ):
         super().__init__(name=name)
-        if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
+        if isinstance(samples, bool) or not isinstance(samples, numbers.Integral) or samples < 1:
             raise ValueError(f"samples is {samples!r}; expected a positive integer.")
         for argument, value in (
             ("reward_weight", reward_weight),
@@ -221,16 +223,20 @@ class TopDownLoss(keras.losses.Loss):
         ):
             if not value >= 0:
                 raise ValueError(f"{argument} is {value}; expected no negative number.")
-        for weight in level_weights or ():
-            if not 0 <= weight < np.inf:
-                raise ValueError(f"level_weights has {weight}; expected no negative numbers.")
-        if level_weights is not None and not any(level_weights):
-            raise ValueError(f"level_weights is {level_weights}; expected one that is not zero.")
-        if np.ndim(target_locations) == 0:
-            target_locations = float(target_locations)
-        self.target_locations = target_locations
+        if level_weights is not None:
+            level_weights = [float(weight) for weight in level_weights]
+            if not (np.isfinite(level_weights).all() and min(level_weights) >= 0):
+                raise ValueError(f"level_weights is {level_weights}; expected no negative numbers.")
+            if not any(level_weights):
+                raise ValueError(f"level_weights is {level_weights}; expected one above zero.")
+        targets = np.asarray(target_locations, float)
+        if not ((targets > 0) & np.isfinite(targets)).all():
+            raise ValueError(
+                f"target_locations is {target_locations}; expected more than 0 locations."
+            )
+        self.target_locations = targets.tolist()
         self.level_weights = level_weights
-        self.samples = samples
+        self.samples = int(samples)
         self.reward_weight = reward_weight
         self.coverage_weight = coverage_weight
         self.count_weight = count_weight
@@ -248,6 +254,11 @@ class TopDownLoss(keras.losses.Loss):
             )
         targets = self.target_locations
         if np.ndim(targets) == 0:
+            if sum(weight > 0 for weight in weights[1:]) > 1:
+                raise ValueError(
+                    f"target_locations is {targets}; expected a list with level_weights, for 2 to "
+                    f"{levels} levels."
+                )
             targets = [targets] * (levels - 1)
         if levels > 1 and len(targets) != levels - 1:
             raise ValueError(
@@ -260,8 +271,11 @@ class TopDownLoss(keras.losses.Loss):
         return of_levels
 
     def call(self, y_true, y_pred):
-        """Returns the cross-entropy of probabilities, what is left of the rule in evaluation."""
-        return ops.sparse_categorical_crossentropy(y_true, y_pred)
+        """Raises a `ValueError`: a `TopDown` applies the rule itself, in its own `fit`."""
+        raise ValueError(
+            "TopDownLoss is the loss of a TopDown model, not of a model around one; expected "
+            "model.compile and model.fit of the TopDown itself."
+        )
 
     def get_config(self):
         return {

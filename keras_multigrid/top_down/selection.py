@@ -5,7 +5,8 @@ from typing import NamedTuple
 import keras
 from keras import ops
 
-BUCKET = 16  # exact selections are padded to multiples, so that few shapes occur
+# Exact selections are padded to multiples, so that few shapes occur; larger ones cost more windows.
+BUCKET = 16
 
 
 class Selection(NamedTuple):

@@ -59,15 +59,17 @@ class TopDownTrainer(keras.Model):
 
     @property
     def learning_rule(self):
-        """Returns the `TopDownLoss` the model is compiled with."""
-        rule = self.loss or TopDownLoss()
+        """Returns the `TopDownLoss` the model is compiled with, or a default one."""
+        if self.classes is None:
+            raise ValueError("The model has classes=None; expected classes, to be trained.")
+        if self.loss in (None, "sparse_categorical_crossentropy"):
+            return TopDownLoss()
+        rule = self.loss
         if not isinstance(rule, TopDownLoss):
             raise ValueError(
                 f"The model is compiled with loss={rule!r}; expected keras_multigrid.top_down."
                 "TopDownLoss(...), as locations are learned by a rule of their own."
             )
-        if self.classes is None:
-            raise ValueError("The model has classes=None; expected classes, to be trained.")
         return rule
 
     def train_step(self, *arguments):
@@ -97,8 +99,13 @@ class TopDownTrainer(keras.Model):
     def _keep_room(self, kind, make, force):
         """Has Keras make a function, on JAX one per capacity that comes to be needed."""
         name = f"{kind}_function"
-        if keras.backend.backend() != "jax" or self.run_eagerly or not self.jit_compile:
+        if not self._is_compiled_by_jax():
             make(force)
+        elif self.steps_per_execution > 1:
+            raise ValueError(
+                f"steps_per_execution is {self.steps_per_execution}; expected 1 on JAX, where a "
+                "step of a top-down model may have to be run again."
+            )
         elif getattr(self, name) is None or force:
             step = getattr(type(self), f"{kind}_step")
 
@@ -114,9 +121,12 @@ class TopDownTrainer(keras.Model):
 
             setattr(self, name, RoomKeeper(self, compiled, take_counts))
 
+    def _is_compiled_by_jax(self):
+        return keras.backend.backend() == "jax" and self.jit_compile and not self.run_eagerly
+
     def _complete(self, arguments, results):
         """Returns the results of a step on JAX, with the old state if there was too little room."""
-        if keras.backend.backend() != "jax":
+        if not self._is_compiled_by_jax():
             return results
         logs, state = results
         return logs, kept_if_complete(self.room, logs[COUNTS], arguments[0], state)
@@ -132,9 +142,11 @@ class TopDownTrainer(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         if sample_weight is not None:
-            raise ValueError("The data have sample weights; expected images and labels alone.")
+            raise ValueError("There are sample or class weights; expected images and labels alone.")
+        if y is None:
+            raise ValueError("There are no labels; expected images and labels.")
         if not isinstance(y_pred, Outcome):  # Keras asks for shapes
-            return ops.mean(TopDownLoss().call(y, y_pred))
+            return ops.zeros(())
         rows = ops.shape(y_pred.probabilities)[0]
         of_layers = sum(ops.sum(loss) for loss in self.losses)
         losses, baselines = [], []
@@ -179,10 +191,11 @@ class TopDownTrainer(keras.Model):
         if not isinstance(y_pred, Outcome):
             return super().compute_metrics(x, y, y_pred, sample_weight)
         for name, values in self._measured(y_pred).items():
-            self._means[name].update_state(values)
+            weight = ops.sum(y_pred.uses) if name.startswith("candidate") else None
+            self._means[name].update_state(values, weight)
         rows = ops.shape(y_pred.probabilities)[0]
         logs = super().compute_metrics(x, _repeated(y, rows), y_pred.probabilities)
-        if keras.backend.backend() == "jax":
+        if self._is_compiled_by_jax():
             logs[COUNTS] = y_pred.counts
         return logs
 

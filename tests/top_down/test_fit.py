@@ -244,7 +244,15 @@ def test_one_hot_labels_are_refused():
         model.fit(images, np.eye(5)[labels], verbose=0)
 
 
-@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", keras.losses.Poisson()])
+@pytest.mark.parametrize("loss", [None, "sparse_categorical_crossentropy"])
+def test_the_rule_has_defaults(loss):
+    model = tiny_model(2)
+    model.compile("sgd", loss=loss, run_eagerly=True)
+    model.fit(*data(2), verbose=0)
+    assert model.learning_rule.get_config() == TopDownLoss().get_config()
+
+
+@pytest.mark.parametrize("loss", ["mse", keras.losses.Poisson()])
 def test_other_losses_are_refused(loss):
     model = tiny_model(2)
     model.compile("sgd", loss=loss)
@@ -257,7 +265,7 @@ def test_sample_weights_are_refused(kind):
     model = tiny_model(2)
     model.compile("sgd", loss=TopDownLoss(), run_eagerly=True)
     weights = np.ones(3) if kind == "sample_weight" else dict.fromkeys(range(5), 1.0)
-    with pytest.raises(ValueError, match="sample weights; expected images and labels alone"):
+    with pytest.raises(ValueError, match="sample or class weights; expected images and"):
         model.fit(*data(2), verbose=0, **{kind: weights})
     model.fit(*data(2), verbose=0)
 
@@ -493,3 +501,95 @@ def test_a_papers_network_equals_the_oracle():
     reference = Oracle(model)
     trees = reference.trees(images, oracle.constant_noise(2, 2, 0.5))
     assert_close(model(images), reference.logits(trees, 2))
+
+
+def test_labels_are_needed():
+    model = tiny_model(2)
+    model.compile("sgd", loss=TopDownLoss(), run_eagerly=True)
+    with pytest.raises(ValueError, match="no labels; expected images and labels"):
+        model.fit(data(2)[0], verbose=0)
+
+
+def test_a_model_around_one_does_not_learn_where_to_look_and_says_so():
+    inner = tiny_model(2)
+    image = keras.Input((8, 8, 2))
+    outer = keras.Model(image, inner(image))
+    outer.compile("sgd", "sparse_categorical_crossentropy", run_eagerly=True)
+    with pytest.warns(UserWarning, match="does not learn where to look"):
+        outer.fit(*data(2), verbose=0)
+    outer.compile("sgd", TopDownLoss(), run_eagerly=True)
+    with pytest.raises(ValueError, match="loss of a TopDown model, not of a model around one"):
+        outer.fit(*data(2), verbose=0)
+
+
+def test_settings_given_as_arrays_are_saved(tmp_path):
+    model = tiny_model(3)
+    rule = TopDownLoss(np.array([2.0, 6.0]), np.ones(3))
+    model.compile("sgd", loss=rule, run_eagerly=True)
+    model.fit(*data(3), verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.learning_rule.get_config() == rule.get_config()
+
+
+def test_weights_of_a_trained_model_are_exported(tmp_path):
+    trained = kmg.applications.TDMNIST1(levels=2, sample=False, width_multiplier=0.1)
+    images = np.random.default_rng(0).random((3, 28, 28, 1), "float32")
+    for file in ("model.keras", "model.weights.h5"):
+        trained.save(tmp_path / file) if file.endswith("keras") else trained.save_weights(
+            tmp_path / file
+        )
+        fixed = kmg.applications.TDMNIST1(
+            levels=2,
+            sample=False,
+            width_multiplier=0.1,
+            weights=tmp_path / file,
+            input_tensor=keras.Input((28, 28, 1)),
+        )
+        np.testing.assert_allclose(fixed(images), trained(images), atol=1e-6)
+
+
+def test_fewer_levels_take_smaller_images():
+    model = tiny_model(3)
+    assert model.predict(data(1)[0], levels=1, verbose=0).shape == (3, 5)
+
+
+def test_predictions_by_turns_are_compiled_once(monkeypatch):
+    model = tiny_model(2, sample=False)
+    images, _ = data(2)
+    made = []
+    make = type(model).make_predict_function
+    monkeypatch.setattr(
+        type(model),
+        "make_predict_function",
+        lambda self, force=False: made.append(self.predict_function is None) or make(self, force),
+    )
+    for levels in (1, 2, 1, 2):
+        model.predict(images, levels=levels, verbose=0)
+    assert sum(made) == 2
+
+
+def test_confidence_is_a_probability_whatever_the_activation():
+    models = [tiny_model(2, sample=False), tiny_model(2, sample=False, classifier_activation=None)]
+    images = data(2)[0]
+    attended = [
+        model.predict(images, confidence=0.7, return_attention=True, verbose=0)[1].attended[1]
+        for model in models
+    ]
+    np.testing.assert_array_equal(*attended)
+
+
+@pytest.mark.parametrize("classes", [0, True, 2.5, "ten"])
+def test_bad_classes(classes):
+    window = keras.Input((4, 4, 1))
+    extractor = keras.Model(window, keras.layers.Conv2D(2, 3)(window))
+    with pytest.raises(ValueError, match=r"classes is .*; expected a positive integer, or None"):
+        kmg.applications.TopDown(extractor, classes, 2)
+
+
+def test_feature_extractors():
+    layers = [keras.Input((4, 4, 1)), keras.layers.Conv2D(2, 3)]
+    model = kmg.applications.TopDown(keras.Sequential(layers), np.int64(3), np.int64(2))
+    assert model.predict(np.zeros([1, 8, 8, 1]), verbose=0).shape == (1, 3)
+    with pytest.raises(ValueError, match="feature extractor is Conv2D; expected a functional"):
+        kmg.applications.TopDown(layers[1], 3, 2)

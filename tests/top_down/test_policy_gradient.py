@@ -143,7 +143,7 @@ def fit_once(levels, **settings):
         (3, {"target_locations": [2.0]}, "target_locations has 1 entries; expected 2, for 2 to 3"),
         (2, {"target_locations": [2.0, 6.0]}, "target_locations has 2 entries; expected 1"),
         (2, {"target_locations": 9.5}, "target_locations is 9.5; .* at most 9"),
-        (2, {"target_locations": 0}, "target_locations is 0.0; expected more than 0"),
+        (2, {"target_locations": 0}, "target_locations is 0; expected more than 0"),
     ],
 )
 def test_numbers_that_do_not_fit_the_levels(levels, settings, message):
