@@ -21,8 +21,8 @@ def image_pyramid(images, base_size, levels):
 def cut_windows(images, base_size, level, owners, rows, columns):
     """Returns windows of the images of one level, `(count, base_size, base_size, channels)`.
 
-    The lines of an image are seen as pieces of half the base size: a window is two neighbouring ones
-    of as many lines.
+    The lines of an image are seen as pieces of half the base size: a window is two neighbouring
+    ones, of `base_size` lines.
 
     Args:
         images: `(batch, side, side, channels)`, with `side = base_size * 2**(level - 1)`.

@@ -329,8 +329,8 @@ def _as_functional(feature_extractor):
             "keras.Model, or a Sequential with an Input."
         )
     if isinstance(feature_extractor, keras.Sequential):
-        name = feature_extractor.name
-        return keras.Model(feature_extractor.inputs, feature_extractor.outputs, name=name)
+        (window,), (maps,) = feature_extractor.inputs, feature_extractor.outputs
+        return keras.Model(window, maps, name=feature_extractor.name)
     return feature_extractor
 
 

@@ -164,6 +164,48 @@ def test_of_two_starts_the_better_one_is_drawn():
     assert [*figures._best(zip((scratch, gradual), made))] == [(gradual, made[1])]
 
 
+def test_multi_level_networks_are_tested_after_each_level():
+    recipe = smallest(level_weights=(1.0, 1.0))
+    model = recipe.network()
+    results = recipe.evaluate(model, "validation", 0)
+    assert results["macs_1"] == model.costs.of(1, 0, 0)
+    assert results["macs_1"] < results["macs"]
+    images, labels = zip(*recipe.test_data("validation").as_numpy_iterator())
+    found = model.predict(np.concatenate(images), levels=1, verbose=0).argmax(axis=1)
+    assert results["accuracy_1"] == pytest.approx(np.mean(found == np.concatenate(labels)))
+
+
+def test_multi_level_stages_are_a_curve_of_their_own(tmp_path, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(
+        figures, "draw_accuracy_cost", lambda path, curves: drawn.update({path.name: curves})
+    )
+    figure = figures.PAPER_FIGURES["figure6"]
+    for session in figure.sessions("M2-ImageNet"):
+        folder = tmp_path / "M2-ImageNet" / session.name
+        folder.mkdir(parents=True)
+        results = {"accuracy": 0.4, "macs": 5e8, "locations": 4.0}
+        for levels in (1, 2, 3):
+            results |= {f"accuracy_{levels}": 0.1 * levels, f"macs_{levels}": 1e8 * levels}
+        written = {"results": results, "macs": 1, "epochs": 1}
+        (folder / "metrics.json").write_text(json.dumps(written))
+    figures._write("figure6", figure, tmp_path)
+    curves = drawn["figure6_imagenet2.png"]
+    assert list(curves) == ["M2-ImageNet", "M2-ImageNet multi-level"]
+    assert len(curves["M2-ImageNet"]) == 10
+    assert [annotation for *_, annotation in curves["M2-ImageNet multi-level"]] == [
+        "1 of 4",
+        "2 of 4",
+        "3 of 4",
+        "4 of 4",
+    ]
+
+
+def test_sessions_set_what_is_theirs(tmp_path):
+    with pytest.raises(ValueError, match="figure4 sets image_size itself"):
+        reproduce("figure4", None, "smoke", ["image_size=28"], tmp_path)
+
+
 def test_pictures_of_a_run(tmp_path):
     pytest.importorskip("matplotlib")
     recipe = smallest()
