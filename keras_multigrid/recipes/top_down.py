@@ -7,6 +7,7 @@ from typing import ClassVar
 import keras
 import numpy as np
 
+from keras_multigrid.applications.paper import paper_model
 from keras_multigrid.datasets import load
 from keras_multigrid.recipes.dense_prediction import EVALUATION_SEED
 from keras_multigrid.recipes.imagenet import count_classes
@@ -30,8 +31,8 @@ MEASURED_BATCHES = 20  # for the picture of early stopping
 class TopDownRecipe(Recipe):
     """What both experiments share: a session trains one network at one size of images.
 
-    A network whose name begins with M is a top-down one, with as many levels as the size allows;
-    others are their convolutional baselines. Sessions follow each other by `start`.
+    The top-down networks, M1 to M3, have as many levels as the size allows; others, such as their
+    baselines BL1 to BL3, read the whole image. Sessions follow each other by `start`.
 
     Attributes:
         image_size: Side of the images.
@@ -151,7 +152,7 @@ class TopDownRecipe(Recipe):
         return {"accuracy": 100 * results["accuracy"]}
 
     def _is_top_down(self):
-        return self.model.startswith("M")
+        return paper_model(self.model).constructor.__name__.startswith("TD")
 
     def _levels(self):
         return self.SIZES.index(self.image_size) + 1

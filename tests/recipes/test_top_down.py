@@ -46,6 +46,12 @@ def test_the_size_says_the_levels(size, levels):
     assert baseline.loss() == "sparse_categorical_crossentropy"
 
 
+def test_other_networks_read_the_whole_image():
+    recipe = smallest(model="MG-6", width_multiplier=0.05)
+    assert recipe.network().input_shape == (None, 28, 28, 1)
+    assert recipe.loss() == "sparse_categorical_crossentropy"
+
+
 def test_multi_level_learning():
     recipe = LocatedMnist(image_size=56, target_locations=(2, 6), level_weights=(1, 1, 1))
     of_levels = recipe.loss().weights_and_targets(3)
