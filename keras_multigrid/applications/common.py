@@ -45,7 +45,9 @@ def image_input(input_tensor, input_shape, default_shape):
             f"input_shape is {tuple(input_shape)} but input_tensor has {input_tensor.shape[1:]}; "
             "expected them equal. Leave input_shape out."
         )
-    return input_tensor, keras.utils.get_source_inputs(input_tensor)
+    sources = keras.utils.get_source_inputs(input_tensor)
+    # A model of a list of one input would be exported to take a list.
+    return input_tensor, sources[0] if len(sources) == 1 else sources
 
 
 def _checked_shape(input_shape, default_shape):
