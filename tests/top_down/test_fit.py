@@ -326,7 +326,7 @@ def test_a_functional_model_is_exported(tmp_path):
         images = oracle.random_images(batch, 28, 1)
         expected = model.predict(images, verbose=0)
         assert expected.shape == (batch, 10)
-        assert_close(served.serve([images]), expected)
+        assert_close(served.serve(images), expected)
         (inner,) = [layer for layer in model.layers if isinstance(layer, kmg.applications.TopDown)]
         assert_close(inner(images, sample=False), expected)
         _, attention = inner.predict(images, return_attention=True, verbose=0)
