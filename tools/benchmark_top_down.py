@@ -5,9 +5,9 @@
 
 The location module is set to attend so many locations per image on average, at random: all
 candidates of all nodes with the same probability. Each step draws the same, and what it draws is
-counted. Both networks are timed in turns; the median of
-the ratios of neighbours is compared with the ratio of their multiply-adds, counted as the paper
-does (each location), and as they are computed (each window once).
+counted. Both networks are timed in turns; the median of the ratios of neighbours is compared with
+the ratio of their multiply-adds, counted as the paper does (each location), and as they are
+computed (each window once).
 """
 
 import argparse
@@ -22,12 +22,11 @@ import keras_multigrid as kmg
 
 def attend(model, locations):
     """Makes each candidate's probability such that so many locations are attended on average."""
-    model.location.get_layer("conv").kernel.assign(
-        np.zeros(model.location.get_layer("conv").kernel.shape)
-    )
+    convolution = model.location.get_layer("conv")
+    convolution.kernel.assign(np.zeros(convolution.kernel.shape))
     probability = min(kmg.top_down.coverage_target(locations, model.levels), 1 - 1e-6)
-    bias = model.location.get_layer("conv").bias
-    bias.assign(np.full(bias.shape, np.log(probability / (1 - probability))))
+    logit = np.log(probability / (1 - probability))
+    convolution.bias.assign(np.full(convolution.bias.shape, logit))
 
 
 def seconds(step):
@@ -45,10 +44,14 @@ def median_ratio(step, other, rounds):
     return statistics.median(one / two for one, two in pairs), *medians
 
 
-def measured(model, images):
-    """Returns mean nodes, windows, and multiply-adds per image, plain and with shared windows."""
+def drawn(model, images):
+    """Returns the `Attention` that each step draws."""
     draw_again(model)
-    _, attention = model.predict(images, batch_size=len(images), verbose=0, return_attention=True)
+    return model.predict(images, len(images), verbose=0, return_attention=True)[1]
+
+
+def measured(model, attention):
+    """Returns mean nodes, windows, and multiply-adds per image, plain and with shared windows."""
     counts = attention.counts().sum(axis=1), attention.window_counts().sum(axis=1)
     macs = [kmg.complexity.traversal_macs(model, attention, shared) for shared in (False, True)]
     return [float(values.mean()) for values in (*counts, *macs)]
@@ -77,7 +80,7 @@ def inference(locations, batch, rounds):
     baseline_macs = kmg.complexity.profile(baseline).macs
     for count in locations:
         attend(model, count)
-        counts = measured(model, images)
+        counts = measured(model, drawn(model, images))
 
         def predict(model=model):
             draw_again(model)
@@ -101,25 +104,18 @@ def training(locations, batch, rounds):
         samples = 2
         loss = kmg.top_down.TopDownLoss(float(count), samples=samples)
         model.compile(keras.optimizers.Adam(0.0), loss=loss)  # a rate of 0 keeps the locations
-        twice = np.repeat(images, samples, axis=0)
-        nodes, _, plain, _ = measured(model, twice)
-        draw_again(model)
-        _, attention = model.predict(twice, len(twice), verbose=0, return_attention=True)
+        attention = drawn(model, np.repeat(images, samples, axis=0))
+        nodes, _, plain, _ = measured(model, attention)
         union = kmg.top_down.Attention(
             tuple(level.reshape(batch, samples, -1).any(axis=1) for level in attention.attended),
             (),
             attention.base_size,
         )
-        windows = union.window_counts()
-        costs = model.costs
+        windows = union.window_counts().mean(axis=0)
         parents = samples * attention.parents().sum(axis=1).mean()
-        shared = (
-            windows.sum(axis=1).mean() * costs.features
-            + windows[:, :-1].sum(axis=1).mean() * costs.location
-            + parents * (costs.aggregation + costs.merging)
-            + samples * costs.classification
-        )
-        counts = (samples * nodes, windows.sum(axis=1).mean(), samples * plain, shared)
+        shared = model.costs.of(windows.sum(), windows[:-1].sum(), parents)
+        shared += (samples - 1) * model.costs.classification
+        counts = (samples * nodes, windows.sum(), samples * plain, shared)
 
         def train(model=model):
             draw_again(model)

@@ -98,7 +98,7 @@ class Attention:
         Args:
             image: Index of the image.
         """
-        return self._node(image, 1, 0, 1.0)
+        return self._tree(image, 1, 0)
 
     def nodes(self, image, level):
         """Returns the attended nodes of one level of an image, without their children.
@@ -107,34 +107,22 @@ class Attention:
             image: Index of the image.
             level: The level, 1 for the root.
         """
-        rows, columns = node_places(level)
-        unit = 0.5**level
         paths = np.flatnonzero(self.attended[level - 1][image])
-        return [
-            Node(
-                level,
-                float(rows[path] * unit),
-                float(columns[path] * unit),
-                2 * unit,
-                self._probability(image, level, path),
-                (),
-            )
-            for path in paths
-        ]
+        return [self._node(image, level, path) for path in paths]
 
-    def _node(self, image, level, path, probability):
-        rows, columns = node_places(level)
-        unit = 0.5**level
+    def _tree(self, image, level, path):
         children = ()
         if level < self.levels:
             first = path * CANDIDATES
             below = np.flatnonzero(self.attended[level][image, first : first + CANDIDATES]) + first
-            children = tuple(
-                self._node(image, level + 1, int(child), self._probability(image, level + 1, child))
-                for child in below
-            )
+            children = tuple(self._tree(image, level + 1, child) for child in below)
+        return self._node(image, level, path, children)
+
+    def _node(self, image, level, path, children=()):
+        rows, columns = node_places(level)
+        unit = 0.5**level
         place = float(rows[path] * unit), float(columns[path] * unit)
-        return Node(level, *place, 2 * unit, probability, children)
+        return Node(level, *place, 2 * unit, self._probability(image, level, path), children)
 
     def _probability(self, image, level, path):
         if level == 1:

@@ -147,7 +147,7 @@ class TopDownTrainer(keras.Model):
             raise ValueError("There are no labels; expected images and labels.")
         if not isinstance(y_pred, Outcome):  # Keras asks for shapes
             return ops.zeros(())
-        rows = ops.shape(y_pred.probabilities)[0]
+        labels = _repeated(y, ops.shape(y_pred.probabilities)[0])
         of_layers = sum(ops.sum(loss) for loss in self.losses)
         losses, baselines = [], []
         rules = self.learning_rule.weights_and_targets(self.levels)
@@ -155,7 +155,7 @@ class TopDownTrainer(keras.Model):
             baselines.append(y_pred.baselines[index])
             if logits is None:
                 continue
-            likelihoods = log_likelihood(logits, _repeated(y, rows))
+            likelihoods = log_likelihood(logits, labels)
             if not training:
                 return -ops.mean(likelihoods) + of_layers
             baselines[-1] = moving_baseline(baselines[-1], likelihoods)

@@ -104,7 +104,7 @@ def traverse(
     row = ops.arange(batch * samples, dtype="int32")
     zeros = ops.zeros_like(row)
     nodes = Nodes(zeros == 0, row, zeros, zeros, zeros)
-    below = []
+    above = []
     for level, image in enumerate(pyramid, 1):
         capacity = room and room[level - 1]
         windows, window_of = _windows(nodes, level, batch, samples, select, capacity)
@@ -114,15 +114,13 @@ def traverse(
         maps = modules.features(crops)
         vectors = ops.mean(maps, axis=(1, 2))
         nodes = nodes._replace(vector=ops.take(vectors, window_of, axis=0))
-        if level < levels:
-            logits = ops.take(modules.location(ops.stop_gradient(maps)), window_of, axis=0)
-            stopped = stop and stop([*below, nodes])
-            capacity = room and room[level]
-            nodes, children = _decide(nodes, level, logits, noise, stopped, select, capacity)
-        below.append(nodes)
-        if level < levels:
-            nodes = children
-    return below
+        if level == levels:
+            return [*above, nodes]
+        logits = ops.take(modules.location(ops.stop_gradient(maps)), window_of, axis=0)
+        stopped = stop and stop([*above, nodes])
+        capacity = room and room[level]
+        parents, nodes = _decide(nodes, level, logits, noise, stopped, select, capacity)
+        above.append(parents)
 
 
 def combine(modules, levels, select=select_true, room=None):
