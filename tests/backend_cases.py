@@ -30,6 +30,11 @@ def layer_cases():
         ("conv_grid_drop", layers.MultigridConv2D([2, 3], use_bias=False), [pyramid]),
         ("conv_valid", layers.MultigridConv2D([2, 3], [3, 2], padding="valid"), [pyramid]),
         ("conv_one_grid", layers.MultigridConv2D([2], 4), [pyramid[:1]]),
+        *(
+            (f"conv_{name}", layers.MultigridConv2D([2, 3], formulation=name), [larger])
+            for name in ("textbook", "transposed", "phases")
+        ),
+        ("unfused_bias", layers.UnfusedBiasConv2D(3, 3, strides=2), [pyramid[0]]),
         ("transpose", layers.MultigridConv2DTranspose([2, 3, 4, 5]), [pyramid]),
         ("transpose_3", layers.MultigridConv2DTranspose([2] * 4, 3, strides=3), [pyramid]),
         ("transpose_gap", layers.MultigridConv2DTranspose([2] * 4, 1), [pyramid]),
@@ -107,11 +112,31 @@ def run():
             model.train_on_batch(image, np.zeros((2, *model.output_shape[1:])))
             for index, weight in enumerate(model.weights):
                 results[f"{name}_trained/{index}"] = ops.convert_to_numpy(weight.value)
+    for name in ("textbook", "transposed", "phases"):
+        for index, weight in enumerate(weights_after_a_step(name)):
+            results[f"conv_{name}_trained/{index}"] = weight
     if not channels_first():  # top-down networks read channels last alone
         for select in (select_true, select_all):
             for name, value in top_down_results(select).items():
                 results[f"top_down_{select.__name__}/{name}"] = value
     return results
+
+
+def weights_after_a_step(formulation):
+    """Returns the weights of a multigrid convolution after a step of training."""
+    rng = np.random.default_rng(3)
+    image = keras.Input(image_shape(8, 6, 2))
+    pyramid = kmg.layers.ImagePyramid(2)(image)
+    pyramid = kmg.layers.MultigridConv2D([2, 2], formulation=formulation)(pyramid)
+    model = keras.Model(image, kmg.layers.MultigridConv2D([3, 1], formulation=formulation)(pyramid))
+    randomize(model)
+    model.compile(keras.optimizers.SGD(0.1), ["mse", "mse"])
+    arrays = [
+        ops.convert_to_numpy(to_backend(rng.normal(size=(2, *shape)).astype("float32")))
+        for shape in ((8, 6, 2), (8, 6, 3), (4, 3, 1))
+    ]
+    model.train_on_batch(arrays[0], arrays[1:])
+    return [ops.convert_to_numpy(weight.value) for weight in model.weights]
 
 
 def top_down_results(select):

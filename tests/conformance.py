@@ -85,6 +85,11 @@ LAYERS = [
         lambda **o: layers.FusedBatchNormalization(epsilon=1e-5, momentum=0.9, **o),
         ((7, 5, 3),),
     ),
+    Case(
+        "UnfusedBiasConv2D",
+        lambda **o: layers.UnfusedBiasConv2D(3, 3, activation="relu", **o),
+        ((7, 5, 3),),
+    ),
     Case("ZCAWhitening", lambda **o: layers.ZCAWhitening(epsilon=1e-6, **o), ((7, 5, 3),)),
 ]
 

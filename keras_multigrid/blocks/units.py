@@ -2,7 +2,13 @@
 
 import keras
 
-from keras_multigrid.layers import ChannelPadding, FusedBatchNormalization, MultigridConv2D, PerGrid
+from keras_multigrid.layers import (
+    ChannelPadding,
+    FusedBatchNormalization,
+    MultigridConv2D,
+    PerGrid,
+    UnfusedBiasConv2D,
+)
 from keras_multigrid.layers.multigrid_conv2d import fan_out_normal
 
 MOMENTUM = 0.9  # of the moving statistics, as in the paper's release
@@ -44,7 +50,7 @@ def conv_unit(image, filters, name, kernel_size=3, strides=1, epsilon=PLAIN_EPSI
     >>> kmg.blocks.conv_unit(keras.Input((32, 32, 3)), 8, "first").shape
     (None, 32, 32, 8)
     """
-    x = keras.layers.Conv2D(
+    x = UnfusedBiasConv2D(
         filters,
         kernel_size,
         strides=strides,

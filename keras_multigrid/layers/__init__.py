@@ -8,6 +8,7 @@ from keras_multigrid.layers.multigrid_conv2d_transpose import MultigridConv2DTra
 from keras_multigrid.layers.multigrid_max_pooling2d import MultigridMaxPooling2D
 from keras_multigrid.layers.per_grid import PerGrid
 from keras_multigrid.layers.skip_concatenate import SkipConcatenate
+from keras_multigrid.layers.unfused_bias_conv2d import UnfusedBiasConv2D
 from keras_multigrid.layers.zca_whitening import ZCAWhitening
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "MultigridMaxPooling2D",
     "PerGrid",
     "SkipConcatenate",
+    "UnfusedBiasConv2D",
     "ZCAWhitening",
 ]

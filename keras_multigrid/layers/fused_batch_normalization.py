@@ -1,5 +1,7 @@
 """FusedBatchNormalization: Keras' batch normalization by TensorFlow's fused kernel."""
 
+import math
+
 import keras
 from keras import ops
 
@@ -73,7 +75,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
     def _update_statistics(self, inputs, mean, variance):
         # The kernel's variance is divided by n - 1, Keras' by n.
-        samples = ops.cast(ops.prod(ops.shape(inputs)[:3]), "float32")
+        samples = ops.cast(math.prod(ops.shape(inputs)[:3]), "float32")
         variance = variance * (ops.maximum(samples - 1.0, 1.0) / samples)
         for statistic, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             statistic.assign(

@@ -3,8 +3,10 @@
 import keras
 from keras import ops
 
+from keras_multigrid.layers.formulations import FORMULATIONS, convolve
 from keras_multigrid.layers.pyramid_layer import PyramidLayer, one_per_grid
-from keras_multigrid.layers.resampling import pool_half, repeat_like
+from keras_multigrid.layers.resampling import pool_half
+from keras_multigrid.layers.unfused_bias_conv2d import add_bias
 
 
 @keras.saving.register_keras_serializable(package="keras_multigrid")
@@ -31,6 +33,10 @@ class MultigridConv2D(PyramidLayer):
         bias_regularizer: Regularizer of each bias.
         kernel_constraint: Constraint of each kernel.
         bias_constraint: Constraint of each bias.
+        formulation: How a coarser grid is read: `"fastest"` lets a rule choose between equal
+            computations (see `keras_multigrid.layers.formulations`); `"textbook"` repeats,
+            concatenates and convolves; `"transposed"` and `"phases"` skip superfluous work where
+            they can. Weights, saved files and, but for rounding, results do not depend on it.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' global setting.
         **kwargs: Keras' own layer arguments.
 
@@ -74,6 +80,7 @@ class MultigridConv2D(PyramidLayer):
         bias_regularizer=None,
         kernel_constraint=None,
         bias_constraint=None,
+        formulation="fastest",
         data_format=None,
         **kwargs,
     ):
@@ -89,7 +96,12 @@ class MultigridConv2D(PyramidLayer):
             )
         if padding not in ("same", "valid"):
             raise ValueError(f"{self._label}: padding is {padding!r}; expected 'same' or 'valid'.")
+        if formulation not in FORMULATIONS:
+            raise ValueError(
+                f"{self._label}: formulation is {formulation!r}; expected one of {FORMULATIONS}."
+            )
         self.padding = padding
+        self.formulation = formulation
         self.use_bias = use_bias
         self.tie_filters = tie_filters
         self.kernel_initializer = (
@@ -133,10 +145,10 @@ class MultigridConv2D(PyramidLayer):
                 self.biases.append(self._add_bias(grid, filters))
         self._grid_channels = tuple(channels)
 
-    def call(self, pyramid):
+    def call(self, pyramid, training=None):
         self._check_window(self.check_pyramid([grid.shape for grid in pyramid]))
         kept = pyramid[: len(self.filters)]
-        return [self._convolve(kept, grid) for grid in range(len(kept))]
+        return [self._convolve(kept, grid, bool(training)) for grid in range(len(kept))]
 
     def compute_output_shape(self, input_shape):
         shapes = self.check_pyramid(input_shape)
@@ -162,31 +174,21 @@ class MultigridConv2D(PyramidLayer):
             "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
             "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
             "bias_constraint": keras.constraints.serialize(self.bias_constraint),
+            "formulation": self.formulation,
         }
 
-    def _convolve(self, pyramid, grid):
-        """Computes one output grid by the textbook formulation.
-
-        How a grid is computed is decided here and nowhere else.
-        """
-        own = pyramid[grid]
-        parts = [own]
-        if grid > 0:
-            parts.insert(0, pool_half(pyramid[grid - 1], self.data_format))
-        if grid + 1 < len(pyramid):
-            parts.append(repeat_like(pyramid[grid + 1], own, self.data_format))
-        output = ops.conv(
-            ops.concatenate(parts, axis=self.channel_axis) if len(parts) > 1 else own,
-            self.kernels[grid],
-            padding=self.padding,
-            data_format=self.data_format,
+    def _convolve(self, pyramid, grid, training):
+        output = convolve(
+            pool_half(pyramid[grid - 1], self.data_format) if grid > 0 else None,
+            pyramid[grid],
+            pyramid[grid + 1] if grid + 1 < len(pyramid) else None,
+            ops.convert_to_tensor(self.kernels[grid]),
+            self.formulation,
+            self.padding,
+            self.data_format,
+            training,
         )
-        if not self.use_bias:
-            return output
-        bias = self.biases[grid]
-        if self.data_format == "channels_first":
-            bias = ops.reshape(bias, (1, -1, 1, 1))
-        return ops.add(output, bias)
+        return add_bias(output, self.biases[grid], self.data_format) if self.use_bias else output
 
     def _add_kernel(self, grid, shape):
         return self.add_weight(

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import keras
 
+from keras_multigrid.layers import UnfusedBiasConv2D
 from keras_multigrid.top_down.geometry import CANDIDATES, GRID
 
 LEAKY_SLOPE = 0.2
@@ -66,7 +67,7 @@ def feature_maps(image, layers, width_multiplier=1.0):
             )(image)
         else:
             convolutions += 1
-            image = keras.layers.Conv2D(
+            image = UnfusedBiasConv2D(
                 scaled(layer.filters, width_multiplier),
                 3,
                 padding="same",

@@ -1,0 +1,161 @@
+"""Equal ways to convolve a grid with its neighbours, and the rule that picks the fastest."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_multigrid.layers.resampling import repeat_like
+
+FORMULATIONS = ("fastest", "textbook", "transposed", "phases")
+MIN_COARSER_SHARE = 1 / 4
+MIN_SIDE_IN_TRAINING = 14
+MIN_SIDE_IN_INFERENCE = 28
+
+
+def convolve(pooled, own, coarser, kernel, formulation, padding, data_format, training=False):
+    """Convolves one grid together with its neighbours, without bias.
+
+    The repetition of a coarser grid makes half of the convolution's work superfluous: per axis, the
+    3 taps of an output pixel meet only 2 different coarse pixels. Summing the kernel's taps that
+    meet the same pixel leaves 2x2 instead of 3x3 products, exactly, borders included; in general
+    (k + 1)^2 / 4 instead of k^2.
+
+    - `"textbook"`: repeat, concatenate, convolve.
+    - `"transposed"`: the coarser grid goes through one transposed convolution of stride 2 with the
+      summed (k + 1) x (k + 1) kernel.
+    - `"phases"`: the coarser grid goes through one convolution with four times the filters, one set
+      for each position of an output pixel in its coarse pixel; the outputs are interleaved.
+    - `"fastest"`: the one that `fastest_formulation` names.
+
+    The last three need an odd kernel, padding "same", channels last, and sides that are known and
+    even; elsewhere they are the textbook's.
+
+    Args:
+        pooled: The pooled finer grid, or None.
+        own: The grid.
+        coarser: The coarser grid, not repeated yet, or None.
+        kernel: `(k, k, channels, filters)`, the channels of the three in this order.
+        formulation: One of `FORMULATIONS`.
+        padding: `"same"` or `"valid"`.
+        data_format: `"channels_last"` or `"channels_first"`.
+        training: Whether gradients will be asked for; only the rule asks.
+
+    Returns:
+        The output grid.
+    """
+    fine = [own] if pooled is None else [pooled, own]
+    channel_axis = 1 if data_format == "channels_first" else -1
+
+    def convolution(parts, weights):
+        joined = ops.concatenate(parts, axis=channel_axis) if len(parts) > 1 else parts[0]
+        return ops.conv(joined, weights, padding=padding, data_format=data_format)
+
+    if coarser is None:
+        return convolution(fine, kernel)
+    if padding == "valid" or data_format == "channels_first" or not _can_fold(own, kernel):
+        formulation = "textbook"
+    elif formulation == "fastest":
+        share = coarser.shape[-1] / kernel.shape[2]
+        formulation = fastest_formulation(min(own.shape[1:3]), share, training)
+    if formulation == "textbook":
+        return convolution([*fine, repeat_like(coarser, own, data_format)], kernel)
+    # A split kernel has a concatenation for a gradient; slices would each be padded and added up.
+    kernel, coarser_kernel = ops.split(kernel, [kernel.shape[2] - coarser.shape[-1]], axis=2)
+    enlarge = transposed if formulation == "transposed" else phases
+    return convolution(fine, kernel) + enlarge(coarser, coarser_kernel)
+
+
+def fastest_formulation(side, coarser_share, training):
+    """Returns the formulation that measured fastest.
+
+    Training (forward and backward) / inference, as medians of time over the textbook's, float32,
+    on two cores with AVX-512 (results/speed.md has all rows and the command):
+
+    | side, pooled + own + coarser -> filters | TensorFlow, transposed | JAX, phases |
+    |---|---|---|
+    | 64, 0 + 64 + 32 -> 64 | 0.85 / 0.83 | 0.86 / 0.90 |
+    | 28, 0 + 128 + 64 -> 128 | 0.87 / 0.87 | 0.93 / 0.84 |
+    | 28, 64 + 32 + 16 -> 32 | 0.97 / 1.07 | 0.96 / 0.98 |
+    | 14, 0 + 256 + 128 -> 256 | 0.89 / 1.12 | 0.97 / 0.90 |
+    | 8, 0 + 64 + 32 -> 64 | 0.98 / 1.13 | 0.64 / 0.88 |
+    | 8, 8 + 16 + 32 -> 16 | 1.16 / 1.33 | 0.79 / 1.06 |
+
+    Transposed convolutions take two to five times as long as the textbook in XLA's backward pass on
+    a CPU; phases are slower in TensorFlow; PyTorch gains on the largest grids alone. Other devices
+    have not been measured. All of these have the textbook's.
+
+    Args:
+        side: The smaller side of the finer grid.
+        coarser_share: Share of the coarser grid in the input channels.
+        training: Whether gradients will be asked for.
+
+    Returns:
+        One of `FORMULATIONS`, but not `"fastest"`.
+    """
+    backend = keras.backend.backend()
+    min_side = MIN_SIDE_IN_TRAINING if training else MIN_SIDE_IN_INFERENCE
+    if side < min_side or coarser_share < MIN_COARSER_SHARE or not _runs_on_cpu(backend):
+        return "textbook"
+    return {"tensorflow": "transposed", "jax": "phases"}.get(backend, "textbook")
+
+
+def transposed(coarser, kernel):
+    """Returns the convolution of the repeated grid by a transposed one of stride 2."""
+    size, channels, filters = kernel.shape[0], *kernel.shape[2:]
+    taps = _summed_taps(size)
+    kernel = _combine_taps(np.kron(taps, taps), ops.transpose(kernel, (0, 1, 3, 2)))
+    kernel = ops.reshape(kernel, (size + 1, size + 1, filters, channels))
+    return ops.conv_transpose(
+        coarser, kernel, strides=2, padding="same", data_format="channels_last"
+    )
+
+
+def phases(coarser, kernel):
+    """Returns the convolution of the repeated grid by one for each phase of its pixels."""
+    size, channels, filters = kernel.shape[0], *kernel.shape[2:]
+    width = (size + 1) // 2
+    taps = _summed_taps(size).reshape(width, 2, size)[::-1]
+    matrix = np.einsum("dpk,eql->depqkl", taps, taps).reshape(-1, size * size)
+    kernel = ops.reshape(_combine_taps(matrix, kernel), (width, width, 4, channels, filters))
+    kernel = ops.reshape(
+        ops.transpose(kernel, (0, 1, 3, 2, 4)), (width, width, channels, 4 * filters)
+    )
+    border = (width - 1, width - 1)
+    coarser = ops.pad(coarser, [(0, 0), border, border, (0, 0)])
+    output = ops.conv(coarser, kernel, padding="valid", data_format="channels_last")
+    height, width = output.shape[1:3]
+    output = ops.reshape(output, (-1, height, width, 2, 2, filters))
+    output = ops.transpose(output, (0, 1, 3, 2, 4, 5))
+    output = ops.reshape(output, (-1, 2 * height, 2 * width, filters))
+    border = size // 2
+    return output[:, border : 2 * height - border, border : 2 * width - border]
+
+
+def _can_fold(own, kernel):
+    return kernel.shape[0] % 2 == 1 and all(side and side % 2 == 0 for side in own.shape[1:3])
+
+
+def _summed_taps(size):
+    """Returns, per axis, which taps each tap of the transposed convolution sums: (size + 1, size).
+
+    A coarse pixel is repeated twice, so each output meets it by two adjacent taps, flipped.
+    """
+    return np.fliplr(np.eye(size + 1, size) + np.eye(size + 1, size, -1))
+
+
+def _combine_taps(matrix, kernel):
+    """Multiplies a matrix with the taps of a kernel, taken as the rows of one."""
+    taps = ops.reshape(kernel, (matrix.shape[1], -1))
+    return ops.matmul(ops.cast(matrix, kernel.dtype), taps)
+
+
+def _runs_on_cpu(backend):
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return not tf.config.list_logical_devices("GPU")
+    if backend == "jax":
+        import jax
+
+        return jax.default_backend() == "cpu"
+    return True

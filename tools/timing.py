@@ -1,0 +1,35 @@
+"""Timing side by side: calls take turns, so that a noisy machine disturbs all of them alike."""
+
+import statistics
+import time
+from typing import NamedTuple
+
+WARM_UP = 3
+
+
+class Time(NamedTuple):
+    """Median time of a call, and the median of its ratios to the first call of each turn."""
+
+    milliseconds: float
+    ratio: float
+
+
+def median_times(calls, repeats):
+    """Returns a `Time` for each of some calls without arguments, which take turns."""
+    for call in calls:
+        for _ in range(WARM_UP):
+            call()
+    turns = [[_seconds(call) for call in calls] for _ in range(repeats)]
+    return [
+        Time(
+            1e3 * statistics.median(turn[index] for turn in turns),
+            statistics.median(turn[index] / turn[0] for turn in turns),
+        )
+        for index in range(len(calls))
+    ]
+
+
+def _seconds(call):
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
