@@ -52,7 +52,11 @@ def convolve(pooled, own, coarser, kernel, formulation, padding, data_format, tr
 
     if coarser is None:
         return convolution(fine, kernel)
-    if padding == "valid" or data_format == "channels_first" or not _can_fold(own, kernel):
+    if (
+        padding == "valid"
+        or data_format == "channels_first"
+        or not can_sum_taps(own.shape[1:3], kernel.shape[0])
+    ):
         formulation = "textbook"
     elif formulation == "fastest":
         share = coarser.shape[-1] / kernel.shape[2]
@@ -101,13 +105,17 @@ def fastest_formulation(side, coarser_share, training):
 
 def transposed(coarser, kernel):
     """Returns the convolution of the repeated grid by a transposed one of stride 2."""
+    return ops.conv_transpose(
+        coarser, transposed_kernel(kernel), strides=2, padding="same", data_format="channels_last"
+    )
+
+
+def transposed_kernel(kernel):
+    """Returns the `(k + 1, k + 1, filters, channels)` kernel of `transposed`."""
     size, channels, filters = kernel.shape[0], *kernel.shape[2:]
     taps = _summed_taps(size)
     kernel = _combine_taps(np.kron(taps, taps), ops.transpose(kernel, (0, 1, 3, 2)))
-    kernel = ops.reshape(kernel, (size + 1, size + 1, filters, channels))
-    return ops.conv_transpose(
-        coarser, kernel, strides=2, padding="same", data_format="channels_last"
-    )
+    return ops.reshape(kernel, (size + 1, size + 1, filters, channels))
 
 
 def phases(coarser, kernel):
@@ -131,8 +139,9 @@ def phases(coarser, kernel):
     return output[:, border : 2 * height - border, border : 2 * width - border]
 
 
-def _can_fold(own, kernel):
-    return kernel.shape[0] % 2 == 1 and all(side and side % 2 == 0 for side in own.shape[1:3])
+def can_sum_taps(size, kernel_size):
+    """Whether a grid of this (height, width) has other formulations than the textbook's."""
+    return kernel_size % 2 == 1 and all(side and side % 2 == 0 for side in size)
 
 
 def _summed_taps(size):

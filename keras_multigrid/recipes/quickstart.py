@@ -58,6 +58,7 @@ class Quickstart(DensePrediction):
     schedule: str | None = "cosine"
     learning_rate: float = 0.015
     weight_decay: float = 0.0
+    threads: int | None = 1
     validation: bool = False
     baseline: str = "SG-11"
     baseline_width_multiplier: float = 0.25

@@ -53,6 +53,8 @@ class Recipe:
         ema: Momentum of an exponential moving average of the weights, such as 0.999, that
             validation uses and that the trained network gets; None is no average.
         jit_compile: Whether XLA compiles the training; None is Keras' choice.
+        threads: Threads of each operation, on TensorFlow; None is all cores. With 1, a small
+            network's grids are computed side by side, instead of each in tiny parts.
         remat: Whether to compute activations again in the backward pass instead of keeping them
             (gradient checkpointing; JAX only).
         devices: Devices that share a batch, of each process.
@@ -87,6 +89,7 @@ class Recipe:
     accumulation: int = 1
     ema: float | None = None
     jit_compile: bool | None = None
+    threads: int | None = None
     remat: bool = False
     devices: int = 1
     validation: bool = True
@@ -110,6 +113,8 @@ class Recipe:
         self._check_choice("precision", PRECISIONS)
         self._check_choice("optimizer", OPTIMIZERS)
         self._check_choice("schedule", (*SCHEDULES, None))
+        if self.threads is not None and self.threads < 1:
+            raise ValueError(f"threads is {self.threads}; expected a positive number, or none.")
         if self.ema is not None and not 0 < self.ema < 1:
             raise ValueError(f"ema is {self.ema}; expected a number between 0 and 1, or none.")
         backend = keras.backend.backend()

@@ -83,12 +83,16 @@ def run(recipe, output=None):
 
 @contextlib.contextmanager
 def set_up(recipe):
-    """Sets seeds, determinism, devices and precision as a recipe says."""
-    keras.utils.set_random_seed(recipe.seed)
-    if recipe.deterministic and keras.backend.backend() == "tensorflow":
+    """Sets threads, seeds, determinism, devices and precision as a recipe says."""
+    if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        tf.config.experimental.enable_op_determinism()
+        if recipe.threads:
+            with contextlib.suppress(RuntimeError):  # TensorFlow has started, and keeps its own
+                tf.config.threading.set_intra_op_parallelism_threads(recipe.threads)
+        if recipe.deterministic:
+            tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(recipe.seed)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(recipe.precision)
     try:
