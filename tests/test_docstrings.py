@@ -24,6 +24,7 @@ PUBLIC |= {
     "recipes.run": run,
     "schedules.ExponentialPerEpoch": kmg.schedules.ExponentialPerEpoch,
     "schedules.StepwisePerEpoch": kmg.schedules.StepwisePerEpoch,
+    "stock.stock_network": kmg.stock.stock_network,
     "ten_crop.ten_crop_model": kmg.ten_crop.ten_crop_model,
 }
 

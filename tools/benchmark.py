@@ -1,8 +1,10 @@
 """Times our networks against their textbook composition out of stock Keras layers, and peers.
 
 The networks of a group live in one process and take turns, in training and in inference; the
-textbook's has the same weights. GFLOP/s count two for each multiply-add of the textbook's network,
-and three times as many in training. Memory and import times come from processes of their own.
+textbook's has the same weights. Exported to TensorFlow, ours has its batch normalizations folded
+and its kernels summed ahead; "textbook, folded" has the former alone. GFLOP/s count two for each
+multiply-add of the textbook's network, and three times as many in training. Memory and import times
+come from processes of their own.
 
     python tools/benchmark.py --json results/speed_tensorflow.json --picture docs/speed.png
     KERAS_BACKEND=jax python tools/benchmark.py --groups R-MG-34 --batch-size 256 \
@@ -11,6 +13,7 @@ and three times as many in training. Memory and import times come from processes
 
 import argparse
 import dataclasses
+import gc
 import json
 import os
 import pathlib
@@ -29,6 +32,7 @@ from timing import median_times
 
 import keras_multigrid as kmg
 from keras_multigrid.recipes.quickstart import Quickstart
+from keras_multigrid.recipes.report import versions
 
 zoo = kmg.applications
 IMPORTS = ("keras", "keras_multigrid")
@@ -104,15 +108,20 @@ def benchmark(name, batch_size, repeats):
     networks = {"textbook": textbook, "keras_multigrid": model}
     networks.update((peer.name, peer) for peer in (make() for make in group.peers))
     macs = {key: kmg.complexity.profile(network).macs for key, network in networks.items()}
-    macs["keras_multigrid"] = macs["textbook"]
+    macs["keras_multigrid"] = macs["textbook, folded"] = macs["textbook"]
     trained = {key: Trained(network, batch_size) for key, network in networks.items()}
-    difference = np.abs(trained["textbook"].predict() - trained["keras_multigrid"].predict()).max()
-    print(f"{name}: batch {batch_size}, outputs differ by at most {difference:.1g}", flush=True)
+    print(f"{name}: batch {batch_size}", flush=True)
+    assert_close(trained["textbook"].predict(), trained["keras_multigrid"].predict())
     exported = {}
     if keras.backend.backend() == "tensorflow":
-        fast = kmg.stock.stock_network(model, for_inference=True)
-        for key, network in (("textbook", textbook), ("keras_multigrid", fast)):
-            exported[key] = exported_call(network, trained[key].images)
+        variants = {
+            "textbook": textbook,
+            "textbook, folded": kmg.stock.stock_network(textbook, for_inference=True),
+            "keras_multigrid": kmg.stock.stock_network(model, for_inference=True),
+        }
+        for key, network in variants.items():
+            exported[key] = exported_call(network, trained["textbook"].images)
+            assert_close(exported["textbook"](), exported[key]())
     if group.hrnet and has_hrnet():
         trained[HRNet.name] = HRNet(batch_size)
         macs[HRNet.name] = trained[HRNet.name].macs()
@@ -144,22 +153,29 @@ def exported_call(model, images):
     """Exports a model as SavedModel, and returns a call of what TensorFlow loads."""
     import tensorflow as tf
 
-    folder = tempfile.mkdtemp()
-    model.export(folder, verbose=False)
-    loaded = tf.saved_model.load(folder)
+    with tempfile.TemporaryDirectory() as folder:
+        model.export(folder, verbose=False)
+        loaded = tf.saved_model.load(folder)
     images = tf.constant(images)
-    return lambda loaded=loaded: loaded.serve(images).numpy()
+    return lambda: loaded.serve(images).numpy()
+
+
+def assert_close(expected, outputs):
+    """Raises an `AssertionError` if outputs differ by more than rounding."""
+    np.testing.assert_allclose(outputs, expected, rtol=0, atol=1e-3 * np.abs(expected).max())
 
 
 def peak(repeats):
     """Returns the GFLOP/s of a large matrix product and of a large convolution."""
-    matrix = ops.convert_to_tensor(np.random.rand(2048, 2048).astype("float32"))
-    image = ops.convert_to_tensor(np.random.rand(64, 28, 28, 128).astype("float32"))
-    kernel = ops.convert_to_tensor(np.random.rand(3, 3, 128, 128).astype("float32"))
-    calls = [
-        _compiled(lambda: ops.matmul(matrix, matrix)),
-        _compiled(lambda: ops.conv(image, kernel, padding="same", data_format="channels_last")),
-    ]
+    matrix, image, kernel = (
+        ops.convert_to_tensor(np.random.rand(*shape).astype("float32"))
+        for shape in ((2048, 2048), (64, 28, 28, 128), (3, 3, 128, 128))
+    )
+
+    def convolve(image, kernel):
+        return ops.conv(image, kernel, padding="same", data_format="channels_last")
+
+    calls = [_compiled(ops.matmul, matrix, matrix), _compiled(convolve, image, kernel)]
     flops = (2 * 2048**3, 2 * 64 * 28 * 28 * 9 * 128 * 128)
     times = median_times(calls, 3 * repeats)
     return {
@@ -168,26 +184,28 @@ def peak(repeats):
     }
 
 
-def _compiled(function):
+def _compiled(function, *arrays):
+    """Returns a call without arguments; the arrays are no constants to the compiler."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(function)
+        function = tf.function(function)
     if keras.backend.backend() == "jax":
         import jax
 
-        function = jax.jit(function)
-        return lambda: jax.block_until_ready(function())
-    return function
+        compiled = jax.jit(function)
+        return lambda: jax.block_until_ready(compiled(*arrays))
+    return lambda: function(*arrays)
 
 
 def training_memory(name, network, batch_size):
-    """Prints the MiB that this process holds at most for a network and a few steps of training."""
+    """Prints the MiB of main memory that a network and a few steps of training take at most."""
     before = _memory("VmRSS")
-    pathlib.Path("/proc/self/clear_refs").write_text("5")  # forgets the largest so far
     model = GROUPS[name].make()
     if network == "textbook":
         model = kmg.stock.stock_network(model)
+    gc.collect()  # ours, in the textbook's process
+    pathlib.Path("/proc/self/clear_refs").write_text("5")  # forgets the largest so far
     trained = Trained(model, batch_size or GROUPS[name].batch_size)
     for _ in range(STEPS_FOR_MEMORY):
         trained.train()
@@ -204,6 +222,7 @@ def measure_memory(name, options):
     memory = {}
     for network in ("textbook", "keras_multigrid"):
         command = [sys.executable, __file__, "--memory-of", name, network]
+        command += ["--precision", options.precision]
         if options.batch_size:
             command += ["--batch-size", str(options.batch_size)]
         runs = [subprocess.run(command, capture_output=True, check=True) for _ in range(3)]
@@ -266,6 +285,7 @@ def main():
 
     results = {
         "backend": keras.backend.backend(),
+        "versions": versions(),
         "cores": os.cpu_count(),
         "precision": options.precision,
         "peak": peak(options.repeats),

@@ -40,7 +40,10 @@ def has_hrnet():
 
 
 class HRNet:
-    """timm's HRNet, channels last, with a step of training and of inference."""
+    """timm's HRNet, channels last, with a step of training and of inference.
+
+    Unlike the networks of Keras it is float32, not compiled, and finds its images on the device.
+    """
 
     name = f"timm {HRNET}"
 

@@ -36,7 +36,8 @@ def operation_times(call):
             for line in plane.lines:
                 for event in line.events:
                     name, _, kind = event.name.rpartition(":")
-                    if name and not name.endswith(":"):  # path:kind, not Class::method
+                    # Operations are path:kind; others are Class::method, or the whole step.
+                    if name and not name.endswith(":") and "__inference" not in kind:
                         milliseconds[kind] += event.duration_ns / 1e6 / STEPS
                         calls[kind] += 1
     return milliseconds, calls

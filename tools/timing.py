@@ -8,7 +8,7 @@ WARM_UP = 3
 
 
 class Time(NamedTuple):
-    """Median time of a call, and the median of its ratios to the first call of each turn."""
+    """Median time of a call, and the median of its ratios to the first call in each turn."""
 
     milliseconds: float
     ratio: float
@@ -19,7 +19,12 @@ def median_times(calls, repeats):
     for call in calls:
         for _ in range(WARM_UP):
             call()
-    turns = [[_seconds(call) for call in calls] for _ in range(repeats)]
+    turns = []
+    for turn in range(repeats):
+        # Each turn begins with another call, so that none always follows the same one.
+        order = [(turn + index) % len(calls) for index in range(len(calls))]
+        seconds = {index: _seconds(calls[index]) for index in order}
+        turns.append(seconds)
     return [
         Time(
             1e3 * statistics.median(turn[index] for turn in turns),

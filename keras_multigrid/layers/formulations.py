@@ -28,7 +28,8 @@ def convolve(pooled, own, coarser, kernel, formulation, padding, data_format, tr
     - `"fastest"`: the one that `fastest_formulation` names.
 
     The last three need an odd kernel, padding "same", channels last, and sides that are known and
-    even; elsewhere they are the textbook's.
+    even; elsewhere they are the textbook's. In half precision the sums of the taps are rounded
+    as well, which adds up to twice the textbook's own rounding error.
 
     Args:
         pooled: The pooled finer grid, or None.
@@ -52,11 +53,7 @@ def convolve(pooled, own, coarser, kernel, formulation, padding, data_format, tr
 
     if coarser is None:
         return convolution(fine, kernel)
-    if (
-        padding == "valid"
-        or data_format == "channels_first"
-        or not can_sum_taps(own.shape[1:3], kernel.shape[0])
-    ):
+    if padding == "valid" or data_format == "channels_first" or not _can_fold(own, coarser, kernel):
         formulation = "textbook"
     elif formulation == "fastest":
         share = coarser.shape[-1] / kernel.shape[2]
@@ -70,7 +67,7 @@ def convolve(pooled, own, coarser, kernel, formulation, padding, data_format, tr
 
 
 def fastest_formulation(side, coarser_share, training):
-    """Returns the formulation that measured fastest.
+    """Returns a formulation that measured as fast as the textbook's or faster.
 
     Training (forward and backward) / inference, as medians of time over the textbook's, float32,
     on two cores with AVX-512 (results/speed.md has all rows and the command):
@@ -85,8 +82,10 @@ def fastest_formulation(side, coarser_share, training):
     | 8, 8 + 16 + 32 -> 16 | 1.16 / 1.33 | 0.79 / 1.06 |
 
     Transposed convolutions take two to five times as long as the textbook in XLA's backward pass on
-    a CPU; phases are slower in TensorFlow; PyTorch gains on the largest grids alone. Other devices
-    have not been measured. All of these have the textbook's.
+    a CPU (with `jit_compile` on TensorFlow too: take "phases" there); phases are slower in
+    TensorFlow; PyTorch gains on the largest grids alone. Other devices have not been measured. All
+    of these have the textbook's, and so have small grids on JAX, where phases are faster only with
+    many channels.
 
     Args:
         side: The smaller side of the finer grid.
@@ -139,6 +138,11 @@ def phases(coarser, kernel):
     return output[:, border : 2 * height - border, border : 2 * width - border]
 
 
+def _can_fold(own, coarser, kernel):
+    known = None not in coarser.shape[1:3]
+    return known and can_sum_taps(own.shape[1:3], kernel.shape[0])
+
+
 def can_sum_taps(size, kernel_size):
     """Whether a grid of this (height, width) has other formulations than the textbook's."""
     return kernel_size % 2 == 1 and all(side and side % 2 == 0 for side in size)
@@ -162,7 +166,7 @@ def _runs_on_cpu(backend):
     if backend == "tensorflow":
         import tensorflow as tf
 
-        return not tf.config.list_logical_devices("GPU")
+        return all(device.device_type == "CPU" for device in tf.config.list_logical_devices())
     if backend == "jax":
         import jax
 

@@ -7,6 +7,7 @@ import pathlib
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import keras_multigrid as kmg
 from keras_multigrid import cli
@@ -21,6 +22,7 @@ from keras_multigrid.recipes import (
 )
 from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.recipes.paper_tables import PAPER_TABLES
+from keras_multigrid.recipes.run import set_up
 from keras_multigrid.top_down import TopDown
 
 TABLES = pathlib.Path(__file__).parents[1] / "tables"
@@ -123,6 +125,7 @@ def test_each_recipe_has_its_scales_and_builds_its_smallest_network(name, tmp_pa
         ({"schedule": "linear"}, "schedule is 'linear'; expected one of exponential, stepwise"),
         ({"optimizer": "lion"}, "optimizer is 'lion'; expected one of sgd, adam."),
         ({"ema": 1.0}, "ema is 1.0; expected a number between 0 and 1"),
+        ({"threads": 0}, "threads is 0; expected a positive number, or none."),
         ({"remat": True}, "does not work in Keras on tensorflow. Set KERAS_BACKEND=jax"),
         ({"devices": 2, "accumulation": 2}, "accumulation does not work on several devices"),
         ({"deterministic": True, "jit_compile": True}, "set jit_compile=false."),
@@ -131,6 +134,20 @@ def test_each_recipe_has_its_scales_and_builds_its_smallest_network(name, tmp_pa
 def test_settings_that_cannot_be_are_refused(changes, message):
     with pytest.raises(ValueError, match="(?s)" + message.replace(".", r"\.")):
         Cifar10(**changes)
+
+
+def test_threads_are_set_before_tensorflow_starts(monkeypatch):
+    given = []
+
+    def set_threads(count):
+        given.append(count)
+        raise RuntimeError("TensorFlow has started")
+
+    monkeypatch.setattr(tf.config.threading, "set_intra_op_parallelism_threads", set_threads)
+    for recipe in (Quickstart(), Cifar10(), Cifar10(threads=3)):
+        with set_up(recipe):
+            pass
+    assert given == [1, 3]
 
 
 def test_settings_are_read_as_their_fields_are():
