@@ -6,12 +6,11 @@ Both networks live in one process and take turns; medians and their ratio are pr
 """
 
 import argparse
-import statistics
-import time
 from unittest import mock
 
 import keras
 import numpy as np
+from timing import median_times
 
 import keras_multigrid as kmg
 from keras_multigrid.blocks import units
@@ -39,17 +38,13 @@ def main():
     models = [network(layer, options.side, options.width_multiplier) for layer in layers]
     images = np.random.default_rng(0).random((options.batch_size, options.side, options.side, 1))
     masks = (images > 0.5).astype("float32")
-    times = [[], []]
-    for repeat in range(options.repeats + 3):
-        for model, seconds in zip(models, times):
-            start = time.perf_counter()
-            model.train_on_batch(images, masks)
-            if repeat >= 3:
-                seconds.append(time.perf_counter() - start)
-    for layer, seconds in zip(layers, times):
-        print(f"{layer.__name__:<24} {1000 * statistics.median(seconds):7.1f} ms a step")
-    ratio = statistics.median(fused / plain for plain, fused in zip(*times))
-    print(f"fused / plain, median of the pairs: {ratio:.2f}")
+    times = median_times(
+        [lambda model=model: model.train_on_batch(images, masks) for model in models],
+        options.repeats,
+    )
+    for layer, time in zip(layers, times):
+        print(f"{layer.__name__:<24} {time.milliseconds:7.1f} ms a step")
+    print(f"fused / plain, median of the turns: {times[1].ratio:.2f}")
 
 
 if __name__ == "__main__":
