@@ -82,10 +82,10 @@ def fastest_formulation(side, coarser_share, training):
     | 8, 8 + 16 + 32 -> 16 | 1.16 / 1.33 | 0.79 / 1.06 |
 
     Transposed convolutions take two to five times as long as the textbook in XLA's backward pass on
-    a CPU (with `jit_compile` on TensorFlow too: take "phases" there); phases are slower in
-    TensorFlow; PyTorch gains on the largest grids alone. Other devices have not been measured. All
-    of these have the textbook's, and so have small grids on JAX, where phases are faster only with
-    many channels.
+    a CPU (with `jit_compile` on TensorFlow too: take "textbook" there). In whole networks on JAX,
+    phases gain a fifth in inference and nothing in training. They are slower in TensorFlow; PyTorch
+    gains on the largest grids alone. Other devices have not been measured. Where nothing is gained
+    the textbook's is taken, and so on small grids on JAX, where it depends on the channels.
 
     Args:
         side: The smaller side of the finer grid.
@@ -99,7 +99,9 @@ def fastest_formulation(side, coarser_share, training):
     min_side = MIN_SIDE_IN_TRAINING if training else MIN_SIDE_IN_INFERENCE
     if side < min_side or coarser_share < MIN_COARSER_SHARE or not _runs_on_cpu(backend):
         return "textbook"
-    return {"tensorflow": "transposed", "jax": "phases"}.get(backend, "textbook")
+    if backend == "tensorflow":
+        return "transposed"
+    return "phases" if backend == "jax" and not training else "textbook"
 
 
 def transposed(coarser, kernel):

@@ -86,7 +86,8 @@ def test_the_rule(monkeypatch):
     assert fastest_formulation(8, 1 / 3, training=True) == "textbook"
     assert fastest_formulation(64, 1 / 7, training=True) == "textbook"
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    assert fastest_formulation(64, 1 / 3, training=True) == "phases"
+    assert fastest_formulation(64, 1 / 3, training=False) == "phases"
+    assert fastest_formulation(64, 1 / 3, training=True) == "textbook"
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
     assert fastest_formulation(64, 1 / 3, training=True) == "textbook"
     monkeypatch.setattr(formulations, "_runs_on_cpu", lambda backend: False)
