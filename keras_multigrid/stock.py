@@ -10,8 +10,8 @@ from keras import ops
 
 from keras_multigrid import layers
 from keras_multigrid.layers.formulations import (
-    can_sum_taps,
-    fastest_formulation,
+    choose,
+    is_even,
     transposed_kernel,
 )
 
@@ -140,10 +140,7 @@ class _Rewriter:
 
     @call.register
     def _(self, layer: layers.ChannelPadding, image, **options):
-        padding = [(0, 0)] * 4
-        axis = _channel_axis(layer)
-        padding[axis] = (0, layer.filters - image.shape[axis])
-        return ops.pad(image, padding)
+        return layer.call(image)  # an operation of `keras.ops`
 
     @call.register
     def _(self, layer: layers.MultigridConv2DTranspose, pyramid, **options):
@@ -238,7 +235,14 @@ class _Rewriter:
         if coarser is None:
             return _with_weights(convolution, self._join(layer, fine, grid), kernel, bias)
         own_channels = kernel.shape[2] - coarser.shape[layer.channel_axis]
-        if self.for_inference and _is_worth_summing(layer, size, own_channels, kernel):
+        formulation = "textbook"
+        if self.for_inference and layer.formulation != "textbook":
+            # Summed ahead, a kernel costs no more than in training, where a batch shares the sum.
+            share = 1 - own_channels / kernel.shape[2]
+            formulation = choose(
+                "fastest", size, kernel.shape[0], share, layer.padding, training=True
+            )
+        if formulation != "textbook":
             own_kernel, coarser_kernel = np.split(kernel, [own_channels], axis=2)
             own = _with_weights(convolution, self._join(layer, fine, grid), own_kernel, bias)
             enlarge = keras.layers.Conv2DTranspose(
@@ -254,7 +258,7 @@ class _Rewriter:
             options = self._options(layer, f"{grid}_add", data_format=False)
             return keras.layers.Add(**options)([own, enlarged])
         repeat = keras.layers.UpSampling2D(2, **self._options(layer, f"{grid}_repeat"))
-        if can_sum_taps(size, 1):
+        if is_even(size):
             joined = self._join(layer, [*fine, repeat(coarser)], grid)
         else:  # cropped to the finer grid
             crop = layers.SkipConcatenate(**self._options(layer, f"{grid}_crop"))
@@ -298,17 +302,6 @@ class _Rewriter:
             unique = f"{name}_{number}"
         self.names.add(unique)
         return unique
-
-
-def _is_worth_summing(layer, size, own_channels, kernel):
-    """Whether a coarser grid is to be read by a transposed convolution."""
-    if layer.padding == "valid" or layer.formulation == "textbook":
-        return False
-    if not can_sum_taps(size, kernel.shape[0]):
-        return False
-    # Summed ahead, a kernel costs no more than in training, where it is summed once for a batch.
-    share = 1 - own_channels / kernel.shape[2]
-    return fastest_formulation(min(size), share, training=True) != "textbook"
 
 
 def _channel_axis(layer):

@@ -28,7 +28,7 @@ import keras
 import numpy as np
 from keras import ops
 from peers import HRNet, has_hrnet, resnet34
-from timing import median_times
+from timing import compiled, median_times
 
 import keras_multigrid as kmg
 from keras_multigrid.recipes.quickstart import Quickstart
@@ -175,27 +175,13 @@ def peak(repeats):
     def convolve(image, kernel):
         return ops.conv(image, kernel, padding="same", data_format="channels_last")
 
-    calls = [_compiled(ops.matmul, matrix, matrix), _compiled(convolve, image, kernel)]
+    calls = [compiled(ops.matmul, matrix, matrix), compiled(convolve, image, kernel)]
     flops = (2 * 2048**3, 2 * 64 * 28 * 28 * 9 * 128 * 128)
     times = median_times(calls, 3 * repeats)
     return {
         name: count / time.milliseconds / 1e6
         for name, count, time in zip(("matrix product", "convolution"), flops, times)
     }
-
-
-def _compiled(function, *arrays):
-    """Returns a call without arguments; the arrays are no constants to the compiler."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        function = tf.function(function)
-    if keras.backend.backend() == "jax":
-        import jax
-
-        compiled = jax.jit(function)
-        return lambda: jax.block_until_ready(compiled(*arrays))
-    return lambda: function(*arrays)
 
 
 def training_memory(name, network, batch_size):

@@ -12,7 +12,7 @@ import argparse
 import keras
 import numpy as np
 from keras import ops
-from timing import median_times
+from timing import compiled, median_times
 
 from keras_multigrid.layers.formulations import FORMULATIONS, convolve
 
@@ -65,24 +65,6 @@ def training_step(function, arrays, upstream):
     return step
 
 
-def inference(function, arrays):
-    """Returns a call without arguments that computes a function."""
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        compiled = tf.function(function)
-        return lambda: compiled(*arrays)
-    if backend == "jax":
-        import jax
-
-        compiled = jax.jit(function)
-        return lambda: jax.block_until_ready(compiled(*arrays))
-    import torch
-
-    return torch.no_grad()(lambda: function(*arrays))
-
-
 def compare(case, repeats):
     """Prints the times of one case."""
     batch, side, pooled, own, coarser, filters = case
@@ -109,7 +91,7 @@ def compare(case, repeats):
 
     functions = [function(name) for name in formulations]
     training = median_times([training_step(f, arrays, upstream) for f in functions], repeats)
-    forward = median_times([inference(f, arrays) for f in functions], repeats)
+    forward = median_times([compiled(f, *arrays) for f in functions], repeats)
     ratios = [
         f"{name} {training[index].ratio:.2f} / {forward[index].ratio:.2f}"
         for index, name in enumerate(formulations)

@@ -11,11 +11,10 @@ computed (each window once).
 """
 
 import argparse
-import statistics
-import time
 
 import keras
 import numpy as np
+from timing import median_times
 
 import keras_multigrid as kmg
 
@@ -27,21 +26,6 @@ def attend(model, locations):
     probability = min(kmg.top_down.coverage_target(locations, model.levels), 1 - 1e-6)
     logit = np.log(probability / (1 - probability))
     convolution.bias.assign(np.full(convolution.bias.shape, logit))
-
-
-def seconds(step):
-    start = time.perf_counter()
-    step()
-    return time.perf_counter() - start
-
-
-def median_ratio(step, other, rounds):
-    """Returns the median ratio of two steps, run in turns, and the median seconds of each."""
-    for warm_up in (step, other) * 2:
-        warm_up()
-    pairs = [(seconds(step), seconds(other)) for _ in range(rounds)]
-    medians = [statistics.median(times) for times in zip(*pairs)]
-    return statistics.median(one / two for one, two in pairs), *medians
 
 
 def drawn(model, images):
@@ -61,11 +45,14 @@ def draw_again(model):
     model.seeds.state.assign([1, 0])
 
 
-def report(what, locations, ratio, own, others, counts, baseline_macs):
+def report(what, locations, times, counts, baseline_macs):
+    others, own = times
+    ratio = own.ratio
     nodes, windows, plain, shared = counts
     print(
         f"{what}, {locations} locations: {nodes:.1f} nodes, {windows:.1f} windows; "
-        f"{1000 * own:.0f} ms against {1000 * others:.0f} ms, ratio {ratio:.3f}; multiply-adds "
+        f"{own.milliseconds:.0f} ms against "
+        f"{others.milliseconds:.0f} ms, ratio {ratio:.3f}; multiply-adds "
         f"{plain / baseline_macs:.3f} ({shared / baseline_macs:.3f} with shared windows): "
         f"wall / multiply-adds {ratio / (plain / baseline_macs):.2f} "
         f"({ratio / (shared / baseline_macs):.2f})",
@@ -86,8 +73,8 @@ def inference(locations, batch, rounds):
             draw_again(model)
             model.predict_on_batch(images)
 
-        times = median_ratio(predict, lambda: baseline.predict_on_batch(images), rounds)
-        report("M2-ImageNet, inference", count, *times, counts, baseline_macs)
+        times = median_times([lambda: baseline.predict_on_batch(images), predict], rounds)
+        report("M2-ImageNet, inference", count, times, counts, baseline_macs)
 
 
 def training(locations, batch, rounds):
@@ -121,8 +108,8 @@ def training(locations, batch, rounds):
             draw_again(model)
             model.train_on_batch(images, labels)
 
-        times = median_ratio(train, lambda: baseline.train_on_batch(images, labels), rounds)
-        report("M3-MNIST, training", count, *times, counts, baseline_macs)
+        times = median_times([lambda: baseline.train_on_batch(images, labels), train], rounds)
+        report("M3-MNIST, training", count, times, counts, baseline_macs)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ import statistics
 import time
 from typing import NamedTuple
 
+import keras
+
 WARM_UP = 3
 
 
@@ -32,6 +34,23 @@ def median_times(calls, repeats):
         )
         for index in range(len(calls))
     ]
+
+
+def compiled(function, *arrays):
+    """Returns a call without arguments; to the compiler the arrays are no constants."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        function = tf.function(function)
+        return lambda: function(*arrays)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        function = jax.jit(function)
+        return lambda: jax.block_until_ready(function(*arrays))
+    import torch
+
+    return torch.no_grad()(lambda: function(*arrays))
 
 
 def _seconds(call):

@@ -53,17 +53,32 @@ def convolve(pooled, own, coarser, kernel, formulation, padding, data_format, tr
 
     if coarser is None:
         return convolution(fine, kernel)
-    if padding == "valid" or data_format == "channels_first" or not _can_fold(own, coarser, kernel):
+    if data_format == "channels_first" or None in coarser.shape[1:3]:
         formulation = "textbook"
-    elif formulation == "fastest":
+    else:
         share = coarser.shape[-1] / kernel.shape[2]
-        formulation = fastest_formulation(min(own.shape[1:3]), share, training)
+        size = own.shape[1:3]
+        formulation = choose(formulation, size, kernel.shape[0], share, padding, training)
     if formulation == "textbook":
         return convolution([*fine, repeat_like(coarser, own, data_format)], kernel)
     # A split kernel has a concatenation for a gradient; slices would each be padded and added up.
     kernel, coarser_kernel = ops.split(kernel, [kernel.shape[2] - coarser.shape[-1]], axis=2)
     enlarge = transposed if formulation == "transposed" else phases
     return convolution(fine, kernel) + enlarge(coarser, coarser_kernel)
+
+
+def choose(formulation, size, kernel_size, coarser_share, padding, training):
+    """Returns the formulation meant for a grid of this (height, width), if it has another."""
+    if padding == "valid" or kernel_size % 2 == 0 or not is_even(size):
+        return "textbook"
+    if formulation != "fastest":
+        return formulation
+    return fastest_formulation(min(size), coarser_share, training)
+
+
+def is_even(size):
+    """Whether (height, width) are known and even, so that a repeated grid need not be cropped."""
+    return all(side and side % 2 == 0 for side in size)
 
 
 def fastest_formulation(side, coarser_share, training):
@@ -138,16 +153,6 @@ def phases(coarser, kernel):
     output = ops.reshape(output, (-1, 2 * height, 2 * width, filters))
     border = size // 2
     return output[:, border : 2 * height - border, border : 2 * width - border]
-
-
-def _can_fold(own, coarser, kernel):
-    known = None not in coarser.shape[1:3]
-    return known and can_sum_taps(own.shape[1:3], kernel.shape[0])
-
-
-def can_sum_taps(size, kernel_size):
-    """Whether a grid of this (height, width) has other formulations than the textbook's."""
-    return kernel_size % 2 == 1 and all(side and side % 2 == 0 for side in size)
 
 
 def _summed_taps(size):
