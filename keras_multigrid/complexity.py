@@ -83,9 +83,19 @@ def profile(model, input_shape=None):
     """
     rows = []
 
+    def count_in(model, images):
+        uncompiled = keras.Model(model.input, model.output)  # a clone would make the optimizer, too
+        # A clone, so that the model's own graph stays as it is; its weights are never allocated.
+        keras.models.clone_model(uncompiled, input_tensors=images, call_function=count_call)
+
     def count_call(layer, *args, **kwargs):
         outputs = layer(*args, **kwargs)
-        if isinstance(layer, keras.layers.Layer) and not isinstance(layer, keras.Model):
+        if hasattr(layer, "costs"):
+            rows.extend(_module_profile(layer).rows)
+        elif isinstance(layer, keras.Model):
+            if hasattr(layer, "operations"):
+                count_in(layer, keras.tree.map_structure(_input_of, args[0]))
+        elif isinstance(layer, keras.layers.Layer):
             inputs = args[0] if args else None
             rows.append(_layer_profile(layer, _shapes(inputs), _shapes(outputs)))
         return outputs
@@ -93,12 +103,8 @@ def profile(model, input_shape=None):
     if hasattr(model, "costs"):
         return _module_profile(model)
     images = _input_like(model, input_shape)
-    uncompiled = keras.Model(model.input, model.output)  # a clone would make the optimizer, too
-    # A clone, so that the model's own graph stays as it is; its weights are never allocated.
     with keras.StatelessScope(initialize_variables=False):
-        keras.models.clone_model(
-            uncompiled, input_tensors=images, call_function=count_call, recursive=True
-        )
+        count_in(model, images)
     return ModelProfile(
         name=model.name,
         trainable_params=_count(model.trainable_variables),
@@ -227,6 +233,10 @@ def _layer_profile(layer, inputs, outputs):
         trainable_params=_count(layer.trainable_variables),
         macs=macs_of(layer, inputs, outputs),
     )
+
+
+def _input_of(tensor):
+    return keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype)
 
 
 def _shapes(tensors):

@@ -43,6 +43,7 @@ def layer_cases():
         ("per_grid", layers.PerGrid(keras.layers.Conv2D(3, 3, padding="same")), [pyramid]),
         ("batch_norm", layers.PerGrid(batch_normalization()), [pyramid]),
         ("channel_padding", layers.ChannelPadding(5), [pyramid[0]]),
+        ("resized_centre", layers.ResizedCentre(4, shorter=5), [pyramid[0]]),
         ("skip", layers.SkipConcatenate(), [pyramid, larger]),
     ]
 

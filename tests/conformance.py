@@ -79,6 +79,7 @@ LAYERS = [
         ([(9, 7, 2), (5, 4, 3)],),
     ),
     Case("ChannelPadding", lambda **o: layers.ChannelPadding(6, **o), ((7, 5, 3),)),
+    Case("ResizedCentre", lambda **o: layers.ResizedCentre(4, shorter=5, **o), ((7, 9, 3),)),
     Case("SkipConcatenate", lambda **o: layers.SkipConcatenate(**o), (PYRAMID, LARGER)),
     Case(
         "FusedBatchNormalization",

@@ -76,7 +76,7 @@ def load_cifar(
             "returns, or None."
         )
     own_part(batch_size, first_batch, share)  # wrong ones are an error before all the work
-    images, labels = _load(name, split, data_dir)
+    images, labels = load_raw(name, split, data_dir)
     training = split.startswith("train")
     shuffle = training if shuffle is None else shuffle
     augment = training if augment is None else augment
@@ -120,13 +120,13 @@ def fit_whitening(name, data_dir=None):
     >>> tuple(whitening.matrix.shape)
     (3072, 3072)
     """
-    images, _ = _load(name, "train", data_dir)
+    images, _ = load_raw(name, "train", data_dir)
     whitening = ZCAWhitening(dtype="float32")
     whitening.adapt(_unit_range(images))
     return whitening
 
 
-def _load(name, split, data_dir):
+def load_raw(name, split, data_dir):
     """Returns uint8 images and int64 labels, as arrays."""
     import tensorflow_datasets as tfds
 

@@ -7,6 +7,7 @@ from keras_multigrid.layers.multigrid_conv2d import MultigridConv2D
 from keras_multigrid.layers.multigrid_conv2d_transpose import MultigridConv2DTranspose
 from keras_multigrid.layers.multigrid_max_pooling2d import MultigridMaxPooling2D
 from keras_multigrid.layers.per_grid import PerGrid
+from keras_multigrid.layers.resized_centre import ResizedCentre
 from keras_multigrid.layers.skip_concatenate import SkipConcatenate
 from keras_multigrid.layers.unfused_bias_conv2d import UnfusedBiasConv2D
 from keras_multigrid.layers.zca_whitening import ZCAWhitening
@@ -19,6 +20,7 @@ __all__ = [
     "MultigridConv2DTranspose",
     "MultigridMaxPooling2D",
     "PerGrid",
+    "ResizedCentre",
     "SkipConcatenate",
     "UnfusedBiasConv2D",
     "ZCAWhitening",

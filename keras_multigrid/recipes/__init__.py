@@ -2,6 +2,7 @@
 
 from keras_multigrid.recipes.cifar import Cifar10, Cifar100
 from keras_multigrid.recipes.dense_prediction import MnistSegmentation, MnistSpatialTransformer
+from keras_multigrid.recipes.export import export_run
 from keras_multigrid.recipes.imagenet import ImageNet
 from keras_multigrid.recipes.quickstart import Quickstart, train_quickstart
 from keras_multigrid.recipes.recipe import Recipe
@@ -34,6 +35,7 @@ __all__ = [
     "Quickstart",
     "Recipe",
     "TopDownImageNet",
+    "export_run",
     "reproduce",
     "run",
     "train_quickstart",

@@ -7,7 +7,11 @@ from typing import ClassVar
 import keras
 
 from keras_multigrid.datasets import fit_whitening, load_cifar
-from keras_multigrid.recipes.recipe import Recipe
+from keras_multigrid.datasets.cifar import ENLARGED, SIDE, load_raw
+from keras_multigrid.layers import ResizedCentre
+from keras_multigrid.recipes.recipe import Recipe, rescaling
+
+WHITENING = "whitening.keras"
 
 SCALES = {
     "smoke": {
@@ -70,7 +74,21 @@ class Cifar100(Recipe):
 
     def keep(self, folder):
         whitening = _whitening(self.NAME, self.data_dir)
-        keras.Sequential([keras.Input((32, 32, 3)), whitening]).save(folder / "whitening.keras")
+        keras.Sequential([keras.Input((SIDE, SIDE, 3)), whitening]).save(folder / WHITENING)
+
+    def preprocessing(self, folder):
+        (whitening,) = keras.models.load_model(folder / WHITENING).layers
+        return [
+            ResizedCentre(SIDE),
+            rescaling(0, 1),
+            whitening,
+            keras.layers.Resizing(ENLARGED, ENLARGED),
+            keras.layers.CenterCrop(SIDE, SIDE),
+        ]
+
+    def sent_images(self, split, count):
+        images, labels = load_raw(self.NAME, split, self.data_dir)
+        return images[:count].astype("float32"), labels[:count]
 
     def scores(self, results):
         return {"error": 100 - 100 * results["top1"]}

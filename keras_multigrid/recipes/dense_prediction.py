@@ -6,10 +6,11 @@ from typing import ClassVar
 import numpy as np
 
 from keras_multigrid.applications import preprocess_digits
+from keras_multigrid.applications.preprocessing import DIGITS_MEAN, DIGITS_STD
 from keras_multigrid.datasets import load
 from keras_multigrid.layers import PerGrid
 from keras_multigrid.metrics import LabelledPixelError, RegionIoU
-from keras_multigrid.recipes.recipe import EVALUATION_BATCH, Recipe
+from keras_multigrid.recipes.recipe import EVALUATION_BATCH, Recipe, rescaling
 from keras_multigrid.recipes.report import draw_predictions
 
 PREDICTIONS = "predictions.png"
@@ -94,6 +95,9 @@ class DensePrediction(Recipe):
         # Each iteration draws other samples, unless it begins endless ones.
         batch_size = min(self.batch_size, EVALUATION_BATCH)
         return self.load(split, batch_size, first_batch=0).take(data.cardinality())
+
+    def preprocessing(self, folder):
+        return [rescaling(DIGITS_MEAN, DIGITS_STD)]
 
     def draw(self, folder, model):
         """Draws test images with true and predicted masks; of several classes the strongest."""

@@ -7,8 +7,10 @@ from typing import ClassVar
 import keras
 
 from keras_multigrid.datasets import load
+from keras_multigrid.datasets.image_augmentation import MEAN, SHORTER_SHARE, STD
 from keras_multigrid.datasets.image_folder import list_images
-from keras_multigrid.recipes.recipe import Recipe
+from keras_multigrid.layers import ResizedCentre
+from keras_multigrid.recipes.recipe import Recipe, rescaling
 from keras_multigrid.ten_crop import ten_crop_model
 
 TEN_CROP_BATCH = 25
@@ -100,6 +102,10 @@ class ImageNet(Recipe):
             image_size=self.image_size,
             **options,
         )
+
+    def preprocessing(self, folder):
+        shorter = round(SHORTER_SHARE * self.image_size)
+        return [ResizedCentre(self.image_size, shorter), rescaling(MEAN, STD)]
 
     def evaluate(self, model, split, verbose="auto"):
         results = super().evaluate(model, split, verbose)

@@ -5,6 +5,7 @@ import math
 from typing import ClassVar
 
 import keras
+import numpy as np
 
 from keras_multigrid.applications import create_model
 from keras_multigrid.applications.paper import paper_model
@@ -145,7 +146,15 @@ class Recipe:
 
     def network(self):
         """Returns the network, not compiled."""
-        arguments = {"classes": self.classes(), **self.size_arguments()}
+        return self.build_network()
+
+    def build_network(self, **options):
+        """Returns the network as it is before any weights are loaded or changed.
+
+        Args:
+            **options: More arguments of its constructor.
+        """
+        arguments = {"classes": self.classes(), **self.size_arguments(), **options}
         if self.width_multiplier != 1:
             arguments["width_multiplier"] = self.width_multiplier
         if self.channel_ratios:
@@ -233,6 +242,36 @@ class Recipe:
         model.compile(loss=self.loss(), metrics=self.metrics())
         return model.evaluate(self.load_evaluation(split), verbose=verbose, return_dict=True)
 
+    def preprocessing(self, folder):
+        """Returns the layers between images with values from 0 to 255 and the network.
+
+        They do what `load` does for evaluation; a first `ResizedCentre` takes images of any size.
+
+        Args:
+            folder: The run's folder.
+        """
+        raise NotImplementedError
+
+    def served_network(self, model):
+        """Returns the trained network as it is to be exported."""
+        return model
+
+    def sent_images(self, split, count):
+        """Returns images as clients of the exported network send them, at its own size.
+
+        Args:
+            split: Name of the split.
+            count: Their number, at most.
+
+        Returns:
+            A float32 array of values from 0 to 255, and the targets.
+        """
+        data = self.load_evaluation(split).unbatch().take(count).batch(count)
+        images, targets = next(data.as_numpy_iterator())
+        last = self.preprocessing(None)[-1]
+        raw = (images - np.array(last.offset)) / np.array(last.scale)
+        return raw.astype("float32"), targets
+
     def keep(self, folder):
         """Writes into a run's folder what the trained network needs besides its own file."""
 
@@ -250,3 +289,15 @@ class Recipe:
             raise ValueError(
                 f"{name} is {value!r}; expected one of {', '.join(map(str, choices))}."
             )
+
+
+def rescaling(mean, deviation):
+    """Returns the layer from values of 0 to 255 to those of 0 to 1, less a mean, over a deviation.
+
+    Args:
+        mean: A number, or one per channel.
+        deviation: The same.
+    """
+    mean, deviation = np.array(mean), np.array(deviation)
+    scale, offset = 1 / (255 * deviation), -mean / deviation
+    return keras.layers.Rescaling(scale.tolist(), offset.tolist(), dtype="float32")

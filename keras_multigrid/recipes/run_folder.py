@@ -92,12 +92,13 @@ def check_settings(folder, recipe):
         print(f"Careful: the versions changed ({'; '.join(changes)}).")
 
 
-def read_recipe(folder, recipes):
+def read_recipe(folder, recipes, data_dir=None):
     """Returns the recipe of a run's folder.
 
     Args:
         folder: The folder.
         recipes: Mapping from names to recipe classes.
+        data_dir: Where the data are now, if elsewhere.
 
     Raises:
         ValueError: If it is no run's folder.
@@ -110,6 +111,8 @@ def read_recipe(folder, recipes):
         name: tuple(value) if isinstance(value, list) else value
         for name, value in written["fields"].items()
     }
+    if data_dir:
+        fields["data_dir"] = data_dir
     return recipes[written["recipe"]](**fields)
 
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from keras_multigrid.applications.paper import paper_model
 from keras_multigrid.datasets import load
+from keras_multigrid.layers import ResizedCentre
 from keras_multigrid.recipes.dense_prediction import EVALUATION_SEED
 from keras_multigrid.recipes.imagenet import count_classes
-from keras_multigrid.recipes.recipe import EVALUATION_BATCH, Recipe
+from keras_multigrid.recipes.recipe import EVALUATION_BATCH, Recipe, rescaling
 from keras_multigrid.recipes.run_folder import MODEL
 from keras_multigrid.top_down import (
     TopDown,
@@ -151,6 +152,16 @@ class TopDownRecipe(Recipe):
     def scores(self, results):
         return {"accuracy": 100 * results["accuracy"]}
 
+    def served_network(self, model):
+        """Returns the network with candidates above one half attended, so that answers repeat."""
+        if not self._is_top_down():
+            return model
+        certain = TopDown.from_config({**model.get_config(), "sample": False})
+        images = keras.Input(self.input_shape(), name="images")
+        served = keras.Model(images, certain(images), name=self.model)
+        certain.set_weights(model.get_weights())
+        return served
+
     def _is_top_down(self):
         return paper_model(self.model).constructor.__name__.startswith("TD")
 
@@ -215,6 +226,9 @@ class LocatedMnist(TopDownRecipe):
             size=self.image_size,
             **options,
         )
+
+    def preprocessing(self, folder):
+        return [ResizedCentre(self.image_size), rescaling(0, 1)]
 
     def test_data(self, split):
         return self.load_evaluation(split, self.evaluations)
@@ -284,3 +298,6 @@ class TopDownImageNet(TopDownRecipe):
             augmentation="mild",
             **options,
         )
+
+    def preprocessing(self, folder):
+        return [ResizedCentre(self.image_size), rescaling(0.5, 0.5)]

@@ -1,0 +1,151 @@
+"""The model card: what an exported network takes, gives, has reached, and how to call it."""
+
+import dataclasses
+
+CARD = "README.md"
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What is known of a network besides itself.
+
+    Attributes:
+        description: What it does, and what it was trained on.
+        metrics: What it reaches, from names to values.
+        recipe: The command that trains it.
+        licence: Under which licence its weights may be used.
+        notes: Further sentences.
+    """
+
+    description: str = ""
+    metrics: dict = dataclasses.field(default_factory=dict)
+    recipe: str = ""
+    licence: str = "not stated"
+    notes: tuple = ()
+
+
+def model_card(version, file_format, served, facts):
+    """Returns the card of an exported network as Markdown.
+
+    Args:
+        version: Path of the version's folder.
+        file_format: `"savedmodel"`, `"onnx"`, `"litert"` or `"keras"`.
+        served: A `ServingModel`.
+        facts: The `Facts`.
+    """
+    name = version.parent.resolve().name
+    height, width, channels = served.image_shape
+    shape = f"(N, {height or 'height'}, {width or 'width'}, {channels})"
+    colours = "grey" if channels == 1 else "RGB"
+    resizing = (
+        f", and so is resizing: the central square, to {served.resize.size}x{served.resize.size}"
+        if served.resize
+        else ""
+    )
+    lines = [f"# {name}", "", *([facts.description, ""] if facts.description else [])]
+    lines += [*facts.notes, ""] if facts.notes else []
+    lines += [
+        *("## Input", ""),
+        *("| name | type | shape | what |", "|---|---|---|---|"),
+        f"| `images` | {served.dtype} | {shape} | {colours} images, values from 0 to 255 |",
+        *("", f"Normalization is inside{resizing}.", ""),
+        *("## Outputs", "", "| name | type | shape | what |", "|---|---|---|---|"),
+        *_outputs(served.predict, file_format),
+        "",
+    ]
+    if file_format == "savedmodel":
+        lines += [
+            "Besides `serving_default` there is the signature `image_files`, which takes encoded "
+            "PNG or JPEG files (`image_files`, string, (N,)) and gives the same outputs"
+            + (
+                "; files of one request are of one size."
+                if served.resize is None and None in served.size
+                else "."
+            ),
+            "",
+        ]
+        if served.features is not None:
+            lines += [
+                "The signature `features` takes `images` and gives the network's last pyramid, "
+                "finest grid first:",
+                *("", "| name | type | shape | what |", "|---|---|---|---|"),
+                *_outputs(served.features, file_format),
+                "",
+            ]
+    if facts.metrics:
+        rows = [f"| {key} | {value:.4g} |" for key, value in facts.metrics.items()]
+        lines += ["## Metrics", "", "| metric | value |", "|---|---|", *rows, ""]
+    if facts.recipe:
+        lines += ["## Recipe", "", "```", facts.recipe, "```", ""]
+    example = _example(version, file_format, served)
+    lines += ["## How to call it", "", *example, "", "## Licence", "", f"{facts.licence}", ""]
+    return "\n".join(lines)
+
+
+def _outputs(model, file_format):
+    what = {
+        "probabilities": "of each class",
+        "classes": "the most probable class, from 0",
+        "masks": "the probability of each class at each pixel",
+    }
+    for name, tensor in sorted(model.output.items()):
+        shape = ", ".join("any" if side is None else str(side) for side in tensor.shape[1:])
+        shape = f"(N, {shape})" if shape else "(N,)"
+        yield f"| `{name}` | {tensor.dtype} | {shape} | {what.get(name, 'feature map')} |"
+
+
+def _example(version, file_format, served):
+    """Returns the lines of a program that calls the model, and of requests to a server."""
+    name = version.parent.resolve().name
+    folder = f"{name}/{version.name}"
+    shape = (1, *[side or 64 for side in served.size], served.image_shape[-1])
+    images = f'images = np.zeros({shape}, "{served.dtype}")  # yours'
+    program = {
+        "savedmodel": [
+            "import numpy as np, tensorflow as tf",
+            "",
+            f'model = tf.saved_model.load("{folder}")',
+            images,
+            'outputs = model.signatures["serving_default"](images=images)',
+        ],
+        "onnx": [
+            "import numpy as np, onnxruntime",
+            "",
+            f'session = onnxruntime.InferenceSession("{folder}/model.onnx")',
+            images,
+            "names = [output.name for output in session.get_outputs()]",
+            'outputs = dict(zip(names, session.run(names, {"images": images})))',
+        ],
+        "litert": [
+            "import numpy as np",
+            "from ai_edge_litert.interpreter import Interpreter",
+            "",
+            f'interpreter = Interpreter("{folder}/model.tflite")',
+            images,
+            'index = interpreter.get_input_details()[0]["index"]',
+            "interpreter.resize_tensor_input(index, images.shape)",
+            'outputs = interpreter.get_signature_runner("serving_default")(images=images)',
+        ],
+        "keras": [
+            "import keras, numpy as np",
+            "import keras_multigrid  # its layers",
+            "",
+            f'model = keras.models.load_model("{folder}/model.keras")',
+            images,
+            "outputs = model.predict(images)",
+        ],
+    }[file_format]
+    lines = ["```python", *program, "```"]
+    if file_format == "savedmodel":
+        lines += [
+            "",
+            "On a server, `keras-multigrid serve` or TensorFlow Serving, whose folder of versions "
+            f"is named `{name}`:",
+            "",
+            "```",
+            f"curl http://localhost:8501/v1/models/{name}:predict -d \\",
+            '    "{\\"signature_name\\": \\"image_files\\", \\"instances\\": '
+            '[{\\"b64\\": \\"$(base64 -w0 image.png)\\"}]}"',
+            "```",
+        ]
+    return lines

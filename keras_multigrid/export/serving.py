@@ -1,0 +1,175 @@
+"""A network as it is served: images with values from 0 to 255 in, named arrays out."""
+
+import dataclasses
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_multigrid.layers import ResizedCentre
+from keras_multigrid.stock import stock_network
+
+DTYPES = ("float32", "uint8")
+EXAMPLE_SIDE = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class ServingModel:
+    """What is exported; both models read images that were resized before.
+
+    Attributes:
+        resize: The layer that makes images of any size those that the network reads, or None.
+        predict: Model from images to a dictionary: `probabilities` and `classes`, or `masks`.
+        features: Model from images to the pyramid `grid_0`, `grid_1`, ..., finest first, or None.
+        size: Height and width of the images that are sent, None where they may be any.
+        dtype: Type of the images that are sent.
+    """
+
+    resize: keras.layers.Layer | None
+    predict: keras.Model
+    features: keras.Model | None
+    size: tuple
+    dtype: str
+
+    @property
+    def image_shape(self):
+        """Height, width and channels of the images that are sent."""
+        return (*self.size, self.predict.input_shape[-1])
+
+    def whole(self):
+        """Returns the one model from images as they are sent to the predictions."""
+        if self.resize is None:
+            return self.predict
+        images = keras.Input(self.image_shape, dtype=self.dtype, name="images")
+        outputs = self.predict(self.resize(images))
+        return keras.Model(images, outputs, name=self.predict.name)
+
+
+def serving_model(
+    model, preprocessing=(), features=(), size=None, dtype="float32", rewrite=True, float32=False
+):
+    """Puts a network between what clients send and what they want to have.
+
+    Args:
+        model: A `keras.Model` from images to probabilities `(batch, classes)`, or masks `(batch,
+            height, width, classes)`.
+        preprocessing: Layers that make what the network reads of images with values from 0 to 255;
+            the first may be a `ResizedCentre`.
+        features: Tensors of the model, its pyramid.
+        size: Height and width of the images that are sent; None is any.
+        dtype: Their type, `"float32"` or `"uint8"`.
+        rewrite: Whether to rewrite the network with `stock_network`, which predicts the same with
+            fewer multiply-adds.
+        float32: Whether to compute in float32, whatever the network's precision.
+
+    Returns:
+        A `ServingModel`.
+
+    Raises:
+        ValueError: If the network cannot have images of such a size, or has outputs of another
+            kind.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> import keras_multigrid as kmg
+    >>> network = kmg.applications.RMG18(width_multiplier=0.1, classes=5)
+    >>> layers = [kmg.layers.ResizedCentre(224, 256), keras.layers.Rescaling(1 / 255)]
+    >>> served = kmg.export.serving_model(network, layers).whole()
+    >>> outputs = served.predict(np.zeros((2, 300, 401, 3)), verbose=0)
+    >>> {name: values.shape for name, values in sorted(outputs.items())}
+    {'classes': (2,), 'probabilities': (2, 5)}
+    """
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype is {dtype!r}; expected one of {', '.join(DTYPES)}.")
+    size = (None, None) if size is None else tuple(size)
+    resize, *others = preprocessing or [None]
+    if not isinstance(resize, ResizedCentre):
+        resize, others = None, [layer for layer in (resize, *others) if layer is not None]
+    own_size = size if resize is None else (resize.size, resize.size)
+    if size == own_size:
+        resize = None
+    network, pyramid = _networks(model, features, own_size, rewrite, float32)
+
+    shape = (*own_size, model.input_shape[-1])
+    images = keras.Input(shape, dtype="float32" if resize else dtype, name="images")
+    inputs = ops.cast(images, "float32")
+    for layer in others:
+        inputs = layer(inputs)
+    predict = keras.Model(images, _predictions(network(inputs)), name=model.name)
+    if pyramid is not None:
+        grids = keras.tree.flatten(pyramid(inputs))
+        named = {f"grid_{index}": ops.cast(grid, "float32") for index, grid in enumerate(grids)}
+        pyramid = keras.Model(images, named, name=f"{model.name}_features")
+    return ServingModel(resize, predict, pyramid, size, dtype)
+
+
+def _networks(model, features, size, rewrite, float32):
+    """Returns the networks of predictions and of features, with shared weights."""
+    joint = keras.Model(model.input, [model.output, *features], name=model.name)
+    joint = _at_size(joint, size, float32)
+    if rewrite:
+        joint = stock_network(joint, for_inference=True)
+    prediction, *grids = joint.outputs
+    network = keras.Model(joint.input, prediction, name=model.name)
+    if not features:
+        return network, None
+    return network, keras.Model(joint.input, grids, name=f"{model.name}_pyramid")
+
+
+def _at_size(model, size, float32):
+    """Returns the network for images of another size, or in float32, with the same weights."""
+    shape = (*size, model.input_shape[-1])
+    if shape == tuple(model.input_shape[1:]) and not float32:
+        return model
+
+    def clone(layer):
+        return _as_float32(layer) if float32 else type(layer).from_config(layer.get_config())
+
+    try:
+        copy = keras.models.clone_model(
+            model, input_tensors=keras.Input(shape, name="images"), clone_function=clone
+        )
+        copy.set_weights(model.get_weights())
+    except ValueError as error:
+        sides = " x ".join("any" if side is None else str(side) for side in size)
+        raise ValueError(
+            f"{model.name} cannot be made for images of {sides} pixels: {error} Give the `size` "
+            "it was trained with, or begin the preprocessing with ResizedCentre(side)."
+        ) from error
+    return copy
+
+
+def _as_float32(layer):
+    """Returns a copy of a layer that computes in float32, without weights."""
+    config = keras.tree.map_structure(
+        lambda value: "float32" if value in ("mixed_bfloat16", "mixed_float16") else value,
+        layer.get_config(),
+    )
+    copy = type(layer).from_config(config)
+    if isinstance(layer, keras.Model):
+        copy.build_from_config(layer.get_build_config())
+    return copy
+
+
+def _predictions(outputs):
+    """Names the outputs, by their rank."""
+    outputs = ops.cast(outputs, "float32")
+    if len(outputs.shape) == 4:
+        return {"masks": outputs}
+    if len(outputs.shape) != 2:
+        raise ValueError(
+            f"The network's output has shape {tuple(outputs.shape)}; expected (batch, classes) or "
+            "(batch, height, width, classes)."
+        )
+    if outputs.shape[1] == 1:
+        return {"probabilities": outputs}
+    # Keras' argmax on TensorFlow has operations that ONNX, OpenVINO and LiteRT lack.
+    classes = ops.squeeze(ops.top_k(outputs, 1)[1], axis=-1)
+    return {"probabilities": outputs, "classes": classes}
+
+
+def example_images(served, count=1):
+    """Returns images that a served network takes: noise, the same each time."""
+    shape = (count, *[side or EXAMPLE_SIDE for side in served.size], served.image_shape[-1])
+    return np.random.default_rng(0).integers(0, 256, shape).astype(served.dtype)

@@ -1,0 +1,45 @@
+"""Folders of numbered versions, `NAME/1`, `NAME/2`, ..., as TensorFlow Serving watches them."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+
+
+def version_folders(base):
+    """Returns the folders of the versions in a model's folder, the newest last."""
+    numbered = [path for path in pathlib.Path(base).glob("[0-9]*") if path.name.isdecimal()]
+    return sorted((path for path in numbered if path.is_dir()), key=lambda path: int(path.name))
+
+
+@contextlib.contextmanager
+def new_version(base, main_file):
+    """Makes a folder to write into, which becomes the next version only when all is written.
+
+    Args:
+        base: The model's folder, made if it is missing.
+        main_file: Name of the file that tells the format.
+
+    Yields:
+        Two paths: the folder to write into, and the version's that it will be.
+
+    Raises:
+        ValueError: If the folder has versions of another format.
+    """
+    base = pathlib.Path(base)
+    if base.exists() and not base.is_dir():
+        raise ValueError(f"{base} is a file; name a folder with --output.")
+    versions = version_folders(base)
+    if versions and not (versions[-1] / main_file).exists():
+        raise ValueError(
+            f"{base} has versions of another format ({versions[-1]} has no {main_file}); name "
+            "another folder with --output."
+        )
+    unfinished = base / f".unfinished-{os.getpid()}"
+    unfinished.mkdir(parents=True)
+    version = base / str(int(versions[-1].name) + 1 if versions else 1)
+    try:
+        yield unfinished, version
+        os.rename(unfinished, version)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)

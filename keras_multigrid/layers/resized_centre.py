@@ -1,0 +1,95 @@
+"""ResizedCentre: the square in the middle of a photograph, at the size a network reads."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="keras_multigrid")
+class ResizedCentre(keras.layers.Layer):
+    """Resizes images of any size, and takes the square in their centre (paper, section 4.4).
+
+    The shorter side becomes `shorter` pixels and the aspect is kept. Images that shrink are
+    averaged over areas, those that grow are interpolated bilinearly, as in the evaluation of
+    `kmg.datasets.load_imagenet`. Both are products with one matrix per axis, whose rows outside of
+    the square are never made: operations that every export format knows, for sizes that are known
+    only when an image comes.
+
+    Args:
+        size: Side of the square in pixels.
+        shorter: Length of the resized shorter side, at least `size`; None is `size`.
+        **kwargs: Keras' own layer arguments.
+
+    Input shape:
+        One tensor `(batch, height, width, channels)` of any number type; sides possibly unknown.
+
+    Output shape:
+        `(batch, size, size, channels)`, of the layer's floating type, computed in float32.
+
+    Raises:
+        ValueError: If `size` or `shorter` is no such integer, or the input is not 4D.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_multigrid as kmg
+    >>> photographs = np.random.default_rng(0).integers(0, 256, (2, 300, 401, 3), "uint8")
+    >>> tuple(kmg.layers.ResizedCentre(224, shorter=256)(photographs).shape)
+    (2, 224, 224, 3)
+    """
+
+    def __init__(self, size, shorter=None, **kwargs):
+        # Values from 0 to 255 cast to half precision would have lost digits before `call`.
+        super().__init__(autocast=False, **kwargs)
+        shorter = size if shorter is None else shorter
+        for name, value in (("size", size), ("shorter", shorter)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(
+                    f"{self._label}: {name} is {value!r}; expected a positive integer."
+                )
+        if shorter < size:
+            raise ValueError(
+                f"{self._label}: shorter is {shorter}; expected at least size={size}, or the "
+                "square would exceed the image."
+            )
+        self.size = size
+        self.shorter = shorter
+
+    def call(self, images):
+        self._check(images.shape)
+        height, width = ops.shape(images)[1:3]
+        shortest = ops.minimum(height, width)
+        rows, columns = (self._weights(side, shortest) for side in (height, width))
+        planes = ops.transpose(ops.cast(images, "float32"), (0, 3, 1, 2))
+        planes = ops.matmul(ops.matmul(rows, planes), ops.transpose(columns))
+        return ops.cast(ops.transpose(planes, (0, 2, 3, 1)), self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        self._check(input_shape)
+        return (input_shape[0], self.size, self.size, input_shape[3])
+
+    def get_config(self):
+        return {**super().get_config(), "size": self.size, "shorter": self.shorter}
+
+    def _weights(self, side, shortest):
+        """Returns how much each pixel along a side, a column, gives to each of the square's."""
+        resized = self.shorter * ops.cast(side, "int32") // ops.cast(shortest, "int32")
+        side = ops.cast(side, "float32")
+        step = side / ops.cast(resized, "float32")
+        first = (resized - self.size) // 2
+        to = ops.cast(first + ops.arange(self.size, dtype="int32"), "float32")[:, None]
+        source = ops.arange(side, dtype="float32")[None]
+        overlap = ops.minimum((to + 1) * step, source + 1) - ops.maximum(to * step, source)
+        centre = ops.clip((to + 0.5) * step - 0.5, 0, side - 1)
+        bilinear = 1 - ops.abs(centre - source)
+        return ops.maximum(ops.where(step > 1, overlap / step, bilinear), 0)
+
+    def _check(self, shape):
+        if len(shape) != 4:
+            raise ValueError(
+                f"{self._label} got shape {tuple(shape)}; expected 4 dimensions, (batch, height, "
+                "width, channels). Add a batch to a single image: image[None]."
+            )
+
+    @property
+    def _label(self):
+        return f"ResizedCentre '{self.name}'"

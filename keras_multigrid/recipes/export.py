@@ -1,0 +1,135 @@
+"""Exports the network of a finished run, with the preprocessing of its data."""
+
+import dataclasses
+import inspect
+import json
+import pathlib
+
+import keras
+
+from keras_multigrid.applications.paper import paper_model
+from keras_multigrid.complexity import profile
+from keras_multigrid.export import Facts, export_model
+from keras_multigrid.recipes.run_folder import MAY_CHANGE, MODEL, RESULTS, read_recipe
+
+CALIBRATION_IMAGES = 200
+
+
+def export_run(
+    run,
+    output=None,
+    format="savedmodel",
+    size=None,
+    dtype="float32",
+    rewrite=True,
+    int8=False,
+    data_dir=None,
+    licence=Facts.licence,
+):
+    """Exports the trained network of a run for serving.
+
+    Args:
+        run: The run's folder.
+        output: The exported model's folder; None is one named for the network in the run's own, in
+            a folder named for the format.
+        format, size, dtype, rewrite: As for `kmg.export.export_model`.
+        int8: Whether to quantize to int8, for LiteRT, by 200 of the run's training images.
+        data_dir: Where the data are now, if elsewhere.
+        licence: Under which licence the weights may be used, for the model card.
+
+    Returns:
+        Path of the version's folder.
+
+    Raises:
+        ValueError: If the run is not finished, or an argument is invalid.
+        ImportError: If a converter is missing.
+        OSError: If data to calibrate on are missing, or something cannot be written.
+
+    Example:
+
+    >>> from keras_multigrid.recipes import export_run
+    >>> version = export_run("runs/first", format="onnx")  # doctest: +SKIP
+    """
+    from keras_multigrid.recipes import RECIPES
+
+    run = pathlib.Path(run)
+    recipe = read_recipe(run, RECIPES, data_dir)
+    if not (run / RESULTS).exists():
+        raise ValueError(f"{run} is not finished; `keras-multigrid train` continues it.")
+    model = recipe.served_network(keras.models.load_model(run / MODEL))
+    calibration = None
+    if int8:
+        calibration, _ = recipe.sent_images("train", CALIBRATION_IMAGES)
+        if size is not None:
+            calibration = keras.ops.convert_to_numpy(keras.ops.image.resize(calibration, size))
+    own_size = tuple(model.input_shape[1:])
+    before = profile(model, own_size)
+    version, served = export_model(
+        model,
+        output or run / format / recipe.model,
+        format,
+        recipe.preprocessing(run),
+        _pyramid(recipe, model),
+        size,
+        dtype,
+        rewrite,
+        calibration,
+        _facts(recipe, run, before.trainable_params, licence, int8),
+    )
+    macs = profile(served.predict, own_size).macs
+    print(
+        f"Multiply-adds at {own_size[0]}x{own_size[1]}: {before.macs:,} trained, {macs:,} exported"
+    )
+    print(f"Written: {version}")
+    return version
+
+
+def _pyramid(recipe, model):
+    """Returns the tensors of the model's last pyramid; none if the network has no pyramids."""
+    constructor = paper_model(recipe.model).constructor
+    if "pyramid_outputs" not in inspect.signature(constructor).parameters:
+        return []
+    with keras.StatelessScope(initialize_variables=False):  # shapes alone: no weights in memory
+        reference = recipe.build_network(pyramid_outputs=True)
+    places = {
+        id(tensor): (layer.name, index)
+        for layer in reference.layers
+        for index, tensor in enumerate(keras.tree.flatten(layer.output))
+    }
+    return [
+        keras.tree.flatten(model.get_layer(name).output)[index]
+        for name, index in (places[id(tensor)] for tensor in reference.outputs)
+    ]
+
+
+def _facts(recipe, run, parameters, licence, int8):
+    written = json.loads((run / RESULTS).read_text())
+    # The quickstart's has both networks.
+    scores = written.get("scores") or recipe.scores(written["results"][recipe.model])
+    scale = next(name for name, changes in recipe.SCALES.items() if not changes)
+    changes = [
+        f"--set {field.name}={_as_setting(value)}"
+        for field in dataclasses.fields(recipe)
+        if (value := getattr(recipe, field.name)) != field.default and field.name not in MAY_CHANGE
+    ]
+    versions = ", ".join(f"{name} {number}" for name, number in written["versions"].items())
+    notes = [f"Trained with: {versions}."]
+    if int8:
+        notes.append(
+            "Weights and activations are int8, calibrated on training images; inputs and outputs "
+            "are not. The metrics are of the network before that."
+        )
+    return Facts(
+        description=f"{recipe.model} ({parameters:,} parameters), trained by the recipe "
+        f"`{recipe.NAME}` of keras_multigrid.",
+        metrics={f"{name}, % ({recipe.TEST_SPLIT} data)": value for name, value in scores.items()},
+        recipe=" ".join(["keras-multigrid train", recipe.NAME, "--scale", scale, *changes]),
+        licence=licence,
+        notes=tuple(notes),
+    )
+
+
+def _as_setting(value):
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) or value is None else value

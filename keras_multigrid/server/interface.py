@@ -1,0 +1,89 @@
+"""What an exported network takes and gives, read without loading the network."""
+
+import dataclasses
+import pathlib
+
+from keras_multigrid.export.versions import version_folders
+
+DEFAULT, FILES, FEATURES = "serving_default", "image_files", "features"
+
+
+@dataclasses.dataclass(frozen=True)
+class Interface:
+    """What an exported network takes and gives.
+
+    Attributes:
+        name: The model's name, that of its folder.
+        version: The number of the version.
+        folder: Where the version's SavedModel is.
+        shape: Height, width and channels of the images; None where any will do.
+        dtype: Of the images, "float32" or "uint8".
+        signatures: Names of the signatures that are served.
+        metadata: The signatures in TensorFlow Serving's JSON form.
+    """
+
+    name: str
+    version: int
+    folder: pathlib.Path
+    shape: tuple
+    dtype: str
+    signatures: tuple
+    metadata: dict
+
+    @property
+    def shape_text(self):
+        """The images' shape, in words."""
+        names = ("any height", "any width", "any channels")
+        return " x ".join(str(size or name) for size, name in zip(self.shape, names))
+
+
+def read_interface(model):
+    """Reads the highest version's interface, without loading the network.
+
+    Args:
+        model: The model's folder, with a numbered folder for each version.
+
+    Returns:
+        The `Interface`.
+
+    Raises:
+        ValueError: If there is no version, or it is no network for images.
+
+    Example:
+
+    >>> read_interface("exported/digits").version
+    2
+    """
+    from google.protobuf.json_format import MessageToDict
+    from tensorflow.core.framework import types_pb2
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    versions = [path for path in version_folders(model) if (path / "saved_model.pb").exists()]
+    if not versions:
+        raise ValueError(
+            f"{model} has no version, 1/saved_model.pb or the like; name the folder that "
+            "`keras-multigrid export` wrote."
+        )
+    folder = versions[-1].resolve()
+    saved = saved_model_pb2.SavedModel()
+    saved.ParseFromString((folder / "saved_model.pb").read_bytes())
+    found = saved.meta_graphs[0].signature_def
+    if DEFAULT not in found or list(found[DEFAULT].inputs) != ["images"]:
+        raise ValueError(f"{folder} has no signature {DEFAULT} of images; export the network anew.")
+    images = found[DEFAULT].inputs["images"]
+    sizes = [None if dim.size < 0 else dim.size for dim in images.tensor_shape.dim]
+    dtypes = {types_pb2.DT_FLOAT: "float32", types_pb2.DT_UINT8: "uint8"}
+    if len(sizes) != 4 or images.dtype not in dtypes:
+        raise ValueError(f"{folder} takes no images of float32 or uint8; export the network anew.")
+    served = tuple(name for name in (DEFAULT, FILES, FEATURES) if name in found)
+    return Interface(
+        name=folder.parent.name,
+        version=int(folder.name),
+        folder=folder,
+        shape=tuple(sizes[1:]),
+        dtype=dtypes[images.dtype],
+        signatures=served,
+        metadata={
+            name: MessageToDict(found[name], preserving_proto_field_name=True) for name in served
+        },
+    )

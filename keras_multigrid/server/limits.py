@@ -1,0 +1,35 @@
+"""What the server takes at most."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What the server takes at most; the product of body and concurrency bounds its memory.
+
+    Attributes:
+        body_mib: Size of a request's body, in MiB.
+        images: Number of images in a request.
+        pixels: Number of pixels of a request's images together.
+        concurrency: Number of requests at a time.
+        seconds: Time of a request, from its first byte.
+
+    Raises:
+        ValueError: If one is not positive.
+
+    Example:
+
+    >>> Limits(body_mib=4).images
+    128
+    """
+
+    body_mib: int = 32
+    images: int = 128
+    pixels: int = 2**25
+    concurrency: int = 64
+    seconds: int = 60
+
+    def __post_init__(self):
+        for name, value in dataclasses.asdict(self).items():
+            if value <= 0:
+                raise ValueError(f"The limit {name} is {value}; give a positive number.")

@@ -1,0 +1,196 @@
+"""TensorFlow Serving's REST form, to arrays and back: functions of bytes, without a server."""
+
+import base64
+import dataclasses
+
+import numpy as np
+from pydantic_core import from_json, to_json
+
+from keras_multigrid.server.images import decode_image
+from keras_multigrid.server.interface import DEFAULT, FILES
+
+
+@dataclasses.dataclass
+class Work:
+    """A request that was read and found right.
+
+    Attributes:
+        signature: What to compute; `image_files` are decoded, and have the default one.
+        by_row: Whether the answer has a row for each image, else a column for each output.
+        images: Arrays (height, width, channels) of uint8, or float32 where they must be.
+    """
+
+    signature: str
+    by_row: bool
+    images: list = dataclasses.field(repr=False)  # LitServe formats each request for its log
+
+
+def read_request(body, interface, limits):
+    """Reads a request's body.
+
+    Args:
+        body: The bytes, `{"instances": [...]}` or `{"inputs": ...}`.
+        interface: The network's `Interface`.
+        limits: The `Limits`.
+
+    Returns:
+        The `Work` to do.
+
+    Raises:
+        ValueError: With a sentence for the client, if something is wrong.
+
+    Example:
+
+    >>> read_request(b'{"instances": [[[[0], [255]]]]}', interface, Limits()).images[0].shape
+    (1, 2, 1)
+    """
+    try:
+        document = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise ValueError(
+            f'The body is no JSON: {error}; send {{"instances": [...]}} with finite numbers.'
+        ) from error
+    if not isinstance(document, dict) or ("instances" in document) == ("inputs" in document):
+        raise ValueError('The body must be an object with either "instances" or "inputs".')
+    signature = document.get("signature_name") or DEFAULT
+    if signature not in interface.signatures:
+        raise ValueError(
+            f"The signature_name is {signature!r}, and this server has "
+            f"{', '.join(interface.signatures)}; name one of these."
+        )
+    by_row = "instances" in document
+    argument = "image_files" if signature == FILES else "images"
+    unwrap = _rows if by_row else _column
+    values = unwrap(document["instances" if by_row else "inputs"], argument)
+    if len(values) > limits.images:
+        raise ValueError(
+            f"The request has {len(values)} images and may have {limits.images}; send several."
+        )
+    if signature == FILES:
+        return Work(DEFAULT, by_row, _decoded(values, interface, limits))
+    if (b"true" in body or b"false" in body) and _has_booleans(values):  # numbers, to NumPy
+        raise ValueError("The images have true or false in them; send numbers from 0 to 255.")
+    return Work(signature, by_row, _arrays(values, interface, limits))
+
+
+def write_answer(work, results):
+    """Writes an answer's body: several outputs are named, a single one is not.
+
+    Args:
+        work: The `Work` that was done.
+        results: For each image, a dictionary from the outputs' names to arrays.
+
+    Returns:
+        The bytes, `{"predictions": [...]}` or `{"outputs": ...}`.
+
+    Example:
+
+    >>> write_answer(work, [{"masks": np.ones((1, 2))}])
+    b'{"predictions":[[[1.0,1.0]]]}'
+    """
+    rows = [{name: array.tolist() for name, array in result.items()} for result in results]
+    names = list(rows[0])
+    single = len(names) == 1
+    if work.by_row:
+        answer = {"predictions": [row[names[0]] for row in rows] if single else rows}
+    else:
+        columns = {name: [row[name] for row in rows] for name in names}
+        answer = {"outputs": columns[names[0]] if single else columns}
+    return to_json(answer, inf_nan_mode="constants")  # as TensorFlow Serving writes them
+
+
+def _rows(instances, argument):
+    values = _images(instances, "instances")
+    return [
+        value[argument] if isinstance(value, dict) and list(value) == [argument] else value
+        for value in values
+    ]
+
+
+def _column(inputs, argument):
+    if isinstance(inputs, dict):
+        if list(inputs) != [argument]:
+            raise ValueError(
+                f'"inputs" has {", ".join(map(repr, inputs)) or "nothing"}, and the signature '
+                f"takes {argument!r}; send that alone."
+            )
+        inputs = inputs[argument]
+    return _images(inputs, "inputs")
+
+
+def _images(values, key):
+    if not isinstance(values, list) or not values:
+        raise ValueError(f'"{key}" must be a list of at least one image.')
+    return values
+
+
+def _arrays(values, interface, limits):
+    expected = f"an image is an array ({interface.shape_text}) of numbers, row by row"
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(
+            f"The images are ragged, or of several shapes; {expected}, all of one shape."
+        ) from error
+    if array.dtype.kind not in "iuf":
+        raise ValueError(f"The images have something else than numbers in them; {expected}.")
+    if array.ndim != 4 or not array.size:
+        raise ValueError(f"An image came with shape {array.shape[1:]}; {expected}.")
+    for size, wanted in zip(array.shape[1:], interface.shape):
+        if wanted not in (None, size):
+            raise ValueError(f"An image came with shape {array.shape[1:]}; {expected}.")
+    if array[..., 0].size > limits.pixels:
+        raise ValueError(
+            f"The images have {array[..., 0].size} pixels and may have {limits.pixels} together; "
+            "send smaller or fewer ones."
+        )
+    return list(_compact(array, interface.dtype))
+
+
+def _has_booleans(values):
+    if isinstance(values, list):
+        return any(map(_has_booleans, values))
+    return isinstance(values, bool)
+
+
+def _compact(array, dtype):
+    low, high = array.min(), array.max()
+    whole = array.dtype.kind in "iu" or (dtype == "uint8" and np.all(array == np.floor(array)))
+    if whole and low >= 0 and high <= 255:
+        return array.astype("uint8")  # a quarter of the bytes between the processes
+    if dtype == "uint8":
+        raise ValueError(
+            f"The images have values from {low} to {high}; the network takes whole numbers from 0 "
+            "to 255."
+        )
+    with np.errstate(over="ignore"):
+        array = array.astype("float32")
+    if not np.isfinite(array).all():
+        raise ValueError("The images have numbers that float32 cannot hold; send ones to 255.")
+    return array
+
+
+def _decoded(values, interface, limits):
+    images, left = [], limits.pixels
+    for number, value in enumerate(values):
+        if not isinstance(value, dict) or not isinstance(value.get("b64"), str):
+            raise ValueError(f'Image {number} must be {{"b64": "..."}}, a file in base64.')
+        try:
+            data = base64.b64decode(value["b64"], validate=True)
+        except ValueError as error:
+            raise ValueError(
+                f"Image {number} is no valid base64: {error}; encode the file's bytes anew."
+            ) from error
+        try:
+            image = decode_image(data, interface.shape[2], left)
+        except ValueError as error:
+            raise ValueError(f"Image {number} {error}.") from error
+        for size, wanted in zip(image.shape, interface.shape):
+            if wanted not in (None, size):
+                raise ValueError(
+                    f"Image {number} has shape {image.shape}; the network takes "
+                    f"{interface.shape_text}."
+                )
+        left -= image[..., 0].size
+        images.append(image)
+    return images

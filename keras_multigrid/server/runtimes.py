@@ -1,0 +1,120 @@
+"""What computes: TensorFlow or OpenVINO, with all cores."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_multigrid.server.interface import DEFAULT, FILES
+
+
+class TensorFlowRuntime:
+    """Computes all signatures, as the exported program says.
+
+    Args:
+        interface: The network's `Interface`.
+    """
+
+    def __init__(self, interface):
+        import tensorflow as tf
+
+        self._tensorflow, self._dtype = tf, interface.dtype
+        self._loaded = tf.saved_model.load(str(interface.folder))  # signatures do not keep it alive
+
+    def run(self, signature, images):
+        """Computes a batch.
+
+        Args:
+            signature: The signature's name.
+            images: Array (N, height, width, channels), of any dtype.
+
+        Returns:
+            Dictionary from the outputs' names to arrays.
+
+        Raises:
+            ValueError: If the network cannot compute images of this shape.
+        """
+        images = self._tensorflow.constant(images.astype(self._dtype, copy=False))
+        try:
+            outputs = self._loaded.signatures[signature](images=images)
+        except self._tensorflow.errors.InvalidArgumentError as error:
+            raise ValueError(_refusal(images, error)) from error
+        return {name: output.numpy() for name, output in outputs.items()}
+
+
+class OpenVINORuntime:
+    """Computes the default signature; OpenVINO reads no other.
+
+    Args:
+        interface: The network's `Interface`.
+    """
+
+    def __init__(self, interface):
+        import openvino
+
+        core = openvino.Core()
+        self._dtype = interface.dtype
+        accurate = {"EXECUTION_MODE_HINT": "ACCURACY"}  # else bfloat16 where the processor has it
+        self._compiled = core.compile_model(core.read_model(interface.folder), "CPU", accurate)
+        self._names = [output.any_name for output in self._compiled.outputs]
+
+    def run(self, signature, images):
+        """Computes a batch; see `TensorFlowRuntime.run`."""
+        if signature != DEFAULT:
+            raise ValueError(f"OpenVINO has no {signature}; serve with TensorFlow.")
+        try:
+            outputs = self._compiled([images.astype(self._dtype, copy=False)])
+        except RuntimeError as error:
+            raise ValueError(_refusal(images, error)) from error
+        return {name: np.array(outputs[number]) for number, name in enumerate(self._names)}
+
+
+RUNTIMES = {"tensorflow": TensorFlowRuntime, "openvino": OpenVINORuntime}
+
+
+def restrict(interface, runtime):
+    """Returns the interface that a runtime can serve."""
+    if runtime == "tensorflow":
+        return interface
+    signatures = tuple(name for name in interface.signatures if name in (DEFAULT, FILES))
+    return dataclasses.replace(interface, signatures=signatures)
+
+
+def compute(runtime, works, batch_size):
+    """Computes several requests; images of one signature and shape go together.
+
+    Args:
+        runtime: The runtime.
+        works: The requests' `Work`.
+        batch_size: The largest number of images at once.
+
+    Returns:
+        For each work, a list with a dictionary for each image; or the error, if it failed.
+
+    Example:
+
+    >>> [[first, second], [third]] = compute(runtime, [two_images, one_image], 32)
+    """
+    answers = [[None] * len(work.images) for work in works]
+    groups = {}
+    for number, work in enumerate(works):
+        for place, image in enumerate(work.images):
+            groups.setdefault((work.signature, image.shape), []).append((number, place))
+    for (signature, _), places in groups.items():
+        for start in range(0, len(places), batch_size):
+            chunk = places[start : start + batch_size]
+            try:
+                images = np.stack([works[number].images[place] for number, place in chunk])
+                outputs = runtime.run(signature, images)
+            except Exception as error:  # of these requests alone
+                for number, _ in chunk:
+                    answers[number] = error
+                continue
+            for row, (number, place) in enumerate(chunk):
+                if isinstance(answers[number], list):
+                    answers[number][place] = {name: array[row] for name, array in outputs.items()}
+    return answers
+
+
+def _refusal(images, error):
+    reason = str(error).strip().splitlines()[0]
+    return f"The network cannot compute images of shape {tuple(images.shape[1:])}: {reason}"
