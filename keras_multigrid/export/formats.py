@@ -38,8 +38,7 @@ def write_saved_model(served, folder, name):
         return resize(tf.cast(image, served.dtype)[None])[0]
 
     decoded = tf.TensorSpec(resized, served.predict.input.dtype)
-    archive = ExportArchive()
-    archive.track(served.predict)
+    archive = ExportArchive()  # tracked models' weights would be written twice (Keras 3.15)
     archive.add_endpoint(
         "serving_default",
         lambda images: served.predict(resize(images), training=False),
@@ -53,7 +52,6 @@ def write_saved_model(served, folder, name):
         input_signature=[files],
     )
     if served.features is not None:
-        archive.track(served.features)
         archive.add_endpoint(
             "features",
             lambda images: served.features(resize(images), training=False),

@@ -82,6 +82,16 @@ def serving_model(
     """
     if dtype not in DTYPES:
         raise ValueError(f"dtype is {dtype!r}; expected one of {', '.join(DTYPES)}.")
+    if not getattr(model, "inputs", None):
+        raise ValueError(
+            f"The model is a {type(model).__name__} whose inputs are not known; expected a "
+            "functional one, made by keras.Model(inputs, outputs)."
+        )
+    if len(model.inputs) > 1 or len(model.outputs) > 1:
+        raise ValueError(
+            f"The model has {len(model.inputs)} inputs and {len(model.outputs)} outputs; expected "
+            "one of each."
+        )
     size = (None, None) if size is None else tuple(size)
     resize, *others = preprocessing or [None]
     if not isinstance(resize, ResizedCentre):
@@ -106,6 +116,7 @@ def serving_model(
 
 def _networks(model, features, size, rewrite, float32):
     """Returns the networks of predictions and of features, with shared weights."""
+    features = keras.tree.flatten(features)  # a pyramid of one grid may be a bare tensor
     joint = keras.Model(model.input, [model.output, *features], name=model.name)
     joint = _at_size(joint, size, float32)
     if rewrite:

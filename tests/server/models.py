@@ -16,7 +16,7 @@ def make_models(folder):
             classifier,
             folder / "digits",
             preprocessing=[kmg.layers.ResizedCentre(32), unit_range],
-            features=classifier.get_layer("section5_pool").output,
+            features=classifier.get_layer("section3_pool").output,
         )
     dense = prepared(kmg.applications.SGSEG(width_multiplier=0.1, classes=4))
     kmg.export.export_model(dense, folder / "dense", preprocessing=[unit_range], dtype="uint8")
@@ -30,9 +30,9 @@ def export_counter(folder):
         @tf.function(input_signature=[tf.TensorSpec((None, 4, 4, 1), tf.float32, name="images")])
         def count(self, images):
             number = tf.shape(images)[0]
-            matrix = tf.ones((300, 300)) / 300
+            ones = matrix = tf.ones((300, 300))
             for _ in tf.range(40):
-                matrix = matrix @ matrix
+                matrix = matrix @ ones / 300.0
             means = tf.reduce_mean(images, (1, 2, 3)) + 0 * tf.reduce_sum(matrix)
             return {"sizes": tf.fill([number], number), "means": means}
 
