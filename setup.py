@@ -8,6 +8,16 @@ from setuptools import find_packages, setup
 HERE = pathlib.Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "keras_multigrid/__init__.py").read_text())
 
+EXPORT = [
+    "tf2onnx>=1.17",  # ONNX
+    "tensorflow-serving-api>=2.21",  # requests to warm up TensorFlow Serving
+]
+SERVE = [
+    "litserve>=0.2.19,<0.3",  # HTTP and batching; some of its hooks are not public
+    "openvino>=2026.4",  # computes faster than TensorFlow on CPUs
+    "pillow>=10.4",  # decodes image files; the first for NumPy 2
+]
+
 setup(
     name="keras_multigrid",
     version=VERSION.group(1),
@@ -29,10 +39,16 @@ setup(
     ],
     extras_require={
         "tune": ["keras-tuner>=1.4.8"],  # searches channel ratios
+        "export": EXPORT,
+        "serve": SERVE,
         "plot": ["matplotlib>=3.9"],  # pictures; the first for NumPy 2
         "jax": ["jax>=0.10"],  # the JAX backend
         "cuda": ["tensorflow[and-cuda]>=2.21"],  # TensorFlow with its CUDA libraries
         "test": [
+            *EXPORT,
+            *SERVE,
+            "ai-edge-litert>=2.3",  # runs LiteRT models
+            "onnxruntime>=1.31",  # runs ONNX models
             "hypothesis>=6.100",  # generated shapes
             "jax>=0.10",  # the backends are compared
             "matplotlib>=3.9",  # the quickstart draws

@@ -5,9 +5,18 @@ import doctest
 import pytest
 
 import keras_multigrid as kmg
-from keras_multigrid.recipes import reproduce, run
+from keras_multigrid.recipes import export_run, reproduce, run
+from keras_multigrid.server import Limits, serve
 
-MODULES = (kmg.applications, kmg.blocks, kmg.datasets, kmg.layers, kmg.top_down, kmg.training)
+MODULES = (
+    kmg.applications,
+    kmg.blocks,
+    kmg.datasets,
+    kmg.export,
+    kmg.layers,
+    kmg.top_down,
+    kmg.training,
+)
 PUBLIC = {
     f"{module.__name__.rpartition('.')[2]}.{name}": getattr(module, name)
     for module in MODULES
@@ -20,10 +29,13 @@ PUBLIC |= {
     "metrics.LabelledPixelError": kmg.metrics.LabelledPixelError,
     "metrics.RegionIoU": kmg.metrics.RegionIoU,
     "optimizers.SGD": kmg.optimizers.SGD,
+    "recipes.export_run": export_run,
     "recipes.reproduce": reproduce,
     "recipes.run": run,
     "schedules.ExponentialPerEpoch": kmg.schedules.ExponentialPerEpoch,
     "schedules.StepwisePerEpoch": kmg.schedules.StepwisePerEpoch,
+    "server.Limits": Limits,
+    "server.serve": serve,
     "stock.stock_network": kmg.stock.stock_network,
     "ten_crop.ten_crop_model": kmg.ten_crop.ten_crop_model,
 }

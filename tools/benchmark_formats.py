@@ -9,6 +9,7 @@ metrics on test images, as each format computes them.
 
 import argparse
 import dataclasses
+import functools
 import pathlib
 import tempfile
 from collections.abc import Callable
@@ -66,17 +67,15 @@ def onnxruntime(folder):
 def litert(folder):
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(str(folder / "model.tflite"), num_threads=THREADS)
-    index = interpreter.get_input_details()[0]["index"]
-    state = {}
+    content = (folder / "model.tflite").read_bytes()
 
-    def call(images):
-        if state.get("shape") != images.shape:
-            interpreter.resize_tensor_input(index, images.shape)
-            state.update(shape=images.shape, run=interpreter.get_signature_runner())
-        return state["run"](images=images)
+    @functools.cache
+    def runner(shape):
+        interpreter = Interpreter(model_content=content, num_threads=THREADS)
+        interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], shape)
+        return interpreter.get_signature_runner()
 
-    return call
+    return lambda images: runner(images.shape)(images=images)
 
 
 VARIANTS = {

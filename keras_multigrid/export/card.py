@@ -15,6 +15,12 @@ class Facts:
         recipe: The command that trains it.
         licence: Under which licence its weights may be used.
         notes: Further sentences.
+
+    Example:
+
+    >>> import keras_multigrid as kmg
+    >>> kmg.export.Facts(metrics={"accuracy": 0.9}, licence="CC-BY-4.0").metrics
+    {'accuracy': 0.9}
     """
 
     description: str = ""

@@ -13,6 +13,7 @@ from keras_multigrid.export.formats import (
 )
 from keras_multigrid.export.serving import serving_model
 from keras_multigrid.export.versions import new_version
+from keras_multigrid.export.warm_up import write_warm_up_requests
 
 
 def export_model(
@@ -48,8 +49,8 @@ def export_model(
         dtype: Their type, `"float32"` or `"uint8"`.
         rewrite: Whether to rewrite the network with `kmg.stock.stock_network`: batch normalizations
             folded, and nothing computed that reaches no output.
-        calibration: For LiteRT: images as they are sent, by which weights and activations are
-            quantized to int8; None leaves them float32.
+        calibration: For LiteRT: images as they are sent, by which convolutions are quantized to
+            int8; None leaves them float32.
         facts: `Facts` for the model card.
 
     Returns:
@@ -88,9 +89,9 @@ def export_model(
     if calibration is not None:
         calibration = _checked_calibration(calibration, served)
     with new_version(folder, MAIN_FILES[format]) as (unfinished, version):
-        name = version.parent.resolve().name
         if format == "savedmodel":
-            write_saved_model(served, unfinished, name)
+            write_saved_model(served, unfinished)
+            write_warm_up_requests(served, unfinished, version.parent.resolve().name)
         elif format == "onnx":
             write_onnx(served, unfinished)
         elif format == "litert":

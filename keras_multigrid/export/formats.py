@@ -4,12 +4,11 @@ import contextlib
 import importlib.util
 import io
 import logging
+import pathlib
+import tempfile
 import warnings
 
-import numpy as np
-
 from keras_multigrid.export.serving import example_images
-from keras_multigrid.export.warm_up import write_warm_up_requests
 
 MAIN_FILES = {
     "savedmodel": "saved_model.pb",
@@ -17,10 +16,10 @@ MAIN_FILES = {
     "litert": "model.tflite",
     "keras": "model.keras",
 }
-WARM_UP_BATCHES = (1, 8)
+MATRIX_PRODUCTS = ["FULLY_CONNECTED", "BATCH_MATMUL"]  # LiteRT's names
 
 
-def write_saved_model(served, folder, name):
+def write_saved_model(served, folder):
     """Writes a SavedModel with the endpoints `serving_default`, `image_files` and `features`."""
     import tensorflow as tf
     from keras.export import ExportArchive
@@ -58,21 +57,6 @@ def write_saved_model(served, folder, name):
             input_signature=[images],
         )
     archive.write_out(str(folder), verbose=False)
-    _write_warm_up(served, folder, name)
-
-
-def _write_warm_up(served, folder, name):
-    import tensorflow as tf
-
-    requests = []
-    for batch in WARM_UP_BATCHES:
-        images = example_images(served, batch)
-        files = [tf.io.encode_png(image.astype("uint8")).numpy() for image in images]
-        requests.append(("serving_default", "images", images))
-        requests.append(("image_files", "image_files", np.array(files, dtype=object)))
-        if served.features is not None:
-            requests.append(("features", "images", images))
-    write_warm_up_requests(folder, name, requests)
 
 
 def write_onnx(served, folder):
@@ -90,19 +74,37 @@ def write_onnx(served, folder):
 
 
 def write_litert(served, folder, calibration=None):
-    """Writes `model.tflite`; with images to calibrate on, its weights and activations are int8."""
+    """Writes `model.tflite`; with images to calibrate on, convolutions compute in int8."""
+    path = folder / MAIN_FILES["litert"]
+    with _quiet():
+        if calibration is None:
+            served.whole().export(path, format="litert", verbose=False)
+        else:
+            path.write_bytes(_quantized(served, calibration))
+
+
+def _quantized(served, calibration):
+    """Returns a LiteRT model with int8 convolutions.
+
+    Matrix products stay float32: they resize, whiten by numbers of seven decades, and classify.
+    """
     import tensorflow as tf
 
-    options = {}
-    if calibration is not None:
-        options["optimizations"] = [tf.lite.Optimize.DEFAULT]
-        options["representative_dataset"] = lambda: (
-            [image[None].astype(served.dtype)] for image in calibration
+    def samples():
+        return ([image[None].astype(served.dtype)] for image in calibration)
+
+    with tempfile.TemporaryDirectory() as saved_model:
+        write_saved_model(served, pathlib.Path(saved_model))
+        converter = tf.lite.TFLiteConverter.from_saved_model(
+            saved_model, signature_keys=["serving_default"]
         )
-    with _quiet():
-        served.whole().export(
-            folder / MAIN_FILES["litert"], format="litert", verbose=False, **options
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = samples
+        options = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=MATRIX_PRODUCTS)
+        selective = tf.lite.experimental.QuantizationDebugger(
+            converter=converter, debug_dataset=samples, debug_options=options
         )
+        return selective.get_nondebug_quantized_model()
 
 
 def write_keras(served, folder):

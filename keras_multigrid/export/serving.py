@@ -23,6 +23,14 @@ class ServingModel:
         features: Model from images to the pyramid `grid_0`, `grid_1`, ..., finest first, or None.
         size: Height and width of the images that are sent, None where they may be any.
         dtype: Type of the images that are sent.
+
+    Example:
+
+    >>> import keras_multigrid as kmg
+    >>> network = kmg.applications.SGSEG(classes=3, width_multiplier=0.1)
+    >>> served = kmg.export.serving_model(network, dtype="uint8")
+    >>> served.image_shape, served.whole().output_shape
+    ((None, None, 1), {'masks': (None, None, None, 3)})
     """
 
     resize: keras.layers.Layer | None

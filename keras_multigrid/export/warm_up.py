@@ -2,29 +2,31 @@
 
 import importlib.util
 
+import numpy as np
+
+from keras_multigrid.export.serving import example_images
+
 FILE = "assets.extra/tf_serving_warmup_requests"
+BATCHES = (1, 8)
 
 
-def write_warm_up_requests(folder, name, requests):
+def write_warm_up_requests(served, folder, name):
     """Writes a file of `PredictionLog` records, if the package `tensorflow-serving-api` is there.
 
     Args:
+        served: The `ServingModel`.
         folder: Path of the SavedModel.
         name: The model's name on the server.
-        requests: List of (signature, name of the input, array).
-
-    Returns:
-        Whether the file was written.
     """
     if importlib.util.find_spec("tensorflow_serving") is None:
         print("There are no warm-up requests: pip install 'keras_multigrid[export]' for them.")
-        return False
+        return
     import tensorflow as tf
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
     (folder / FILE).parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(folder / FILE)) as writer:
-        for signature, input_name, array in requests:
+        for signature, input_name, array in _requests(served):
             request = predict_pb2.PredictRequest()
             request.model_spec.name = name
             request.model_spec.signature_name = signature
@@ -33,4 +35,16 @@ def write_warm_up_requests(folder, name, requests):
                 predict_log=prediction_log_pb2.PredictLog(request=request)
             )
             writer.write(log.SerializeToString())
-    return True
+
+
+def _requests(served):
+    """Yields (signature, name of the input, array)."""
+    import tensorflow as tf
+
+    for batch in BATCHES:
+        images = example_images(served, batch)
+        files = [tf.io.encode_png(image.astype("uint8")).numpy() for image in images]
+        yield "serving_default", "images", images
+        yield "image_files", "image_files", np.array(files, dtype=object)
+        if served.features is not None:
+            yield "features", "images", images

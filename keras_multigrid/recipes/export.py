@@ -33,7 +33,7 @@ def export_run(
         output: The exported model's folder; None is one named for the network in the run's own, in
             a folder named for the format.
         format, size, dtype, rewrite: As for `kmg.export.export_model`.
-        int8: Whether to quantize to int8, for LiteRT, by 200 of the run's training images.
+        int8: Whether to quantize convolutions to int8, for LiteRT, by 200 training images.
         data_dir: Where the data are now, if elsewhere.
         licence: Under which licence the weights may be used, for the model card.
 
@@ -116,8 +116,8 @@ def _facts(recipe, run, parameters, licence, int8):
     notes = [f"Trained with: {versions}."]
     if int8:
         notes.append(
-            "Weights and activations are int8, calibrated on training images; inputs and outputs "
-            "are not. The metrics are of the network before that."
+            "Convolutions are int8, calibrated on training images; matrix products, inputs and "
+            "outputs are not. The metrics are of the network before that."
         )
     return Facts(
         description=f"{recipe.model} ({parameters:,} parameters), trained by the recipe "

@@ -19,6 +19,7 @@ class Limits:
 
     Example:
 
+    >>> from keras_multigrid.server import Limits
     >>> Limits(body_mib=4).images
     128
     """

@@ -3,11 +3,14 @@
 import gc
 import http
 import importlib.util
+import socket
 
 from keras_multigrid.server.interface import read_interface
 from keras_multigrid.server.limits import Limits
 from keras_multigrid.server.processes import supervised
-from keras_multigrid.server.runtimes import restrict
+from keras_multigrid.server.runtimes import RUNTIMES, restrict
+
+HOSTS = ("127.0.0.1", "0.0.0.0", "::")  # those that LitServe takes
 
 
 def serve(
@@ -44,8 +47,11 @@ def serve(
     >>> from keras_multigrid.server import serve
     >>> serve("runs/first/savedmodel/PMG-11", port=8501)  # doctest: +SKIP
     """
-    if importlib.util.find_spec("litserve") is None:
-        raise ImportError("The server needs LitServe: pip install 'keras_multigrid[serve]'.")
+    if runtime not in RUNTIMES:
+        raise ValueError(f"runtime is {runtime!r}; expected one of {', '.join(RUNTIMES)}.")
+    for package in ("litserve", "PIL", runtime):
+        if importlib.util.find_spec(package) is None:
+            raise ImportError(f"There is no {package}: pip install 'keras_multigrid[serve]'.")
     from starlette.middleware.gzip import GZipMiddleware
 
     from keras_multigrid.server.gate import Gate
@@ -53,6 +59,7 @@ def serve(
     from keras_multigrid.server.worker import ServedModel
 
     limits = limits or Limits()
+    _check_address(host, port)
     interface = restrict(read_interface(model), runtime)
     server = Server(
         ServedModel(interface, runtime, batch_size, batch_seconds),
@@ -85,6 +92,19 @@ def serve(
             access_log=False,
             loop="asyncio",  # uvloop would not call our close of the socket
         )
+
+
+def _check_address(host, port):
+    """Raises an error before anything starts; LitServe's would come late, and be long."""
+    if host not in HOSTS:
+        raise ValueError(f"host is {host!r}; expected one of {', '.join(HOSTS)}.")
+    if not 1024 <= port < 2**16:
+        raise ValueError(f"port is {port}; expected 1024 to 65535.")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise OSError(f"Cannot listen at {host}, port {port}: {error.strerror}.") from error
 
 
 def _add_routes(app):

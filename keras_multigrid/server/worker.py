@@ -9,14 +9,18 @@ from typing import Annotated
 
 import anyio
 import litserve
+import numpy as np
 from fastapi import Depends, HTTPException, Request, Response
 from litserve.loops import BatchedLoop
 from starlette.requests import ClientDisconnect
 
 from keras_multigrid.server.gate import error_response
+from keras_multigrid.server.interface import DEFAULT
 from keras_multigrid.server.processes import die_with_parent
 from keras_multigrid.server.protocol import Work, read_request, write_answer
 from keras_multigrid.server.runtimes import RUNTIMES, compute
+
+WARM_UP_SIDE = 64
 
 _readers = anyio.CapacityLimiter(os.cpu_count())  # JSON grows tenfold while it is read
 
@@ -69,6 +73,9 @@ class ServedModel(litserve.LitAPI):
         os.setsid()  # a signal to the group, such as Ctrl-C, must not end running requests
         die_with_parent(multiprocessing.parent_process().pid)
         self._runtime = RUNTIMES[self._runtime_name](self._interface)
+        shape = [side or WARM_UP_SIDE for side in self._interface.shape]
+        self._runtime.run(DEFAULT, np.zeros((1, *shape)))  # the first call takes seconds
+        print("Ready.", flush=True)
 
     def decode_request(self, request: Annotated[Work, Depends(read_work)]):
         return request

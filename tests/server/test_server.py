@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_multigrid.cli import main
 from tests.server.models import make_models
 
 SERVE = [sys.executable, "-m", "keras_multigrid.cli", "serve"]
@@ -494,10 +495,26 @@ def test_sigterm_during_the_start(models, seconds):
     assert all_gone(family)
 
 
-def test_folders_without_a_network(tmp_path):
-    run = subprocess.run([*SERVE, tmp_path], capture_output=True, text=True)
-    assert run.returncode == 2
-    assert "has no version" in run.stderr
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--runtime", "torch"], "runtime is 'torch'; expected one of tensorflow, openvino."),
+        (["--port", "80"], "port is 80; expected 1024 to 65535."),
+        (["--host", "example.org"], "host is 'example.org'; expected one of 127.0.0.1, 0.0.0.0"),
+        (["--max-images", "0"], "The limit images is 0; give a positive number."),
+        ([], "has no version, 1/saved_model.pb or the like"),
+    ],
+)
+def test_misuse_is_one_line_and_status_2(options, message, tmp_path, capsys):
+    assert main(["serve", str(tmp_path), *options]) == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert message in error
+
+
+def test_a_port_in_use_is_one_line_and_status_1(digits, models, capsys):
+    assert main(["serve", str(models / "digits"), "--port", str(digits.port)]) == 1
+    (error,) = capsys.readouterr().err.splitlines()
+    assert f"Cannot listen at 127.0.0.1, port {digits.port}: Address already in use" in error
 
 
 def test_batches_sleep_until_a_request_comes():
