@@ -92,7 +92,7 @@ def export_untrained(name, folder, format, size, rewrite=True, int8=False):
     """Exports a network of ImageNet with random weights; returns the version's folder."""
     model = kmg.applications.create_model(name)
     noise = np.random.default_rng(0).integers(0, 256, (8, *size, 3)).astype("float32")
-    version, _ = kmg.export.export_model(
+    version = kmg.export.export_model(
         model,
         folder,
         format,

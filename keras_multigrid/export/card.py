@@ -30,13 +30,14 @@ class Facts:
     notes: tuple = ()
 
 
-def model_card(version, file_format, served, facts):
+def model_card(version, file_format, served, macs, facts):
     """Returns the card of an exported network as Markdown.
 
     Args:
         version: Path of the version's folder.
         file_format: `"savedmodel"`, `"onnx"`, `"litert"` or `"keras"`.
         served: A `ServingModel`.
+        macs: Multiply-adds per image, as trained and as exported.
         facts: The `Facts`.
     """
     name = version.parent.resolve().name
@@ -50,13 +51,14 @@ def model_card(version, file_format, served, facts):
     )
     lines = [f"# {name}", "", *([facts.description, ""] if facts.description else [])]
     lines += [*facts.notes, ""] if facts.notes else []
+    lines += [f"{macs[1]:,} multiply-adds per image ({macs[0]:,} as trained).", ""]
     lines += [
         *("## Input", ""),
         *("| name | type | shape | what |", "|---|---|---|---|"),
         f"| `images` | {served.dtype} | {shape} | {colours} images, values from 0 to 255 |",
         *("", f"Normalization is inside{resizing}.", ""),
         *("## Outputs", "", "| name | type | shape | what |", "|---|---|---|---|"),
-        *_outputs(served.predict, file_format),
+        *_outputs(served.predict),
         "",
     ]
     if file_format == "savedmodel":
@@ -75,7 +77,7 @@ def model_card(version, file_format, served, facts):
                 "The signature `features` takes `images` and gives the network's last pyramid, "
                 "finest grid first:",
                 *("", "| name | type | shape | what |", "|---|---|---|---|"),
-                *_outputs(served.features, file_format),
+                *_outputs(served.features),
                 "",
             ]
     if facts.metrics:
@@ -88,7 +90,7 @@ def model_card(version, file_format, served, facts):
     return "\n".join(lines)
 
 
-def _outputs(model, file_format):
+def _outputs(model):
     what = {
         "probabilities": "of each class",
         "classes": "the most probable class, from 0",
@@ -149,9 +151,9 @@ def _example(version, file_format, served):
             f"is named `{name}`:",
             "",
             "```",
-            f"curl http://localhost:8501/v1/models/{name}:predict -d \\",
-            '    "{\\"signature_name\\": \\"image_files\\", \\"instances\\": '
-            '[{\\"b64\\": \\"$(base64 -w0 image.png)\\"}]}"',
+            'echo \'{"signature_name": "image_files", "instances": '
+            '[{"b64": "\'$(base64 -w0 image.png)\'"}]}\' |',
+            f"    curl -d @- http://localhost:8501/v1/models/{name}:predict",
             "```",
         ]
     return lines

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from keras_multigrid.complexity import profile
 from keras_multigrid.export.card import CARD, Facts, model_card
 from keras_multigrid.export.formats import (
     MAIN_FILES,
@@ -11,7 +12,7 @@ from keras_multigrid.export.formats import (
     write_onnx,
     write_saved_model,
 )
-from keras_multigrid.export.serving import serving_model
+from keras_multigrid.export.serving import EXAMPLE_SIDE, serving_model
 from keras_multigrid.export.versions import new_version
 from keras_multigrid.export.warm_up import write_warm_up_requests
 
@@ -54,7 +55,7 @@ def export_model(
         facts: `Facts` for the model card.
 
     Returns:
-        Path of the version's folder, and the `ServingModel`.
+        Path of the version's folder.
 
     Raises:
         ValueError: If an argument is invalid, or the folder has versions of another format.
@@ -68,7 +69,7 @@ def export_model(
     >>> network = kmg.applications.PMGSEG(classes=3, width_multiplier=0.05)
     >>> folder = pathlib.Path(tempfile.mkdtemp(), "digits")
     >>> layers = [keras.layers.Rescaling(1 / 255)]
-    >>> version, _ = kmg.export.export_model(network, folder, "keras", layers)
+    >>> version = kmg.export.export_model(network, folder, "keras", layers)
     >>> sorted(path.name for path in version.iterdir())
     ['README.md', 'model.keras']
     """
@@ -98,8 +99,16 @@ def export_model(
             write_litert(served, unfinished, calibration)
         else:
             write_keras(served, unfinished)
-        (unfinished / CARD).write_text(model_card(version, format, served, facts or Facts()))
-    return version, served
+        card = model_card(version, format, served, _macs(model, served), facts or Facts())
+        (unfinished / CARD).write_text(card)
+    return version
+
+
+def _macs(model, served):
+    """Returns the multiply-adds per image as trained and as exported, resizing left out."""
+    sides = zip(served.predict.input_shape[1:3], model.input_shape[1:3])
+    shape = (*[own or trained or EXAMPLE_SIDE for own, trained in sides], model.input_shape[-1])
+    return [profile(network, shape).macs for network in (model, served.predict)]
 
 
 def _checked_calibration(images, served):

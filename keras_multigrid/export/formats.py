@@ -8,6 +8,8 @@ import pathlib
 import tempfile
 import warnings
 
+import numpy as np
+
 from keras_multigrid.export.serving import example_images
 
 MAIN_FILES = {
@@ -91,7 +93,7 @@ def _quantized(served, calibration):
     import tensorflow as tf
 
     def samples():
-        return ([image[None].astype(served.dtype)] for image in calibration)
+        return ([np.rint(image[None]).astype(served.dtype)] for image in calibration)
 
     with tempfile.TemporaryDirectory() as saved_model:
         write_saved_model(served, pathlib.Path(saved_model))

@@ -29,8 +29,8 @@ class ServingModel:
     >>> import keras_multigrid as kmg
     >>> network = kmg.applications.SGSEG(classes=3, width_multiplier=0.1)
     >>> served = kmg.export.serving_model(network, dtype="uint8")
-    >>> served.image_shape, served.whole().output_shape
-    ((None, None, 1), {'masks': (None, None, None, 3)})
+    >>> served.image_shape, list(served.whole().output)
+    ((None, None, 1), ['masks'])
     """
 
     resize: keras.layers.Layer | None

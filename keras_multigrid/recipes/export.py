@@ -62,9 +62,7 @@ def export_run(
         calibration, _ = recipe.sent_images("train", CALIBRATION_IMAGES)
         if size is not None:
             calibration = keras.ops.convert_to_numpy(keras.ops.image.resize(calibration, size))
-    own_size = tuple(model.input_shape[1:])
-    before = profile(model, own_size)
-    version, served = export_model(
+    version = export_model(
         model,
         output or run / format / recipe.model,
         format,
@@ -74,13 +72,9 @@ def export_run(
         dtype,
         rewrite,
         calibration,
-        _facts(recipe, run, before.trainable_params, licence, int8),
+        _facts(recipe, run, profile(model).trainable_params, licence, int8),
     )
-    macs = profile(served.predict, own_size).macs
-    print(
-        f"Multiply-adds at {own_size[0]}x{own_size[1]}: {before.macs:,} trained, {macs:,} exported"
-    )
-    print(f"Written: {version}")
+    print(f"Written: {version}; its README.md tells how to call it.")
     return version
 
 

@@ -128,7 +128,7 @@ def test_the_card_says_what_it_is_and_its_program_runs(saved_model):
 def test_the_programs_of_other_cards_run(file_format, tmp_path):
     preprocessing = [layers.ResizedCentre(32), UNIT_RANGE]
     folder = tmp_path / "digits"
-    version, _ = export_model(classifier(), folder, file_format, preprocessing, dtype="uint8")
+    version = export_model(classifier(), folder, file_format, preprocessing, dtype="uint8")
     (program,) = re.findall(r"```python\n(.*?)```", (version / "README.md").read_text(), re.DOTALL)
     program += "print(sorted(outputs), outputs['probabilities'].shape)"
     process = subprocess.run(
@@ -155,7 +155,7 @@ def graph_of(folder):
 
 def test_exported_twice_the_same_graph(tmp_path):
     model = classifier()
-    first, second = (export_model(model, tmp_path / "digits")[0] for _ in range(2))
+    first, second = (export_model(model, tmp_path / "digits") for _ in range(2))
     assert (first.name, second.name) == ("1", "2")
     assert graph_of(first) == graph_of(second) and len(graph_of(first)) > 100
 
@@ -163,10 +163,10 @@ def test_exported_twice_the_same_graph(tmp_path):
 def test_exported_twice_the_same_files(tmp_path):
     onnx = pytest.importorskip("onnx")
     model = classifier()
-    litert = [export_model(model, tmp_path / "a", "litert")[0] / "model.tflite" for _ in range(2)]
+    litert = [export_model(model, tmp_path / "a", "litert") / "model.tflite" for _ in range(2)]
     assert litert[0].read_bytes() == litert[1].read_bytes()
     graphs = [
-        onnx.load(export_model(model, tmp_path / "b", "onnx")[0] / "model.onnx").graph
+        onnx.load(export_model(model, tmp_path / "b", "onnx") / "model.onnx").graph
         for _ in range(2)
     ]
     # Names have numbers that go on counting, and the order of independent nodes is open.
@@ -197,7 +197,7 @@ def test_int8_is_smaller_and_about_the_same(tmp_path):
     outputs, sizes = [], []
     for calibration in (None, images):
         folder = tmp_path / ("float" if calibration is None else "int8")
-        version, _ = export_model(model, folder, "litert", [UNIT_RANGE], calibration=calibration)
+        version = export_model(model, folder, "litert", [UNIT_RANGE], calibration=calibration)
         path = version / "model.tflite"
         sizes.append(path.stat().st_size)
         loaded = interpreter.Interpreter(str(path))
