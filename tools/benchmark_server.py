@@ -81,20 +81,21 @@ def load(port, name, bodies, expected, requests):
         local.connection.request("POST", f"/v1/models/{name}:predict", bodies[index])
         response = local.connection.getresponse()
         answer = response.read()
-        seconds = time.perf_counter() - start
-        assert response.status == 200, answer
+        return time.perf_counter() - start, index, response.status, answer
+
+    with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
+        list(pool.map(ask, range(4 * CLIENTS)))  # warm
+        start = time.perf_counter()
+        answers = list(pool.map(ask, range(requests)))
+        total = time.perf_counter() - start
+    for _, index, status, answer in answers:
+        assert status == 200, answer
         (row,) = json.loads(answer)["predictions"]
         if not isinstance(row, dict):
             row = {next(iter(expected[index])): row}
         for output, values in expected[index].items():
             np.testing.assert_allclose(row[output], values, atol=1e-5)
-        return seconds
-
-    with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
-        list(pool.map(ask, range(4 * CLIENTS)))  # warm
-        start = time.perf_counter()
-        seconds = list(pool.map(ask, range(requests)))
-        return seconds, time.perf_counter() - start
+    return [seconds for seconds, *_ in answers], total
 
 
 def serve_and_load(folder, options, port, bodies, expected, requests):
@@ -138,8 +139,9 @@ def main():
     bodies = bodies_of(images, options.files)
     expected = offline_answers(options.model, images, options.files)
     measured = {key: [] for key in SETTINGS}
-    for _ in range(options.turns):
+    for turn in range(options.turns):
         for key, arguments in SETTINGS.items():
+            print(f"turn {turn + 1}: {', '.join(key)}", flush=True)
             seconds, total = serve_and_load(
                 options.model, arguments, options.port, bodies, expected, options.requests
             )

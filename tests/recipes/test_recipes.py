@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import keras_multigrid as kmg
-from keras_multigrid import cli
+from keras_multigrid.commands import training
 from keras_multigrid.recipes import (
     RECIPES,
     Cifar10,
@@ -166,7 +166,7 @@ def test_settings_are_read_as_their_fields_are():
 
 
 def test_the_command_line_knows_all_recipes():
-    assert set(cli.RECIPES) == set(RECIPES)
+    assert set(training.RECIPES) == set(RECIPES)
 
 
 def test_recipes_cannot_be_changed_by_mistake():

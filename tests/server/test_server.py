@@ -1,16 +1,9 @@
-"""The server, as clients see it: real ones in processes of their own."""
+"""The server, as clients see it: TensorFlow Serving's REST form, and batches."""
 
-import base64
 import concurrent.futures
-import contextlib
-import http.client
 import io
 import json
-import os
-import pathlib
 import queue
-import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -21,131 +14,8 @@ import pytest
 from PIL import Image
 
 from keras_multigrid.cli import main
-from tests.server.models import make_models
-
-SERVE = [sys.executable, "-m", "keras_multigrid.cli", "serve"]
-RANDOM = np.random.default_rng(0)
-COLOR = RANDOM.integers(0, 256, (2, 40, 48, 3), dtype=np.uint8)
-
-
-class Running:
-    """A server in a process."""
-
-    def __init__(self, model, *options):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.name = model.name
-        self.process = subprocess.Popen(
-            [*SERVE, model, "--port", str(self.port), *options],
-            stderr=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        end = time.monotonic() + 60
-        while self.get("/health")[0] != 200:
-            assert self.process.poll() is None, self.process.stderr.read()
-            assert time.monotonic() < end, "the server does not start"
-            time.sleep(0.2)
-
-    def request(self, method, path, body=None, headers=()):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        with contextlib.closing(connection):
-            connection.request(method, path, body, dict(headers))
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-
-    def get(self, path):
-        try:
-            return self.request("GET", path)
-        except OSError:
-            return None, b""
-
-    def predict(self, document, path=":predict", status=200):
-        body = document if isinstance(document, bytes) else json.dumps(document).encode()
-        got, answer = self.request("POST", f"/v1/models/{self.name}{path}", body)
-        assert got == status, answer[:500]
-        return json.loads(answer)
-
-    def descendants(self):
-        return descendants(self.process.pid)
-
-    def end(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-        return self.process.wait(30)
-
-
-def descendants(process):
-    found, parents = [], [process]
-    for parent in parents:
-        children = pathlib.Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        parents.extend(map(int, children))
-        found.extend(map(int, children))
-    return found
-
-
-@contextlib.contextmanager
-def serving(model, *options):
-    server = Running(model, *options)
-    family = server.descendants()
-    try:
-        yield server
-    finally:
-        status = server.end()
-        assert all_gone(family)
-    assert status == 0, server.process.stderr.read()
-
-
-def all_gone(family):
-    end = time.monotonic() + 5
-    while any(pathlib.Path(f"/proc/{process}").exists() for process in family):
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.1)
-    return True
-
-
-def at_once(function, arguments):
-    with concurrent.futures.ThreadPoolExecutor(16) as pool:
-        return list(pool.map(function, arguments))
-
-
-@pytest.fixture(scope="session")
-def models(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
-    make_models(folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def offline(models):
-    import tensorflow as tf
-
-    loaded = {name: tf.saved_model.load(models / name) for name in ("digits/2", "dense/1")}
-
-    def compute(model, signature="serving_default", **inputs):
-        outputs = loaded[model].signatures[signature](**inputs)
-        return {name: output.numpy() for name, output in outputs.items()}
-
-    return compute
-
-
-@pytest.fixture(scope="module")
-def digits(models):
-    with serving(models / "digits", "--max-body-mib", "2", "--max-images", "8") as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def dense(models):
-    with serving(models / "dense", "--max-pixels", "100000") as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def counter(models):
-    with serving(models / "counter", "--max-concurrency", "20") as server:
-        yield server
+from tests.server import load
+from tests.server.running import COLOR, RANDOM, at_once, b64, encoded, serving
 
 
 def check_named(rows, expected):
@@ -191,16 +61,6 @@ def test_features(digits, offline):
     check_named(answer["predictions"], expected)
 
 
-def encoded(array, kind, **options):
-    file = io.BytesIO()
-    Image.fromarray(array.squeeze()).save(file, kind, **options)
-    return file.getvalue()
-
-
-def b64(data):
-    return {"b64": base64.b64encode(data).decode()}
-
-
 @pytest.mark.parametrize("wrap", [lambda value: value, lambda value: {"image_files": value}])
 def test_png_files_equal_arrays(digits, wrap):
     files = [wrap(b64(encoded(image, "PNG"))) for image in COLOR]
@@ -230,94 +90,6 @@ def test_gray_and_transparent_files_get_the_channels(digits, dense):
         Image.fromarray(COLOR[0]).convert(mode).save(file, "PNG")
         for server in (digits, dense):
             server.predict({"signature_name": "image_files", "instances": [b64(file.getvalue())]})
-
-
-def wrong_requests():
-    image = [[[1, 2, 3], [4, 5, 6]]]
-    files = {"signature_name": "image_files"}
-    jpeg, png = encoded(COLOR[0], "JPEG"), encoded(COLOR[0], "PNG")
-    gif = encoded(COLOR[0], "GIF")
-    deep = Image.fromarray(RANDOM.integers(0, 2**16, (4, 4), dtype=np.uint16))
-    file = io.BytesIO()
-    deep.save(file, "PNG")
-    return {
-        "no JSON": (b"{", "no JSON"),
-        "nothing": (b"", "no JSON"),
-        "not UTF-8": (b"\xff\xfe", "no JSON"),
-        "deep": (b"[" * 100_000, "no JSON"),
-        "NaN": (b'{"instances": [[[[NaN, 1, 2]]]]}', "finite"),
-        "infinity": (b'{"instances": [[[[-Infinity, 1, 2]]]]}', "finite"),
-        "large": (b'{"instances": [[[[1e400, 1, 2]]]]}', "float32"),
-        "large integer": (b'{"instances": [[[[' + b"9" * 300 + b", 1, 2]]]]}", "numbers"),
-        "list": ([], "instances"),
-        "neither": ({}, "instances"),
-        "both": ({"instances": [image], "inputs": [image]}, "instances"),
-        "signature": ({"signature_name": "x", "instances": [image]}, "serving_default"),
-        "signature's type": ({"signature_name": [1], "instances": [image]}, "signature_name"),
-        "no list": ({"instances": 3}, "list"),
-        "none": ({"instances": []}, "at least one"),
-        "empty": ({"instances": [[]]}, "shape"),
-        "empty image": ({"instances": [[[[], []]]]}, "shape"),
-        "too many": ({"instances": [image] * 9}, "may have 8"),
-        "ragged": ({"instances": [[[[1, 2, 3]], [[1, 2]]]]}, "ragged"),
-        "two shapes": ({"instances": [image, image * 2]}, "several shapes"),
-        "rank": ({"instances": image}, "shape (2, 3)"),
-        "rank 5": ({"instances": [[image]]}, "shape"),
-        "channels": ({"instances": [[[[1, 2]]]]}, "any height x any width x 3"),
-        "text": ({"instances": [[[["1", "2", "3"]]]]}, "numbers"),
-        "null": ({"instances": [[[[1, 2, None]]]]}, "numbers"),
-        "boolean": ({"instances": [[[[1, 2, True]]]]}, "true"),
-        "object": ({"instances": [{"x": 1}]}, "numbers"),
-        "other input": ({"inputs": {"x": [image]}}, "'images'"),
-        "files for images": ({"instances": [b64(png)]}, "numbers"),
-        "arrays for files": ({**files, "instances": [image]}, "b64"),
-        "text for files": ({**files, "instances": ["abc"]}, "b64"),
-        "base64": ({**files, "instances": [{"b64": "a?b"}]}, "base64"),
-        "base64 in Unicode": ({**files, "instances": [{"b64": "ä"}]}, "base64"),
-        "no image": ({**files, "instances": [b64(b"hello")]}, "JPEG or PNG"),
-        "no bytes": ({**files, "instances": [b64(b"")]}, "JPEG or PNG"),
-        "GIF": ({**files, "instances": [b64(gif)]}, "JPEG or PNG"),
-        "truncated JPEG": ({**files, "instances": [b64(jpeg[: len(jpeg) // 2])]}, "truncated"),
-        "truncated PNG": ({**files, "instances": [b64(png[: len(png) // 2])]}, "truncated"),
-        "16 bits": ({**files, "instances": [b64(file.getvalue())]}, "16 bits"),
-    }
-
-
-WRONG = wrong_requests()
-
-
-@pytest.mark.parametrize("case", WRONG)
-def test_wrong_requests(digits, case):
-    document, part = WRONG[case]
-    error = digits.predict(document, status=400)
-    assert list(error) == ["error"]
-    assert part in error["error"]
-    assert "\n" not in error["error"]
-
-
-@pytest.mark.parametrize("value", [-1, 256, 0.5])
-def test_bytes_are_whole_and_to_255(dense, value):
-    error = dense.predict({"instances": [[[[value]]]]}, status=400)
-    assert "0 to 255" in error["error"]
-
-
-def test_bombs(dense):
-    bomb = encoded(np.zeros((9000, 9000), np.uint8), "PNG")
-    assert len(bomb) < 100_000
-    body = {"signature_name": "image_files", "instances": [b64(bomb)]}
-    assert "9000 x 9000" in dense.predict(body, status=400)["error"]
-    small = b64(encoded(np.zeros((200, 200), np.uint8), "PNG"))
-    body = {"signature_name": "image_files", "instances": [small] * 3}
-    assert "together" in dense.predict(body, status=400)["error"]
-    images = np.zeros((3, 200, 200, 1), int).tolist()
-    assert "together" in dense.predict({"instances": images}, status=400)["error"]
-
-
-def test_bodies_are_limited(digits):
-    body = b'{"instances": [' + b"1," * 2**20 * 3
-    status, answer = digits.request("POST", "/v1/models/digits:predict", body)
-    assert status == 413
-    assert "more than 2 MiB" in json.loads(answer)["error"]
 
 
 @pytest.mark.parametrize(
@@ -424,77 +196,6 @@ def test_openvino(models):
         assert "serving_default" in server.predict(body, status=400)["error"]
 
 
-@pytest.mark.parametrize("group", [False, True])
-def test_sigterm_finishes_what_was_accepted(models, group):
-    server = Running(models / "counter")
-    family = server.descendants()
-    body = json.dumps({"instances": np.ones((1, 4, 4, 1)).tolist()}).encode()
-    log, ended = [], threading.Event()
-
-    def client():
-        while not ended.is_set():
-            start = time.monotonic()
-            try:
-                outcome = server.request("POST", "/v1/models/counter:predict", body)[0]
-            except OSError as error:
-                outcome = type(error)
-            log.append((start, time.monotonic(), outcome))
-            if outcome != 200:
-                time.sleep(0.01)
-
-    clients = [threading.Thread(target=client) for _ in range(16)]
-    for thread in clients:
-        thread.start()
-    time.sleep(1)
-    at = time.monotonic()
-    for process in [server.process.pid, *(family if group else [])]:
-        with contextlib.suppress(ProcessLookupError):
-            if process == server.process.pid or os.getpgid(process) == os.getpgid(0):
-                os.kill(process, signal.SIGTERM)  # as a signal to the group would
-    status = server.process.wait(30)
-    ended.set()
-    for thread in clients:
-        thread.join()
-    assert status == 0, server.process.stderr.read()
-    assert all_gone(family)
-    running = [outcome for start, end, outcome in log if start < at - 0.02 and end > at]
-    assert running
-    assert {outcome for start, _, outcome in log if start < at - 0.02} == {200}
-    after = [outcome for start, _, outcome in log if start >= at - 0.02]
-    allowed = {200, ConnectionRefusedError, ConnectionResetError, http.client.RemoteDisconnected}
-    assert set(after) <= allowed
-    assert after.count(ConnectionRefusedError) > len(after) / 2
-
-
-def test_sigkill_leaves_no_process(models):
-    server = Running(models / "digits")
-    family = server.descendants()
-    assert len(family) >= 3
-    server.process.kill()
-    assert all_gone(family)
-
-
-def test_the_end_of_a_process_ends_the_server(models):
-    server = Running(models / "digits")
-    family = server.descendants()
-    commands = {n: pathlib.Path(f"/proc/{n}/cmdline").read_bytes() for n in family}
-    [worker] = [n for n, command in commands.items() if b"spawn_main" in command]
-    os.kill(worker, signal.SIGKILL)
-    assert server.process.wait(10) == 1
-    assert all_gone(family)
-    assert "A process of the server ended" in server.process.stderr.read()
-
-
-@pytest.mark.parametrize("seconds", [0.6, 1.5, 4, 6, 8])
-def test_sigterm_during_the_start(models, seconds):
-    process = subprocess.Popen([*SERVE, models / "digits", "--port", "18501"])
-    time.sleep(seconds)
-    family = descendants(process.pid)
-    process.terminate()
-    assert process.wait(10) in (0, -signal.SIGTERM)
-    assert all_gone(family)
-
-
 @pytest.mark.parametrize(
     "options, message",
     [
@@ -535,3 +236,12 @@ def test_batches_sleep_until_a_request_comes():
     threading.Timer(0.1, lambda: waiting.put(entry([1], since=-100))).start()
     second, late = ImageBatches().get_batch_requests(Options, waiting, None)
     assert (len(second), len(late)) == (1, 1)
+
+
+def test_two_thousand_requests_from_another_process(digits, offline, tmp_path):
+    images = RANDOM.integers(0, 256, (32, 40, 48, 3), dtype=np.uint8)
+    expected = offline("digits/2", images=images.astype("float32"))
+    np.savez(tmp_path / "load.npz", images=images, **expected)
+    command = [sys.executable, load.__file__, str(digits.port), tmp_path / "load.npz"]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert process.stdout.split() == ["2000", "answers,", "16", "at", "a", "time"], process.stderr

@@ -1,0 +1,116 @@
+"""The commands `export` and `serve`: trained networks in use."""
+
+import pathlib
+
+
+def add_commands(commands):
+    """Adds the parsers."""
+    export = commands.add_parser(
+        "export",
+        help="export the network of a finished run for serving",
+        epilog="Example: keras-multigrid export runs/first --format savedmodel",
+    )
+    export.add_argument("run", type=pathlib.Path, help="the run's folder")
+    export.add_argument(
+        "--format", default="savedmodel", help="savedmodel (default), onnx, litert or keras"
+    )
+    export.add_argument(
+        "--output",
+        type=pathlib.Path,
+        help="folder of numbered versions, named as the model is on a server (default: "
+        "RUN/FORMAT/NETWORK)",
+    )
+    export.add_argument(
+        "--size",
+        metavar="HEIGHTxWIDTH",
+        help="of the images that are sent (default: any; for litert the network's own)",
+    )
+    export.add_argument(
+        "--dtype", default="float32", help="of the images: float32 (default) or uint8"
+    )
+    export.add_argument(
+        "--no-rewrite",
+        dest="rewrite",
+        action="store_false",
+        help="leave batch normalizations and unused grids where they are",
+    )
+    export.add_argument(
+        "--int8", action="store_true", help="quantize by the run's training images (litert)"
+    )
+    export.add_argument("--data-dir", help="where the data are now, if elsewhere")
+    export.add_argument("--licence", default="not stated", help="of the weights, for the card")
+    export.set_defaults(command=_export)
+
+    serve = commands.add_parser(
+        "serve",
+        help="serve an exported network over HTTP, in TensorFlow Serving's REST form",
+        epilog="Example: keras-multigrid serve runs/first/savedmodel/PMG-11",
+    )
+    serve.add_argument("model", type=pathlib.Path, help="folder of numbered versions")
+    serve.add_argument("--host", default="127.0.0.1", help="127.0.0.1 (default), 0.0.0.0 or ::")
+    serve.add_argument("--port", type=int, default=8501, help="from 1024 (default: 8501)")
+    serve.add_argument("--runtime", default="tensorflow", help="tensorflow (default) or openvino")
+    serve.add_argument("--batch-size", type=int, default=32, help="images at once (default: 32)")
+    serve.add_argument(
+        "--batch-timeout-ms", type=float, default=5, help="to wait for others (default: 5)"
+    )
+    limits = serve.add_argument_group("limits")
+    for option, default, what in (
+        ("body-mib", 32, "size of a request"),
+        ("images", 128, "images in a request"),
+        ("pixels", 2**25, "pixels of a request's images together"),
+        ("concurrency", 64, "requests at a time; others get status 503"),
+        ("seconds", 60, "time of a request"),
+    ):
+        limits.add_argument(
+            f"--max-{option}", type=int, default=default, help=f"{what} (default: %(default)s)"
+        )
+    serve.set_defaults(command=_serve)
+
+
+def _export(options):
+    from keras_multigrid.recipes import export_run
+
+    export_run(
+        options.run,
+        options.output,
+        options.format,
+        _parse_size(options.size),
+        options.dtype,
+        options.rewrite,
+        options.int8,
+        options.data_dir,
+        options.licence,
+    )
+    return 0
+
+
+def _parse_size(text):
+    if text is None:
+        return None
+    sides = text.split("x")
+    if len(sides) != 2 or not all(side.isdecimal() and int(side) > 0 for side in sides):
+        raise ValueError(f"--size is {text!r}; expected HEIGHTxWIDTH, for example 64x64.")
+    return tuple(map(int, sides))
+
+
+def _serve(options):
+    from keras_multigrid.server import Limits, serve
+
+    limits = Limits(
+        options.max_body_mib,
+        options.max_images,
+        options.max_pixels,
+        options.max_concurrency,
+        options.max_seconds,
+    )
+    serve(
+        options.model,
+        host=options.host,
+        port=options.port,
+        runtime=options.runtime,
+        batch_size=options.batch_size,
+        batch_seconds=options.batch_timeout_ms / 1000,
+        limits=limits,
+    )
+    return 0

@@ -1,0 +1,128 @@
+"""The commands `train`, `evaluate` and `reproduce`: recipes, run."""
+
+import difflib
+import pathlib
+
+RECIPES = (
+    "quickstart",
+    "cifar100",
+    "cifar10",
+    "mnist_segmentation",
+    "mnist_spatial_transformer",
+    "imagenet",
+    "located_mnist",
+    "imagenet_top_down",
+)
+
+
+def add_commands(commands):
+    """Adds the parsers."""
+    train = commands.add_parser(
+        "train",
+        help="run a recipe; given again, the same command continues where it was interrupted",
+        epilog="Example: keras-multigrid train mnist_segmentation --set model=R-PMG-20 "
+        "--set source=digits --output runs/first",
+    )
+    train.add_argument("recipe", help=f"what to train: {', '.join(RECIPES)}")
+    _add_recipe_options(train)
+    train.add_argument(
+        "--output", type=pathlib.Path, help="the run's folder (default: one for each settings)"
+    )
+    several = train.add_argument_group(
+        "several processes (KERAS_BACKEND=jax)",
+        "The same command on each machine, with its own --process; the folder is shared. When one "
+        "ends, all end, with status 1; given again to all, the commands continue.",
+    )
+    several.add_argument("--coordinator", metavar="HOST:PORT", help="where process 0 listens")
+    several.add_argument("--processes", type=int, default=1, help="their number (default: 1)")
+    several.add_argument("--process", type=int, default=0, help="number of this one, from 0")
+    train.set_defaults(command=_train)
+
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="test the network of a finished run",
+        epilog="Example: keras-multigrid evaluate runs/first --split validation",
+    )
+    evaluate.add_argument("run", type=pathlib.Path, help="the run's folder")
+    evaluate.add_argument("--split", help="of the run's data (default: what the paper tests on)")
+    evaluate.add_argument("--data-dir", help="where the data are now, if elsewhere")
+    evaluate.set_defaults(command=_evaluate)
+
+    reproduce = commands.add_parser(
+        "reproduce",
+        help="train the networks of a paper's table or figure, and print what they reach",
+        epilog="Example: keras-multigrid reproduce table2 --rows PMG-11,SG-11 --scale quick",
+    )
+    reproduce.add_argument(
+        "table", help="table1, table2, table3 or table4; of the second paper figure4 or figure6"
+    )
+    reproduce.add_argument(
+        "--rows",
+        help="networks, with commas between, such as M3-MNIST/plain in figure4 (default: all)",
+    )
+    _add_recipe_options(reproduce)
+    reproduce.add_argument(
+        "--output", type=pathlib.Path, help="folder of the runs and the table (default: runs/TABLE)"
+    )
+    reproduce.set_defaults(command=_reproduce)
+
+
+def _add_recipe_options(parser):
+    parser.add_argument("--scale", default="quick", help="smoke, quick (default) or paper")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="settings",
+        help="change a field of the recipe; may be given again",
+    )
+
+
+def _train(options):
+    # Before anything else of Keras or JAX runs.
+    if options.coordinator or options.processes > 1:
+        from keras_multigrid.training import join_processes
+
+        join_processes(options.coordinator, options.processes, options.process)
+    from keras_multigrid.recipes import RECIPES as CLASSES
+    from keras_multigrid.recipes import run, train_quickstart
+    from keras_multigrid.recipes.overrides import resolve
+    from keras_multigrid.recipes.run_folder import default_folder
+
+    if options.recipe not in RECIPES:
+        nearest = difflib.get_close_matches(options.recipe, RECIPES, n=1, cutoff=0)[0]
+        raise ValueError(
+            f"There is no recipe {options.recipe!r}; did you mean {nearest!r}? "
+            f"All: {', '.join(RECIPES)}."
+        )
+    recipe = resolve(CLASSES[options.recipe], options.scale, options.settings)
+    train = train_quickstart if options.recipe == "quickstart" else run
+    train(recipe, options.output or default_folder(recipe))
+    return 0
+
+
+def _evaluate(options):
+    import keras
+
+    from keras_multigrid.recipes import RECIPES as CLASSES
+    from keras_multigrid.recipes.run import verbosity
+    from keras_multigrid.recipes.run_folder import MODEL, read_recipe
+
+    recipe = read_recipe(options.run, CLASSES, options.data_dir)
+    if not (options.run / MODEL).exists():
+        raise ValueError(f"{options.run} is not finished; `keras-multigrid train` continues it.")
+    model = keras.models.load_model(options.run / MODEL)
+    results = recipe.evaluate(model, options.split or recipe.TEST_SPLIT, verbosity())
+    for name, value in {**results, **recipe.scores(results)}.items():
+        print(f"{name:<24} {value:.4f}")
+    return 0
+
+
+def _reproduce(options):
+    from keras_multigrid.recipes import reproduce
+
+    rows = options.rows.split(",") if options.rows else None
+    print()
+    print(reproduce(options.table, rows, options.scale, options.settings, options.output))
+    return 0

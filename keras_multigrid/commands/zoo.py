@@ -1,0 +1,100 @@
+"""The commands `models` and `data`: what there is."""
+
+import pathlib
+
+
+def add_commands(commands):
+    """Adds the parsers."""
+    models = commands.add_parser(
+        "models",
+        help="list all networks with their parameters and multiply-adds, ours and the paper's",
+        epilog="Example: keras-multigrid models 'R-*'",
+    )
+    models.add_argument("pattern", nargs="?", default="*", help="shell-style pattern of names")
+    models.set_defaults(command=_models)
+
+    data = commands.add_parser(
+        "data",
+        help="prepare a data set, say what is in it, and draw samples of it",
+        epilog="Example: keras-multigrid data mnist_segmentation --source digits "
+        "--preview samples.png",
+    )
+    data.add_argument("name", help="such as mnist_spatial_transformer/rotation or cifar10")
+    data.add_argument("--split", default="train", help="train (default), validation or test")
+    data.add_argument(
+        "--source",
+        default="mnist",
+        help="of handwritten digits: mnist (default), or digits, which needs no download",
+    )
+    data.add_argument("--data-dir", help="of TensorFlow Datasets, or the folder of images")
+    data.add_argument("--seed", type=int, default=0, help="of order and drawing (default: 0)")
+    data.add_argument(
+        "--preview", type=pathlib.Path, metavar="PNG", help="draw samples into a file"
+    )
+    data.add_argument("--samples", type=int, default=32, help="in the picture (default: 32)")
+    data.set_defaults(command=_data)
+
+
+def _models(options):
+    import keras
+
+    from keras_multigrid.applications import PAPER_MODELS, list_models
+    from keras_multigrid.complexity import profile
+
+    names = list_models(options.pattern)
+    if not names:
+        raise ValueError(f"No network's name matches {options.pattern!r}; try 'PMG*'.")
+    print(f"{'':<16} {'':<8} {'parameters':>12} {'paper':>9} {'multiply-adds':>15} {'paper':>11}")
+    for model in PAPER_MODELS:
+        if model.name not in names:
+            continue
+        with keras.StatelessScope(initialize_variables=False):  # shapes alone: no weights in memory
+            counts = profile(model.constructor())
+        print(
+            f"{model.name:<16} {model.table and 'T. ' + model.table:<8} "
+            f"{counts.trainable_params:>12,} {_millions(model.params):>9} "
+            f"{counts.macs:>15,} {_millions(model.macs):>11}",
+            flush=True,
+        )
+    return 0
+
+
+def _millions(count):
+    return "" if count is None else f"{count:.2f} M"
+
+
+def _data(options):
+    import tensorflow as tf
+
+    from keras_multigrid.datasets import load
+
+    dataset = load(
+        options.name,
+        options.split,
+        options.samples,
+        source=options.source,
+        seed=options.seed,
+        data_dir=options.data_dir,
+    )
+    try:
+        _describe(dataset, options)
+    except tf.errors.InvalidArgumentError as error:
+        # What Python raised inside a pipeline is one line of TensorFlow's message.
+        raised = [line for line in str(error).splitlines() if line.startswith("ValueError: ")]
+        raise ValueError(raised[0].partition(": ")[2] if raised else error) from error
+    return 0
+
+
+def _describe(dataset, options):
+    from keras_multigrid.datasets import draw_contact_sheet
+
+    title = f"{options.name}, {options.split}"
+    print(f"{title}: {len(dataset)} batches of up to {options.samples} samples")
+    for kind, values in zip(("images", "targets"), next(dataset.as_numpy_iterator())):
+        print(
+            f"  {kind:<8} {values.dtype} {values.shape}, from {values.min():.3g} to "
+            f"{values.max():.3g}, mean {values.mean():.3g}"
+        )
+    if options.preview:
+        draw_contact_sheet(options.preview, dataset, options.samples, title)
+        print(f"Written: {options.preview}")

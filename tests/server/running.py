@@ -1,0 +1,116 @@
+"""A real server in a process, and what clients send to it."""
+
+import base64
+import concurrent.futures
+import contextlib
+import http.client
+import io
+import json
+import pathlib
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+from PIL import Image
+
+SERVE = [sys.executable, "-m", "keras_multigrid.cli", "serve"]
+RANDOM = np.random.default_rng(0)
+COLOR = RANDOM.integers(0, 256, (2, 40, 48, 3), dtype=np.uint8)
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+class Running:
+    """A server in a process."""
+
+    def __init__(self, model, *options):
+        self.port = free_port()
+        self.name = model.name
+        self.process = subprocess.Popen(
+            [*SERVE, model, "--port", str(self.port), *options],
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        end = time.monotonic() + 60
+        while self.get("/health")[0] != 200:
+            assert self.process.poll() is None, self.process.stderr.read()
+            assert time.monotonic() < end, "the server does not start"
+            time.sleep(0.2)
+
+    def request(self, method, path, body=None, headers=()):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        with contextlib.closing(connection):
+            connection.request(method, path, body, dict(headers))
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+    def get(self, path):
+        try:
+            return self.request("GET", path)
+        except OSError:
+            return None, b""
+
+    def predict(self, document, path=":predict", status=200):
+        body = document if isinstance(document, bytes) else json.dumps(document).encode()
+        got, answer = self.request("POST", f"/v1/models/{self.name}{path}", body)
+        assert got == status, answer[:500]
+        return json.loads(answer)
+
+    def descendants(self):
+        return descendants(self.process.pid)
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+        return self.process.wait(30)
+
+
+def descendants(process):
+    found, parents = [], [process]
+    for parent in parents:
+        children = pathlib.Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        parents.extend(map(int, children))
+        found.extend(map(int, children))
+    return found
+
+
+@contextlib.contextmanager
+def serving(model, *options):
+    server = Running(model, *options)
+    family = server.descendants()
+    try:
+        yield server
+    finally:
+        status = server.end()
+        assert all_gone(family)
+    assert status == 0, server.process.stderr.read()
+
+
+def all_gone(family):
+    end = time.monotonic() + 5
+    while any(pathlib.Path(f"/proc/{process}").exists() for process in family):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def at_once(function, arguments):
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        return list(pool.map(function, arguments))
+
+
+def encoded(array, kind, **options):
+    file = io.BytesIO()
+    Image.fromarray(array.squeeze()).save(file, kind, **options)
+    return file.getvalue()
+
+
+def b64(data):
+    return {"b64": base64.b64encode(data).decode()}

@@ -1,0 +1,87 @@
+"""The server's processes: they end together, and finish what was accepted."""
+
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from tests.server.running import SERVE, Running, all_gone, descendants, free_port
+
+
+@pytest.mark.parametrize("group", [False, True])
+def test_sigterm_finishes_what_was_accepted(models, group):
+    server = Running(models / "counter")
+    family = server.descendants()
+    body = json.dumps({"instances": np.ones((1, 4, 4, 1)).tolist()}).encode()
+    log, ended = [], threading.Event()
+
+    def client():
+        while not ended.is_set():
+            start = time.monotonic()
+            try:
+                outcome = server.request("POST", "/v1/models/counter:predict", body)[0]
+            except OSError as error:
+                outcome = type(error)
+            log.append((start, time.monotonic(), outcome))
+            if outcome != 200:
+                time.sleep(0.01)
+
+    clients = [threading.Thread(target=client) for _ in range(16)]
+    for thread in clients:
+        thread.start()
+    time.sleep(1)
+    at = time.monotonic()
+    for process in [server.process.pid, *(family if group else [])]:
+        with contextlib.suppress(ProcessLookupError):
+            if process == server.process.pid or os.getpgid(process) == os.getpgid(0):
+                os.kill(process, signal.SIGTERM)  # as a signal to the group would
+    status = server.process.wait(30)
+    ended.set()
+    for thread in clients:
+        thread.join()
+    assert status == 0, server.process.stderr.read()
+    assert all_gone(family)
+    running = [outcome for start, end, outcome in log if start < at - 0.02 and end > at]
+    assert running
+    assert {outcome for start, _, outcome in log if start < at - 0.02} == {200}
+    after = [outcome for start, _, outcome in log if start >= at - 0.02]
+    allowed = {200, ConnectionRefusedError, ConnectionResetError, http.client.RemoteDisconnected}
+    assert set(after) <= allowed
+    assert after.count(ConnectionRefusedError) > len(after) / 2
+
+
+def test_sigkill_leaves_no_process(models):
+    server = Running(models / "digits")
+    family = server.descendants()
+    assert len(family) >= 3
+    server.process.kill()
+    assert all_gone(family)
+
+
+def test_the_end_of_a_process_ends_the_server(models):
+    server = Running(models / "digits")
+    family = server.descendants()
+    commands = {n: pathlib.Path(f"/proc/{n}/cmdline").read_bytes() for n in family}
+    [worker] = [n for n, command in commands.items() if b"spawn_main" in command]
+    os.kill(worker, signal.SIGKILL)
+    assert server.process.wait(10) == 1
+    assert all_gone(family)
+    assert "A process of the server ended" in server.process.stderr.read()
+
+
+@pytest.mark.parametrize("seconds", [0.6, 1.5, 4, 6, 8])
+def test_sigterm_during_the_start(models, seconds):
+    process = subprocess.Popen([*SERVE, models / "digits", "--port", str(free_port())])
+    time.sleep(seconds)
+    family = descendants(process.pid)
+    process.terminate()
+    assert process.wait(10) in (0, -signal.SIGTERM)
+    assert all_gone(family)
