@@ -11,11 +11,13 @@ import pytest
 import keras_multigrid as kmg
 from keras_multigrid.cli import main
 
+COMMANDS = ("models", "data", "train", "evaluate", "reproduce", "export", "serve")
+
 
 def test_help_has_an_example_for_every_command(capsys):
-    for arguments in (["--help"], ["models", "--help"], ["data", "--help"], ["train", "--help"]):
+    for command in ([], *([name] for name in COMMANDS)):
         with pytest.raises(SystemExit) as stopped:
-            main(arguments)
+            main([*command, "--help"])
         assert stopped.value.code == 0
         assert "Example: keras-multigrid" in capsys.readouterr().out
 

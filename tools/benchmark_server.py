@@ -94,7 +94,8 @@ def load(port, name, bodies, expected, requests):
         if not isinstance(row, dict):
             row = {next(iter(expected[index])): row}
         for output, values in expected[index].items():
-            np.testing.assert_allclose(row[output], values, atol=1e-5)
+            # Whitening enlarges what batches of other sizes round differently.
+            np.testing.assert_allclose(row[output], values, atol=1e-4)
     return [seconds for seconds, *_ in answers], total
 
 

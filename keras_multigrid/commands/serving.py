@@ -1,6 +1,18 @@
 """The commands `export` and `serve`: trained networks in use."""
 
+import dataclasses
 import pathlib
+
+from keras_multigrid.server.limits import Limits
+
+LIMITS = {
+    "body_mib": "MiB of a request",
+    "images": "images in a request",
+    "pixels": "pixels of a request's images together, and of a batch",
+    "side": "pixels of an image's height or width",
+    "concurrency": "requests at a time; others get status 503",
+    "seconds": "time of a request",
+}
 
 
 def add_commands(commands):
@@ -55,16 +67,10 @@ def add_commands(commands):
         "--batch-timeout-ms", type=float, default=5, help="to wait for others (default: 5)"
     )
     limits = serve.add_argument_group("limits")
-    for option, default, what in (
-        ("body-mib", 32, "size of a request"),
-        ("images", 128, "images in a request"),
-        ("pixels", 2**25, "pixels of a request's images together"),
-        ("concurrency", 64, "requests at a time; others get status 503"),
-        ("seconds", 60, "time of a request"),
-    ):
-        limits.add_argument(
-            f"--max-{option}", type=int, default=default, help=f"{what} (default: %(default)s)"
-        )
+    for field in dataclasses.fields(Limits):
+        what = f"{LIMITS[field.name]} (default: {field.default})"
+        option = f"--max-{field.name.replace('_', '-')}"
+        limits.add_argument(option, type=int, default=field.default, help=what)
     serve.set_defaults(command=_serve)
 
 
@@ -95,15 +101,10 @@ def _parse_size(text):
 
 
 def _serve(options):
-    from keras_multigrid.server import Limits, serve
+    from keras_multigrid.server import serve
 
-    limits = Limits(
-        options.max_body_mib,
-        options.max_images,
-        options.max_pixels,
-        options.max_concurrency,
-        options.max_seconds,
-    )
+    names = [field.name for field in dataclasses.fields(Limits)]
+    limits = Limits(**{name: getattr(options, f"max_{name}") for name in names})
     serve(
         options.model,
         host=options.host,

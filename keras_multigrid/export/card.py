@@ -1,6 +1,10 @@
 """The model card: what an exported network takes, gives, has reached, and how to call it."""
 
 import dataclasses
+from typing import NamedTuple
+
+from keras_multigrid.export.serving import takes_files
+from keras_multigrid.export.versions import model_name
 
 CARD = "README.md"
 
@@ -30,6 +34,15 @@ class Facts:
     notes: tuple = ()
 
 
+class Macs(NamedTuple):
+    """Multiply-adds of an image of some size, as trained and as exported."""
+
+    height: int
+    width: int
+    trained: int
+    exported: int
+
+
 def model_card(version, file_format, served, macs, facts):
     """Returns the card of an exported network as Markdown.
 
@@ -37,10 +50,10 @@ def model_card(version, file_format, served, macs, facts):
         version: Path of the version's folder.
         file_format: `"savedmodel"`, `"onnx"`, `"litert"` or `"keras"`.
         served: A `ServingModel`.
-        macs: Multiply-adds per image, as trained and as exported.
+        macs: The `Macs`.
         facts: The `Facts`.
     """
-    name = version.parent.resolve().name
+    name = model_name(version.parent)
     height, width, channels = served.image_shape
     shape = f"(N, {height or 'height'}, {width or 'width'}, {channels})"
     colours = "grey" if channels == 1 else "RGB"
@@ -51,7 +64,11 @@ def model_card(version, file_format, served, macs, facts):
     )
     lines = [f"# {name}", "", *([facts.description, ""] if facts.description else [])]
     lines += [*facts.notes, ""] if facts.notes else []
-    lines += [f"{macs[1]:,} multiply-adds per image ({macs[0]:,} as trained).", ""]
+    lines += [
+        f"{macs.exported:,} multiply-adds per image of {macs.height}x{macs.width} "
+        f"({macs.trained:,} as trained).",
+        "",
+    ]
     lines += [
         *("## Input", ""),
         *("| name | type | shape | what |", "|---|---|---|---|"),
@@ -62,16 +79,15 @@ def model_card(version, file_format, served, macs, facts):
         "",
     ]
     if file_format == "savedmodel":
-        lines += [
-            "Besides `serving_default` there is the signature `image_files`, which takes encoded "
-            "PNG or JPEG files (`image_files`, string, (N,)) and gives the same outputs"
-            + (
-                "; files of one request are of one size."
-                if served.resize is None and None in served.size
-                else "."
-            ),
-            "",
-        ]
+        if takes_files(served):
+            one_size = served.resize is None and None in served.size
+            end = "; files of one request are of one size." if one_size else "."
+            lines += [
+                "Besides `serving_default` there is the signature `image_files`, which takes "
+                "encoded PNG or JPEG files (`image_files`, string, (N,)) and gives the same "
+                f"outputs{end}",
+                "",
+            ]
         if served.features is not None:
             lines += [
                 "The signature `features` takes `images` and gives the network's last pyramid, "
@@ -91,20 +107,22 @@ def model_card(version, file_format, served, macs, facts):
 
 
 def _outputs(model):
-    what = {
-        "probabilities": "of each class",
-        "classes": "the most probable class, from 0",
-        "masks": "the probability of each class at each pixel",
-    }
+    what = {"classes": "the most probable class, from 0"}
     for name, tensor in sorted(model.output.items()):
-        shape = ", ".join("any" if side is None else str(side) for side in tensor.shape[1:])
+        of = "of each class" if tensor.shape[-1] != 1 else "of what is looked for"
+        what |= {"probabilities": of, "masks": f"the probability {of} at each pixel"}
+        # Masks have the images' size.
+        unknown = ["height", "width"] if name == "masks" else ["any", "any"]
+        shape = ", ".join(
+            str(unknown.pop(0) if side is None else side) for side in tensor.shape[1:]
+        )
         shape = f"(N, {shape})" if shape else "(N,)"
         yield f"| `{name}` | {tensor.dtype} | {shape} | {what.get(name, 'feature map')} |"
 
 
 def _example(version, file_format, served):
     """Returns the lines of a program that calls the model, and of requests to a server."""
-    name = version.parent.resolve().name
+    name = model_name(version.parent)
     folder = f"{name}/{version.name}"
     shape = (1, *[side or 64 for side in served.size], served.image_shape[-1])
     images = f'images = np.zeros({shape}, "{served.dtype}")  # yours'
@@ -143,8 +161,8 @@ def _example(version, file_format, served):
             "outputs = model.predict(images)",
         ],
     }[file_format]
-    lines = ["```python", *program, "```"]
-    if file_format == "savedmodel":
+    lines = [f"In the folder above `{name}`:", "", "```python", *program, "```"]
+    if file_format == "savedmodel" and takes_files(served):
         lines += [
             "",
             "On a server, `keras-multigrid serve` or TensorFlow Serving, whose folder of versions "
@@ -152,7 +170,7 @@ def _example(version, file_format, served):
             "",
             "```",
             'echo \'{"signature_name": "image_files", "instances": '
-            '[{"b64": "\'$(base64 -w0 image.png)\'"}]}\' |',
+            '[{"b64": "\'$(base64 < image.png | tr -d "\\n")\'"}]}\' |',
             f"    curl -d @- http://localhost:8501/v1/models/{name}:predict",
             "```",
         ]

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from keras_multigrid.complexity import profile
-from keras_multigrid.export.card import CARD, Facts, model_card
+from keras_multigrid.export.card import CARD, Facts, Macs, model_card
 from keras_multigrid.export.formats import (
     MAIN_FILES,
     write_keras,
@@ -13,8 +13,9 @@ from keras_multigrid.export.formats import (
     write_saved_model,
 )
 from keras_multigrid.export.serving import EXAMPLE_SIDE, serving_model
-from keras_multigrid.export.versions import new_version
+from keras_multigrid.export.versions import model_name, new_version
 from keras_multigrid.export.warm_up import write_warm_up_requests
+from keras_multigrid.top_down import TopDown
 
 
 def export_model(
@@ -49,7 +50,7 @@ def export_model(
             network's own.
         dtype: Their type, `"float32"` or `"uint8"`.
         rewrite: Whether to rewrite the network with `kmg.stock.stock_network`: batch normalizations
-            folded, and nothing computed that reaches no output.
+            folded into convolutions before them, nothing computed that reaches no output.
         calibration: For LiteRT: images as they are sent, by which convolutions are quantized to
             int8; None leaves them float32.
         facts: `Facts` for the model card.
@@ -73,17 +74,21 @@ def export_model(
     >>> sorted(path.name for path in version.iterdir())
     ['README.md', 'model.keras']
     """
-    if format not in MAIN_FILES:
-        raise ValueError(f"format is {format!r}; expected one of {', '.join(MAIN_FILES)}.")
-    if calibration is not None and format != "litert":
-        raise ValueError(f"int8 is for format litert; got {format}.")
+    check_format(format, calibration is not None)
     if keras.backend.backend() != "tensorflow":
         raise ImportError(
             f"Keras runs on {keras.backend.backend()}; expected tensorflow, by which models are "
             "exported. Set KERAS_BACKEND=tensorflow: a .keras file loads on every backend."
         )
+    if format in ("onnx", "litert") and any(isinstance(layer, TopDown) for layer in model.layers):
+        raise ValueError(
+            f"Top-down networks gather what they attend, which {format} cannot do; export them as "
+            "savedmodel."
+        )
     if format == "litert" and size is None:
-        size = model.input_shape[1:3]
+        size = model.inputs[0].shape[1:3]
+        if None in size:
+            raise ValueError("litert takes images of one size, and the network any; give a size.")
     served = serving_model(
         model, preprocessing, features, size, dtype, rewrite, float32=format in ("onnx", "litert")
     )
@@ -92,7 +97,7 @@ def export_model(
     with new_version(folder, MAIN_FILES[format]) as (unfinished, version):
         if format == "savedmodel":
             write_saved_model(served, unfinished)
-            write_warm_up_requests(served, unfinished, version.parent.resolve().name)
+            write_warm_up_requests(served, unfinished, model_name(version.parent))
         elif format == "onnx":
             write_onnx(served, unfinished)
         elif format == "litert":
@@ -104,11 +109,21 @@ def export_model(
     return version
 
 
+def check_format(format, int8):
+    """Raises a `ValueError` if there is no such format, or not in int8."""
+    if format not in MAIN_FILES:
+        raise ValueError(f"format is {format!r}; expected one of {', '.join(MAIN_FILES)}.")
+    if int8 and format != "litert":
+        raise ValueError(f"int8 is for format litert; got {format}.")
+
+
 def _macs(model, served):
-    """Returns the multiply-adds per image as trained and as exported, resizing left out."""
+    """Counts the multiply-adds, resizing left out."""
+    model = keras.Model(model.inputs[0], model.outputs[0])
     sides = zip(served.predict.input_shape[1:3], model.input_shape[1:3])
-    shape = (*[own or trained or EXAMPLE_SIDE for own, trained in sides], model.input_shape[-1])
-    return [profile(network, shape).macs for network in (model, served.predict)]
+    size = [own or trained or EXAMPLE_SIDE for own, trained in sides]
+    shape = (*size, model.input_shape[-1])
+    return Macs(*size, *(profile(network, shape).macs for network in (model, served.predict)))
 
 
 def _checked_calibration(images, served):

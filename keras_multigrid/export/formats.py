@@ -10,7 +10,7 @@ import warnings
 
 import numpy as np
 
-from keras_multigrid.export.serving import example_images
+from keras_multigrid.export.serving import example_images, takes_files
 
 MAIN_FILES = {
     "savedmodel": "saved_model.pb",
@@ -22,7 +22,10 @@ MATRIX_PRODUCTS = ["FULLY_CONNECTED", "BATCH_MATMUL"]  # LiteRT's names
 
 
 def write_saved_model(served, folder):
-    """Writes a SavedModel with the endpoints `serving_default`, `image_files` and `features`."""
+    """Writes a SavedModel with the endpoints `serving_default`, `image_files` and `features`.
+
+    Files have one channel or three; networks for other images have no `image_files`.
+    """
     import tensorflow as tf
     from keras.export import ExportArchive
 
@@ -45,13 +48,14 @@ def write_saved_model(served, folder):
         lambda images: served.predict(resize(images), training=False),
         input_signature=[images],
     )
-    archive.add_endpoint(
-        "image_files",
-        lambda image_files: served.predict(
-            tf.map_fn(decode, image_files, fn_output_signature=decoded), training=False
-        ),
-        input_signature=[files],
-    )
+    if takes_files(served):
+        archive.add_endpoint(
+            "image_files",
+            lambda image_files: served.predict(
+                tf.map_fn(decode, image_files, fn_output_signature=decoded), training=False
+            ),
+            input_signature=[files],
+        )
     if served.features is not None:
         archive.add_endpoint(
             "features",

@@ -98,10 +98,15 @@ def serving_model(
     if len(model.inputs) > 1 or len(model.outputs) > 1:
         raise ValueError(
             f"The model has {len(model.inputs)} inputs and {len(model.outputs)} outputs; expected "
-            "one of each."
+            "one of each. Make a model of those that are to be served."
         )
-    size = (None, None) if size is None else tuple(size)
-    resize, *others = preprocessing or [None]
+    if len(model.inputs[0].shape) != 4:
+        raise ValueError(
+            f"The model's input has shape {tuple(model.inputs[0].shape)}; expected images, (batch, "
+            "height, width, channels)."
+        )
+    size = _checked_size(size)
+    resize, *others = keras.tree.flatten(preprocessing) or [None]
     if not isinstance(resize, ResizedCentre):
         resize, others = None, [layer for layer in (resize, *others) if layer is not None]
     own_size = size if resize is None else (resize.size, resize.size)
@@ -109,7 +114,7 @@ def serving_model(
         resize = None
     network, pyramid = _networks(model, features, own_size, rewrite, float32)
 
-    shape = (*own_size, model.input_shape[-1])
+    shape = (*own_size, model.inputs[0].shape[-1])
     images = keras.Input(shape, dtype="float32" if resize else dtype, name="images")
     inputs = ops.cast(images, "float32")
     for layer in others:
@@ -122,10 +127,19 @@ def serving_model(
     return ServingModel(resize, predict, pyramid, size, dtype)
 
 
+def _checked_size(size):
+    if size is None:
+        return (None, None)
+    sides = tuple(size) if isinstance(size, list | tuple) else (size,)
+    if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
+        raise ValueError(f"size is {size!r}; expected (height, width), such as (64, 64), or None.")
+    return sides
+
+
 def _networks(model, features, size, rewrite, float32):
     """Returns the networks of predictions and of features, with shared weights."""
     features = keras.tree.flatten(features)  # a pyramid of one grid may be a bare tensor
-    joint = keras.Model(model.input, [model.output, *features], name=model.name)
+    joint = keras.Model(model.inputs[0], [model.outputs[0], *features], name=model.name)
     joint = _at_size(joint, size, float32)
     if rewrite:
         joint = stock_network(joint, for_inference=True)
@@ -179,7 +193,7 @@ def _predictions(outputs):
     if len(outputs.shape) != 2:
         raise ValueError(
             f"The network's output has shape {tuple(outputs.shape)}; expected (batch, classes) or "
-            "(batch, height, width, classes)."
+            "(batch, height, width, classes). Export a model that ends there."
         )
     if outputs.shape[1] == 1:
         return {"probabilities": outputs}
@@ -192,3 +206,8 @@ def example_images(served, count=1):
     """Returns images that a served network takes: noise, the same each time."""
     shape = (count, *[side or EXAMPLE_SIDE for side in served.size], served.image_shape[-1])
     return np.random.default_rng(0).integers(0, 256, shape).astype(served.dtype)
+
+
+def takes_files(served):
+    """Returns whether image files can be decoded to what the network takes."""
+    return served.image_shape[-1] in (1, 3)

@@ -6,6 +6,11 @@ import pathlib
 import shutil
 
 
+def model_name(base):
+    """Returns the name that a model's folder has on a server; a link's own."""
+    return pathlib.Path(os.path.abspath(base)).name
+
+
 def version_folders(base):
     """Returns the folders of the versions in a model's folder, the newest last."""
     numbered = [path for path in pathlib.Path(base).glob("[0-9]*") if path.name.isdecimal()]
@@ -28,12 +33,12 @@ def new_version(base, main_file):
     """
     base = pathlib.Path(base)
     if base.exists() and not base.is_dir():
-        raise ValueError(f"{base} is a file; name a folder with --output.")
+        raise ValueError(f"{base} is a file; name a folder.")
     versions = version_folders(base)
     if versions and not (versions[-1] / main_file).exists():
         raise ValueError(
             f"{base} has versions of another format ({versions[-1]} has no {main_file}); name "
-            "another folder with --output."
+            "another folder."
         )
     unfinished = base / f".unfinished-{os.getpid()}"
     unfinished.mkdir(parents=True)

@@ -4,7 +4,7 @@ import importlib.util
 
 import numpy as np
 
-from keras_multigrid.export.serving import example_images
+from keras_multigrid.export.serving import example_images, takes_files
 
 FILE = "assets.extra/tf_serving_warmup_requests"
 BATCHES = (1, 8)
@@ -43,8 +43,9 @@ def _requests(served):
 
     for batch in BATCHES:
         images = example_images(served, batch)
-        files = [tf.io.encode_png(image.astype("uint8")).numpy() for image in images]
         yield "serving_default", "images", images
-        yield "image_files", "image_files", np.array(files, dtype=object)
+        if takes_files(served):
+            files = [tf.io.encode_png(image.astype("uint8")).numpy() for image in images]
+            yield "image_files", "image_files", np.array(files, dtype=object)
         if served.features is not None:
             yield "features", "images", images

@@ -10,6 +10,7 @@ import keras
 from keras_multigrid.applications.paper import paper_model
 from keras_multigrid.complexity import profile
 from keras_multigrid.export import Facts, export_model
+from keras_multigrid.export.exporting import check_format
 from keras_multigrid.recipes.run_folder import MAY_CHANGE, MODEL, RESULTS, read_recipe
 
 CALIBRATION_IMAGES = 200
@@ -52,11 +53,21 @@ def export_run(
     """
     from keras_multigrid.recipes import RECIPES
 
+    check_format(format, int8)
     run = pathlib.Path(run)
     recipe = read_recipe(run, RECIPES, data_dir)
     if not (run / RESULTS).exists():
         raise ValueError(f"{run} is not finished; `keras-multigrid train` continues it.")
-    model = recipe.served_network(keras.models.load_model(run / MODEL))
+    trained = keras.models.load_model(run / MODEL)
+    model = recipe.served_network(trained)
+    notes = []
+    if int8:
+        notes.append(
+            "Convolutions are int8, calibrated on training images; matrix products, inputs and "
+            "outputs are not. The metrics are of the network before that."
+        )
+    if model is not trained:
+        notes.append("Candidates above one half are attended; the metrics are of random ones.")
     calibration = None
     if int8:
         calibration, _ = recipe.sent_images("train", CALIBRATION_IMAGES)
@@ -72,7 +83,7 @@ def export_run(
         dtype,
         rewrite,
         calibration,
-        _facts(recipe, run, profile(model).trainable_params, licence, int8),
+        _facts(recipe, run, profile(model).trainable_params, licence, notes),
     )
     print(f"Written: {version}; its README.md tells how to call it.")
     return version
@@ -96,7 +107,7 @@ def _pyramid(recipe, model):
     ]
 
 
-def _facts(recipe, run, parameters, licence, int8):
+def _facts(recipe, run, parameters, licence, notes):
     written = json.loads((run / RESULTS).read_text())
     # The quickstart's has both networks.
     scores = written.get("scores") or recipe.scores(written["results"][recipe.model])
@@ -107,19 +118,13 @@ def _facts(recipe, run, parameters, licence, int8):
         if (value := getattr(recipe, field.name)) != field.default and field.name not in MAY_CHANGE
     ]
     versions = ", ".join(f"{name} {number}" for name, number in written["versions"].items())
-    notes = [f"Trained with: {versions}."]
-    if int8:
-        notes.append(
-            "Convolutions are int8, calibrated on training images; matrix products, inputs and "
-            "outputs are not. The metrics are of the network before that."
-        )
     return Facts(
         description=f"{recipe.model} ({parameters:,} parameters), trained by the recipe "
         f"`{recipe.NAME}` of keras_multigrid.",
         metrics={f"{name}, % ({recipe.TEST_SPLIT} data)": value for name, value in scores.items()},
         recipe=" ".join(["keras-multigrid train", recipe.NAME, "--scale", scale, *changes]),
         licence=licence,
-        notes=tuple(notes),
+        notes=(f"Trained with: {versions}.", *notes),
     )
 
 

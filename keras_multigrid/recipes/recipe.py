@@ -245,7 +245,8 @@ class Recipe:
     def preprocessing(self, folder):
         """Returns the layers between images with values from 0 to 255 and the network.
 
-        They do what `load` does for evaluation; a first `ResizedCentre` takes images of any size.
+        They do what `load` does for evaluation; a first `ResizedCentre` takes images of any size,
+        and the last is the `rescaling` that `sent_images` inverts.
 
         Args:
             folder: The run's folder.

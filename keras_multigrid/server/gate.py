@@ -32,7 +32,8 @@ class Gate:
         except TimeoutError:
             await error_response(
                 504,
-                f"The request took longer than {self._limits.seconds} seconds; send fewer images.",
+                f"There was no answer within {self._limits.seconds} seconds: the server is busy, "
+                "or the images are large; try again, with smaller ones.",
             )(scope, receive, send)
         finally:
             self._running -= 1

@@ -5,13 +5,14 @@ import io
 import numpy as np
 
 
-def decode_image(data, channels, most_pixels):
+def decode_image(data, channels, most_pixels, longest_side):
     """Decodes a JPEG or PNG file, as TensorFlow's `decode_image` does.
 
     Args:
         data: The file's bytes.
         channels: 1 for gray, 3 for color.
         most_pixels: The largest number of pixels; more are refused before decoding.
+        longest_side: The largest height or width; the same.
 
     Returns:
         Array of uint8, (height, width, channels).
@@ -19,10 +20,6 @@ def decode_image(data, channels, most_pixels):
     Raises:
         ValueError: If it is no such file, is broken or too large.
 
-    Example:
-
-    >>> decode_image(pathlib.Path("cat.jpg").read_bytes(), 3, 2**24).shape
-    (480, 640, 3)
     """
     from PIL import Image
 
@@ -32,10 +29,17 @@ def decode_image(data, channels, most_pixels):
         )
     try:
         image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG"))
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"has far more than {most_pixels} pixels; send a smaller one") from error
     except Exception as error:  # Pillow's parsers raise nearly anything
         raise ValueError("is no JPEG or PNG file; send the bytes of one, in base64") from error
     with image:
         width, height = image.size
+        if max(width, height) > longest_side:
+            raise ValueError(
+                f"has {height} x {width} pixels, and a side may have {longest_side}; send a "
+                "smaller one"
+            )
         if width * height > most_pixels:
             raise ValueError(
                 f"has {height} x {width} pixels, and a request's images may have {most_pixels} "

@@ -2,8 +2,9 @@
 
 import dataclasses
 import pathlib
+import re
 
-from keras_multigrid.export.versions import version_folders
+from keras_multigrid.export.versions import model_name, version_folders
 
 DEFAULT, FILES, FEATURES = "serving_default", "image_files", "features"
 
@@ -49,22 +50,14 @@ def read_interface(model):
     Raises:
         ValueError: If there is no version, or it is no network for images.
 
-    Example:
-
-    >>> read_interface("exported/digits").version
-    2
     """
     from google.protobuf.json_format import MessageToDict
     from tensorflow.core.framework import types_pb2
     from tensorflow.core.protobuf import saved_model_pb2
 
-    versions = [path for path in version_folders(model) if (path / "saved_model.pb").exists()]
-    if not versions:
-        raise ValueError(
-            f"{model} has no version, 1/saved_model.pb or the like; name the folder that "
-            "`keras-multigrid export` wrote."
-        )
-    folder = versions[-1].resolve()
+    folder, name = _newest_version(pathlib.Path(model)), model_name(model)
+    if not re.fullmatch(r"[^{}/?#%]+", name):
+        raise ValueError(f"The folder's name, {name!r}, does not fit into an address; rename it.")
     saved = saved_model_pb2.SavedModel()
     saved.ParseFromString((folder / "saved_model.pb").read_bytes())
     found = saved.meta_graphs[0].signature_def
@@ -77,7 +70,7 @@ def read_interface(model):
         raise ValueError(f"{folder} takes no images of float32 or uint8; export the network anew.")
     served = tuple(name for name in (DEFAULT, FILES, FEATURES) if name in found)
     return Interface(
-        name=folder.parent.name,
+        name=name,
         version=int(folder.name),
         folder=folder,
         shape=tuple(sizes[1:]),
@@ -87,3 +80,20 @@ def read_interface(model):
             name: MessageToDict(found[name], preserving_proto_field_name=True) for name in served
         },
     )
+
+
+def _newest_version(model):
+    versions = version_folders(model)
+    if (model / "saved_model.pb").exists():
+        raise ValueError(f"{model} is a version; name the folder above it, {model.parent}.")
+    if not versions:
+        raise ValueError(
+            f"{model} has no version, such as {model}/1/saved_model.pb; name a folder that "
+            "`keras-multigrid export` wrote."
+        )
+    if not (versions[-1] / "saved_model.pb").exists():
+        raise ValueError(
+            f"{versions[-1]} has no saved_model.pb; serve what was exported with --format "
+            "savedmodel."
+        )
+    return versions[-1]

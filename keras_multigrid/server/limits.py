@@ -10,7 +10,8 @@ class Limits:
     Attributes:
         body_mib: Size of a request's body, in MiB.
         images: Number of images in a request.
-        pixels: Number of pixels of a request's images together.
+        pixels: Number of pixels of a request's images together, and of a batch.
+        side: Height or width of an image.
         concurrency: Number of requests at a time.
         seconds: Time of a request, from its first byte.
 
@@ -26,7 +27,8 @@ class Limits:
 
     body_mib: int = 32
     images: int = 128
-    pixels: int = 2**25
+    pixels: int = 2**21
+    side: int = 2**13
     concurrency: int = 64
     seconds: int = 60
 

@@ -39,10 +39,6 @@ def read_request(body, interface, limits):
     Raises:
         ValueError: With a sentence for the client, if something is wrong.
 
-    Example:
-
-    >>> read_request(b'{"instances": [[[[0], [255]]]]}', interface, Limits()).images[0].shape
-    (1, 2, 1)
     """
     try:
         document = from_json(body, allow_inf_nan=False)
@@ -83,10 +79,6 @@ def write_answer(work, results):
     Returns:
         The bytes, `{"predictions": [...]}` or `{"outputs": ...}`.
 
-    Example:
-
-    >>> write_answer(work, [{"masks": np.ones((1, 2))}])
-    b'{"predictions":[[[1.0,1.0]]]}'
     """
     rows = [{name: array.tolist() for name, array in result.items()} for result in results]
     names = list(rows[0])
@@ -139,6 +131,11 @@ def _arrays(values, interface, limits):
     for size, wanted in zip(array.shape[1:], interface.shape):
         if wanted not in (None, size):
             raise ValueError(f"An image came with shape {array.shape[1:]}; {expected}.")
+    if max(array.shape[1:3]) > limits.side:
+        raise ValueError(
+            f"An image came with {array.shape[1]} x {array.shape[2]} pixels, and a side may have "
+            f"{limits.side}; send smaller ones."
+        )
     if array[..., 0].size > limits.pixels:
         raise ValueError(
             f"The images have {array[..., 0].size} pixels and may have {limits.pixels} together; "
@@ -182,7 +179,7 @@ def _decoded(values, interface, limits):
                 f"Image {number} is no valid base64: {error}; encode the file's bytes anew."
             ) from error
         try:
-            image = decode_image(data, interface.shape[2], left)
+            image = decode_image(data, interface.shape[2], left, limits.side)
         except ValueError as error:
             raise ValueError(f"Image {number} {error}.") from error
         for size, wanted in zip(image.shape, interface.shape):

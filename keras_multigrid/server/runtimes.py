@@ -79,29 +79,28 @@ def restrict(interface, runtime):
     return dataclasses.replace(interface, signatures=signatures)
 
 
-def compute(runtime, works, batch_size):
+def compute(runtime, works, batch_size, batch_pixels):
     """Computes several requests; images of one signature and shape go together.
 
     Args:
         runtime: The runtime.
         works: The requests' `Work`.
         batch_size: The largest number of images at once.
+        batch_pixels: The largest number of their pixels, unless one image has more.
 
     Returns:
         For each work, a list with a dictionary for each image; or the error, if it failed.
 
-    Example:
-
-    >>> [[first, second], [third]] = compute(runtime, [two_images, one_image], 32)
     """
     answers = [[None] * len(work.images) for work in works]
     groups = {}
     for number, work in enumerate(works):
         for place, image in enumerate(work.images):
             groups.setdefault((work.signature, image.shape), []).append((number, place))
-    for (signature, _), places in groups.items():
-        for start in range(0, len(places), batch_size):
-            chunk = places[start : start + batch_size]
+    for (signature, shape), places in groups.items():
+        size = max(1, min(batch_size, batch_pixels // (shape[0] * shape[1])))
+        for start in range(0, len(places), size):
+            chunk = places[start : start + size]
             try:
                 images = np.stack([works[number].images[place] for number, place in chunk])
                 outputs = runtime.run(signature, images)

@@ -59,10 +59,17 @@ def serve(
     from keras_multigrid.server.worker import ServedModel
 
     limits = limits or Limits()
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}; expected a positive integer.")
+    if not 0 <= batch_seconds < limits.seconds:
+        raise ValueError(
+            f"The batch timeout is {batch_seconds} s; expected less than a request's time, "
+            f"{limits.seconds} s."
+        )
     _check_address(host, port)
     interface = restrict(read_interface(model), runtime)
     server = Server(
-        ServedModel(interface, runtime, batch_size, batch_seconds),
+        ServedModel(interface, runtime, batch_size, batch_seconds, limits.pixels),
         accelerator="cpu",
         timeout=limits.seconds,
         max_payload_size=limits.body_mib * 2**20,

@@ -14,13 +14,12 @@ from fastapi import Depends, HTTPException, Request, Response
 from litserve.loops import BatchedLoop
 from starlette.requests import ClientDisconnect
 
+from keras_multigrid.export.serving import EXAMPLE_SIDE
 from keras_multigrid.server.gate import error_response
 from keras_multigrid.server.interface import DEFAULT
 from keras_multigrid.server.processes import die_with_parent
 from keras_multigrid.server.protocol import Work, read_request, write_answer
 from keras_multigrid.server.runtimes import RUNTIMES, compute
-
-WARM_UP_SIDE = 64
 
 _readers = anyio.CapacityLimiter(os.cpu_count())  # JSON grows tenfold while it is read
 
@@ -58,9 +57,10 @@ class ServedModel(litserve.LitAPI):
         runtime: "tensorflow" or "openvino".
         batch_size: The largest number of images at once.
         batch_seconds: How long the first request of a batch waits for others.
+        batch_pixels: The largest number of pixels at once.
     """
 
-    def __init__(self, interface, runtime, batch_size, batch_seconds):
+    def __init__(self, interface, runtime, batch_size, batch_seconds, batch_pixels):
         super().__init__(
             max_batch_size=batch_size,
             batch_timeout=batch_seconds,
@@ -68,12 +68,13 @@ class ServedModel(litserve.LitAPI):
             loop=ImageBatches(),
         )
         self._interface, self._runtime_name = interface, runtime
+        self._batch_pixels = batch_pixels
 
     def setup(self, device):
         os.setsid()  # a signal to the group, such as Ctrl-C, must not end running requests
         die_with_parent(multiprocessing.parent_process().pid)
         self._runtime = RUNTIMES[self._runtime_name](self._interface)
-        shape = [side or WARM_UP_SIDE for side in self._interface.shape]
+        shape = [side or EXAMPLE_SIDE for side in self._interface.shape]
         self._runtime.run(DEFAULT, np.zeros((1, *shape)))  # the first call takes seconds
         print("Ready.", flush=True)
 
@@ -81,7 +82,7 @@ class ServedModel(litserve.LitAPI):
         return request
 
     def predict(self, works):
-        answers = compute(self._runtime, works, self.max_batch_size)
+        answers = compute(self._runtime, works, self.max_batch_size, self._batch_pixels)
         return list(zip(works, answers))
 
     def encode_response(self, output):

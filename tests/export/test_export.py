@@ -220,6 +220,40 @@ def test_a_killed_export_leaves_no_version(tmp_path):
     assert version.name == "11" and version.is_dir()
 
 
+def test_sequential_models_and_other_channels(tmp_path):
+    model = keras.Sequential(
+        [
+            keras.Input((6, 8, 5)),
+            keras.layers.Conv2D(4, 3),
+            keras.layers.GlobalMaxPooling2D(),
+            keras.layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    version = export_model(model, tmp_path / "sequence", preprocessing=UNIT_RANGE)
+    loaded = tf.saved_model.load(str(version))
+    images = np.random.default_rng(0).integers(0, 256, (2, 6, 8, 5)).astype("float32")
+    outputs = loaded.signatures["serving_default"](images=tf.constant(images))
+    assert list(outputs) == ["probabilities"] and list(loaded.signatures) == ["serving_default"]
+    expected = model.predict(images / 255, verbose=0)
+    np.testing.assert_allclose(outputs["probabilities"], expected, atol=1e-5)
+
+
+def test_what_a_format_cannot_do_is_said(tmp_path):
+    dense = zoo.SGSEG(width_multiplier=0.1, input_shape=(None, None, 1))
+    with pytest.raises(ValueError, match="litert takes images of one size, and the network any"):
+        export_model(dense, tmp_path / "a", "litert")
+    image = keras.Input((28, 28, 1))
+    top_down = zoo.TDMNIST1(levels=2, sample=False, input_tensor=image)
+    with pytest.raises(ValueError, match="gather what they attend, which onnx cannot do"):
+        export_model(top_down, tmp_path / "a", "onnx")
+    with pytest.raises(ValueError, match=r"size is 64; expected \(height, width\)"):
+        export_model(dense, tmp_path / "a", size=64)
+    vectors = keras.Sequential([keras.Input((10,)), keras.layers.Dense(3)])
+    with pytest.raises(ValueError, match=r"input has shape \(None, 10\); expected images"):
+        export_model(vectors, tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+
+
 def test_several_outputs_are_refused():
     image = keras.Input((8, 8, 3))
     vector = keras.layers.GlobalAveragePooling2D()(image)

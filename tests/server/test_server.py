@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from keras_multigrid.cli import main
+from keras_multigrid.server.interface import read_interface
 from tests.server import load
 from tests.server.running import COLOR, RANDOM, at_once, b64, encoded, serving
 
@@ -203,13 +204,38 @@ def test_openvino(models):
         (["--port", "80"], "port is 80; expected 1024 to 65535."),
         (["--host", "example.org"], "host is 'example.org'; expected one of 127.0.0.1, 0.0.0.0"),
         (["--max-images", "0"], "The limit images is 0; give a positive number."),
-        ([], "has no version, 1/saved_model.pb or the like"),
+        (["--batch-size", "0"], "batch_size is 0; expected a positive integer."),
+        (["--batch-timeout-ms", "1e6"], "timeout is 1000.0 s; expected less than a request's time"),
+        ([], "has no version, such as"),
     ],
 )
 def test_misuse_is_one_line_and_status_2(options, message, tmp_path, capsys):
     assert main(["serve", str(tmp_path), *options]) == 2
     (error,) = capsys.readouterr().err.splitlines()
     assert message in error
+
+
+@pytest.mark.parametrize(
+    "file, message",
+    [
+        ("saved_model.pb", "is a version; name the folder above it"),
+        ("1/model.onnx", "has no saved_"),
+    ],
+)
+def test_other_folders(file, message, tmp_path, capsys):
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text("")
+    assert main(["serve", str(tmp_path)]) == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert message in error
+
+
+def test_the_name_is_the_links_own(models, tmp_path):
+    (tmp_path / "latest").symlink_to(models / "digits")
+    assert read_interface(tmp_path / "latest").name == "latest"
+    (tmp_path / "a{b}").symlink_to(models / "digits")
+    with pytest.raises(ValueError, match="does not fit into an address; rename it"):
+        read_interface(tmp_path / "a{b}")
 
 
 def test_a_port_in_use_is_one_line_and_status_1(digits, models, capsys):

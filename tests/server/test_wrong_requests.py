@@ -84,6 +84,16 @@ def test_bombs(dense):
     assert len(bomb) < 100_000
     body = {"signature_name": "image_files", "instances": [b64(bomb)]}
     assert "9000 x 9000" in dense.predict(body, status=400)["error"]
+    huge = encoded(np.zeros((14000, 14000), np.uint8), "PNG")  # which Pillow itself refuses
+    body = {"signature_name": "image_files", "instances": [b64(huge)]}
+    assert "far more than 100000 pixels" in dense.predict(body, status=400)["error"]
+    thin = np.zeros((1, 9000, 1), np.uint8)
+    body = {"signature_name": "image_files", "instances": [b64(encoded(thin, "PNG"))]}
+    assert "a side may have 8192" in dense.predict(body, status=400)["error"]
+    assert (
+        "a side may have 8192"
+        in dense.predict({"instances": thin[None].tolist()}, status=400)["error"]
+    )
     small = b64(encoded(np.zeros((200, 200), np.uint8), "PNG"))
     body = {"signature_name": "image_files", "instances": [small] * 3}
     assert "together" in dense.predict(body, status=400)["error"]
