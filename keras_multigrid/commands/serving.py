@@ -56,12 +56,12 @@ def add_commands(commands):
     serve = commands.add_parser(
         "serve",
         help="serve an exported network over HTTP, in TensorFlow Serving's REST form",
-        epilog="Example: keras-multigrid serve runs/first/savedmodel/PMG-11",
+        epilog="Example: keras-multigrid serve runs/first/savedmodel/R-PMG-20",
     )
     serve.add_argument("model", type=pathlib.Path, help="folder of numbered versions")
     serve.add_argument("--host", default="127.0.0.1", help="127.0.0.1 (default), 0.0.0.0 or ::")
     serve.add_argument("--port", type=int, default=8501, help="from 1024 (default: 8501)")
-    serve.add_argument("--runtime", default="tensorflow", help="tensorflow (default) or openvino")
+    serve.add_argument("--runtime", default="openvino", help="openvino (default) or tensorflow")
     serve.add_argument("--batch-size", type=int, default=32, help="images at once (default: 32)")
     serve.add_argument(
         "--batch-timeout-ms", type=float, default=5, help="to wait for others (default: 5)"

@@ -1,10 +1,10 @@
 """What computes: TensorFlow or OpenVINO, with all cores."""
 
-import dataclasses
+import functools
 
 import numpy as np
 
-from keras_multigrid.server.interface import DEFAULT, FILES
+from keras_multigrid.server.interface import DEFAULT
 
 
 class TensorFlowRuntime:
@@ -42,7 +42,7 @@ class TensorFlowRuntime:
 
 
 class OpenVINORuntime:
-    """Computes the default signature; OpenVINO reads no other.
+    """Computes the default signature faster; the others, which OpenVINO does not read, as above.
 
     Args:
         interface: The network's `Interface`.
@@ -52,31 +52,27 @@ class OpenVINORuntime:
         import openvino
 
         core = openvino.Core()
-        self._dtype = interface.dtype
+        self._interface = interface
         accurate = {"EXECUTION_MODE_HINT": "ACCURACY"}  # else bfloat16 where the processor has it
         self._compiled = core.compile_model(core.read_model(interface.folder), "CPU", accurate)
         self._names = [output.any_name for output in self._compiled.outputs]
 
+    @functools.cached_property
+    def _of_other_signatures(self):
+        return TensorFlowRuntime(self._interface)
+
     def run(self, signature, images):
         """Computes a batch; see `TensorFlowRuntime.run`."""
         if signature != DEFAULT:
-            raise ValueError(f"OpenVINO has no {signature}; serve with TensorFlow.")
+            return self._of_other_signatures.run(signature, images)
         try:
-            outputs = self._compiled([images.astype(self._dtype, copy=False)])
+            outputs = self._compiled([images.astype(self._interface.dtype, copy=False)])
         except RuntimeError as error:
             raise ValueError(_refusal(images, error)) from error
         return {name: np.array(outputs[number]) for number, name in enumerate(self._names)}
 
 
 RUNTIMES = {"tensorflow": TensorFlowRuntime, "openvino": OpenVINORuntime}
-
-
-def restrict(interface, runtime):
-    """Returns the interface that a runtime can serve."""
-    if runtime == "tensorflow":
-        return interface
-    signatures = tuple(name for name in interface.signatures if name in (DEFAULT, FILES))
-    return dataclasses.replace(interface, signatures=signatures)
 
 
 def compute(runtime, works, batch_size, batch_pixels):

@@ -18,8 +18,19 @@ RUNTIMES = {"savedmodel": ["tensorflow", "openvino"], "onnx": ["onnxruntime"], "
 BATCHES = (1, 3, 17)
 
 
+def unsaturated(model):
+    """Weakens the last layer until no class takes all of the probability."""
+    logits = model.get_layer("logits")
+    features = keras.Model(model.input, logits.output)
+    images = np.random.default_rng(3).uniform(-1, 1, (8, *model.input_shape[1:]))
+    spread = features.predict(images, verbose=0).std()
+    for weight in logits.weights:
+        weight.assign(weight / spread)
+    return model
+
+
 def classifier():
-    return prepared(zoo.MG6(width_multiplier=0.1, classes=7))
+    return unsaturated(prepared(zoo.MG6(width_multiplier=0.1, classes=7)))
 
 
 def classifier_in_bfloat16():
@@ -34,7 +45,8 @@ def dense():
 
 
 def r_mg_34():
-    return prepared(zoo.RMG34(width_multiplier=0.1, classes=5, input_shape=(64, 64, 3)))
+    model = zoo.RMG34(width_multiplier=0.1, classes=5, input_shape=(64, 64, 3))
+    return unsaturated(prepared(model))
 
 
 # Network, options of the export, sizes of the images.
@@ -113,4 +125,5 @@ def check(outputs, values, tolerance, message):
     assert values.std() > 1e-2, message  # not all alike
     np.testing.assert_allclose(outputs[main], values, atol=tolerance, err_msg=message)
     if main == "probabilities":
+        assert values.max() < 0.95, message
         np.testing.assert_array_equal(outputs["classes"], outputs[main].argmax(axis=1))

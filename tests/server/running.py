@@ -32,7 +32,7 @@ class Running:
         self.port = free_port()
         self.name = model.name
         self.process = subprocess.Popen(
-            [*SERVE, model, "--port", str(self.port), *options],
+            [*SERVE, model, "--port", str(self.port), "--runtime", "tensorflow", *options],
             stderr=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
