@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_multigrid.layers.pyramid_layer import resolve_data_format
+
 
 @keras.saving.register_keras_serializable(package="keras_multigrid")
 class ResizedCentre(keras.layers.Layer):
@@ -17,10 +19,12 @@ class ResizedCentre(keras.layers.Layer):
     Args:
         size: Side of the square in pixels.
         shorter: Length of the resized shorter side, at least `size`; None is `size`.
+        data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' global setting.
         **kwargs: Keras' own layer arguments.
 
     Input shape:
         One tensor `(batch, height, width, channels)` of any number type; sides possibly unknown.
+        Under `channels_first` the channels come second.
 
     Output shape:
         `(batch, size, size, channels)`, of the layer's floating type, computed in float32.
@@ -37,7 +41,7 @@ class ResizedCentre(keras.layers.Layer):
     (2, 224, 224, 3)
     """
 
-    def __init__(self, size, shorter=None, **kwargs):
+    def __init__(self, size, shorter=None, data_format=None, **kwargs):
         # Values from 0 to 255 cast to half precision would have lost digits before `call`.
         super().__init__(autocast=False, **kwargs)
         shorter = size if shorter is None else shorter
@@ -53,22 +57,36 @@ class ResizedCentre(keras.layers.Layer):
             )
         self.size = size
         self.shorter = shorter
+        self.data_format = resolve_data_format(data_format)
 
     def call(self, images):
         self._check(images.shape)
-        height, width = ops.shape(images)[1:3]
+        channels_last = self.data_format == "channels_last"
+        planes = ops.cast(images, "float32")
+        if channels_last:
+            planes = ops.transpose(planes, (0, 3, 1, 2))
+        height, width = ops.shape(planes)[2:]
         shortest = ops.minimum(height, width)
         rows, columns = (self._weights(side, shortest) for side in (height, width))
-        planes = ops.transpose(ops.cast(images, "float32"), (0, 3, 1, 2))
         planes = ops.matmul(ops.matmul(rows, planes), ops.transpose(columns))
-        return ops.cast(ops.transpose(planes, (0, 2, 3, 1)), self.compute_dtype)
+        if channels_last:
+            planes = ops.transpose(planes, (0, 2, 3, 1))
+        return ops.cast(planes, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         self._check(input_shape)
-        return (input_shape[0], self.size, self.size, input_shape[3])
+        batch, *others = input_shape
+        if self.data_format == "channels_first":
+            return (batch, others[0], self.size, self.size)
+        return (batch, self.size, self.size, others[2])
 
     def get_config(self):
-        return {**super().get_config(), "size": self.size, "shorter": self.shorter}
+        return {
+            **super().get_config(),
+            "size": self.size,
+            "shorter": self.shorter,
+            "data_format": self.data_format,
+        }
 
     def _weights(self, side, shortest):
         """Returns how much each pixel along a side, a column, gives to each of the square's."""
