@@ -4,7 +4,6 @@ import contextlib
 import importlib.util
 import io
 import logging
-import pathlib
 import tempfile
 import warnings
 
@@ -100,7 +99,7 @@ def _quantized(served, calibration):
         return ([np.rint(image[None]).astype(served.dtype)] for image in calibration)
 
     with tempfile.TemporaryDirectory() as saved_model:
-        write_saved_model(served, pathlib.Path(saved_model))
+        served.whole().export(saved_model, verbose=False)  # one signature is enough
         converter = tf.lite.TFLiteConverter.from_saved_model(
             saved_model, signature_keys=["serving_default"]
         )

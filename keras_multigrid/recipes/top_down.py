@@ -134,9 +134,7 @@ class TopDownRecipe(Recipe):
         results = self._evaluate(model, split, verbose)
         if self._is_top_down() and self.level_weights:  # accurate after fewer levels, too
             for levels in range(1, self._levels()):
-                fewer = TopDown.from_config({**model.get_config(), "levels": levels})
-                fewer.set_weights(model.get_weights())
-                after = self._evaluate(fewer, split, verbose)
+                after = self._evaluate(_with_changes(model, levels=levels), split, verbose)
                 results |= {f"{name}_{levels}": after[name] for name in ("accuracy", "macs")}
         return results
 
@@ -156,11 +154,9 @@ class TopDownRecipe(Recipe):
         """Returns the network with candidates above one half attended, so that answers repeat."""
         if not self._is_top_down():
             return model
-        certain = TopDown.from_config({**model.get_config(), "sample": False})
         images = keras.Input(self.input_shape(), name="images")
-        served = keras.Model(images, certain(images), name=self.model)
-        certain.set_weights(model.get_weights())
-        return served
+        outputs = _with_changes(model, sample=False)(images)
+        return keras.Model(images, outputs, name=self.model)
 
     def _is_top_down(self):
         return paper_model(self.model).constructor.__name__.startswith("TD")
@@ -301,3 +297,10 @@ class TopDownImageNet(TopDownRecipe):
 
     def preprocessing(self, folder):
         return [ResizedCentre(self.image_size), rescaling(0.5, 0.5)]
+
+
+def _with_changes(model, **changes):
+    """Returns a copy of a `TopDown`, with its weights and other arguments."""
+    copy = TopDown.from_config({**model.get_config(), **changes})
+    copy.set_weights(model.get_weights())
+    return copy
