@@ -6,6 +6,7 @@ import math
 
 import keras
 
+from keras_multigrid.blocks.counted import Tally, Uncountable
 from keras_multigrid.layers import MultigridConv2D, MultigridConv2DTranspose, PerGrid
 
 
@@ -54,6 +55,53 @@ class ModelProfile:
             )
         lines.append(f"{self.name:<63} {self.trainable_params:>12,} {self.macs:>16,}")
         return "\n".join(lines)
+
+
+@dataclasses.dataclass(frozen=True)
+class Count:
+    """What `count` returns.
+
+    Attributes:
+        trainable_params: Number of trainable weights.
+        macs: Multiply-adds per image of its convolutions and dense layers.
+    """
+
+    trainable_params: int
+    macs: int
+
+
+def count(constructor, **arguments):
+    """Counts what `profile` would of a network that is not built, by arithmetic: below 1 ms.
+
+    Keras' own networks, `ResNet50` and `VGG16ImageNet`, are built after all, without memory for
+    their weights, and profiled.
+
+    Args:
+        constructor: A function of `keras_multigrid.applications` that builds a network.
+        **arguments: The constructor's, but `input_tensor`; `weights` are not read.
+
+    Returns:
+        A `Count`.
+
+    Raises:
+        ValueError: If an argument is invalid, or a side of `input_shape` is None.
+
+    Example:
+
+    >>> import keras_multigrid as kmg
+    >>> kmg.complexity.count(kmg.applications.PMGSEG)
+    Count(trainable_params=605718, macs=1606537728)
+    >>> kmg.complexity.count(kmg.applications.PMGSEG, channel_ratios=(1, 1), depth=2)
+    Count(trainable_params=783582, macs=1951727616)
+    """
+    arguments["weights"] = None
+    try:
+        tally = constructor(input_tensor=Tally(), **arguments)
+    except Uncountable:
+        with keras.StatelessScope(initialize_variables=False):
+            counts = profile(constructor(**arguments))
+        return Count(counts.trainable_params, counts.macs)
+    return Count(tally.params, tally.macs)
 
 
 def profile(model, input_shape=None):

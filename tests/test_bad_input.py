@@ -224,6 +224,13 @@ CONSTRUCTORS = {
         lambda: zoo.RPMG30SEG(width_multiplier=float("nan")),
         "width_multiplier is nan; expected a positive number",
     ),
+    "depth: zero": (
+        lambda: zoo.MG6(depth=0),
+        "depth is 0; expected a positive integer, or None for the paper's",
+    ),
+    "depth: fraction": (lambda: zoo.PMGSEG(depth=1.5), "depth is 1.5; expected a positive"),
+    "depth: boolean": (lambda: zoo.RMG34(depth=True), "depth is True; expected a positive"),
+    "depth: text": (lambda: zoo.RPMG30SEG(depth="2"), "depth is '2'; expected a positive"),
     "input_shape: two sides": (
         lambda: zoo.MG6(input_shape=(32, 32)),
         r"input_shape is \(32, 32\); expected 3 positive integers such as \(32, 32, 3\)",

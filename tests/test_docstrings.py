@@ -24,6 +24,7 @@ PUBLIC = {
     if name not in ("PAPER_MODELS", "PaperModel")  # a table and its rows
 }
 PUBLIC |= {
+    "complexity.count": kmg.complexity.count,
     "complexity.profile": kmg.complexity.profile,
     "complexity.traversal_macs": kmg.complexity.traversal_macs,
     "metrics.LabelledPixelError": kmg.metrics.LabelledPixelError,

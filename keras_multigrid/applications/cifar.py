@@ -5,6 +5,7 @@ import dataclasses
 from keras_multigrid.applications.common import (
     channels,
     check_options,
+    checked_depth,
     checked_ratios,
     classification_head,
     finish_model,
@@ -48,6 +49,7 @@ def cifar_network(
     channel_ratios=None,
     width_multiplier=1.0,
     pyramid_outputs=False,
+    depth=None,
     *,
     design,
     n,
@@ -68,6 +70,7 @@ def cifar_network(
             length is the number of grids, at most 6.
         width_multiplier: Factor on all widths.
         pyramid_outputs: Whether to return the pyramid after the last section instead.
+        depth: Layers or residual units per section, the paper's n; None is the named network's own.
 
     Returns:
         A functional `keras.Model` from images, whitened as in section 4.1, to probabilities.
@@ -84,10 +87,11 @@ def cifar_network(
 
     Design:
         design: The family.
-        n: Layers or residual units per section.
+        n: Default of `depth`.
         paper_name: The paper's name.
     """
     check_options(include_top, pooling, classes)
+    n = checked_depth(depth, n)
     ratios = checked_ratios(channel_ratios, design.ratios, max_grids=6)
     unit = residual_unit if design.residual else plain_unit
     epsilon = RESIDUAL_EPSILON if design.residual else PLAIN_EPSILON

@@ -6,7 +6,17 @@ import pathlib
 import keras
 
 from keras_multigrid.blocks import conv_unit
-from keras_multigrid.layers import ImagePyramid, MultigridMaxPooling2D
+from keras_multigrid.blocks.counted import (
+    Activation,
+    Dense,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    ImagePyramid,
+    Model,
+    MultigridMaxPooling2D,
+    Tally,
+    Uncountable,
+)
 
 SHIPPED_WEIGHTS = ()  # names that `weights` accepts beside files; none has been trained yet
 
@@ -31,9 +41,15 @@ def with_signature_of(network):
 
 
 def image_input(input_tensor, input_shape, default_shape):
-    """Returns (tensor to work on, source inputs of the model)."""
+    """Returns (tensor to work on, source inputs of the model); for a `Tally`, a counted grid."""
     if input_tensor is None:
         image = keras.Input(_checked_shape(input_shape, default_shape), name="image")
+        return image, image
+    if isinstance(input_tensor, Tally):
+        shape = _checked_shape(input_shape, default_shape)
+        if keras.config.image_data_format() == "channels_first":
+            shape = (*shape[1:], shape[0])
+        image = input_tensor.input(shape)
         return image, image
     if not keras.backend.is_keras_tensor(input_tensor):
         raise ValueError(
@@ -71,6 +87,17 @@ def check_options(include_top, pooling, classes):
         raise ValueError(f"pooling is {pooling!r}; expected None, 'avg' or 'max'.")
     if include_top and (isinstance(classes, bool) or not isinstance(classes, int) or classes < 1):
         raise ValueError(f"classes is {classes!r}; expected a positive integer.")
+
+
+def checked_depth(depth, default):
+    """Returns the number of repeated layers or units, the default for None."""
+    if depth is None:
+        return default
+    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 1:
+        raise ValueError(
+            f"depth is {depth!r}; expected a positive integer, or None for the paper's."
+        )
+    return depth
 
 
 def checked_ratios(channel_ratios, default, max_grids):
@@ -119,23 +146,32 @@ def pool_pyramid(pyramid, pools_left, name):
 def classification_head(features, include_top, pooling, classes, classifier_activation):
     """Pools one feature map and, with `include_top`, classifies it in float32."""
     if include_top or pooling == "avg":
-        features = keras.layers.GlobalAveragePooling2D(name="avg_pool")(features)
+        features = GlobalAveragePooling2D(name="avg_pool")(features)
     elif pooling == "max":
-        features = keras.layers.GlobalMaxPooling2D(name="max_pool")(features)
+        features = GlobalMaxPooling2D(name="max_pool")(features)
     if not include_top:
         return features
-    logits = keras.layers.Dense(classes, name="logits")(features)
+    logits = Dense(classes, name="logits")(features)
     return output_activation(logits, classifier_activation)
 
 
 def output_activation(logits, activation):
     """Applies the last activation in float32, whatever the precision of the network."""
-    return keras.layers.Activation(activation, dtype="float32", name="predictions")(logits)
+    return Activation(activation, dtype="float32", name="predictions")(logits)
 
 
 def finish_model(inputs, outputs, name, weights):
     """Returns the functional model, with weights from a file if asked for."""
-    return load_weights(keras.Model(inputs, outputs, name=name), weights)
+    return load_weights(Model(inputs, outputs, name=name), weights)
+
+
+def refuse_tally(input_tensor, name):
+    """Raises a `ValueError` where a network of Keras' own is to be counted."""
+    if isinstance(input_tensor, Tally):
+        raise Uncountable(
+            f"{name} is Keras' own network; it cannot be counted without building it. "
+            "keras_multigrid.complexity.count builds and profiles it."
+        )
 
 
 def load_weights(model, weights):

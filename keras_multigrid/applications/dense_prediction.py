@@ -3,6 +3,7 @@
 from keras_multigrid.applications.common import (
     channels,
     check_options,
+    checked_depth,
     checked_ratios,
     classification_head,
     finish_model,
@@ -32,6 +33,7 @@ def progressive_network(
     channel_ratios=None,
     width_multiplier=1.0,
     pyramid_outputs=False,
+    depth=None,
     *,
     ratios,
     residual,
@@ -53,6 +55,7 @@ def progressive_network(
             grids, at most 8.
         width_multiplier: Factor on all widths.
         pyramid_outputs: Whether to return instead the last pyramid before the output layer.
+        depth: Layers or residual units on the full pyramid; None is the paper's, 3.
 
     Returns:
         A functional `keras.Model` from images to maps of the same height and width.
@@ -73,6 +76,7 @@ def progressive_network(
         paper_name: The paper's name.
     """
     check_options(include_top, pooling, classes)
+    depth = checked_depth(depth, FULL_PYRAMID_UNITS)
     ratios = checked_ratios(channel_ratios, ratios, max_grids=8)
     unit = residual_unit if residual else plain_unit
     image, inputs = image_input(input_tensor, input_shape, IMAGE_SHAPE)
@@ -82,7 +86,7 @@ def progressive_network(
     pyramid = input_convolutions(image, widths, RESIDUAL_EPSILON if residual else PLAIN_EPSILON)
     phases = [widths[grid:] for grid in reversed(range(grids))]
     pyramid = progressive_start(pyramid, unit, phases, 1, "progressive")
-    for step in range(FULL_PYRAMID_UNITS):
+    for step in range(depth):
         pyramid = unit(pyramid, widths, f"full_unit{step + 1}")
     # Coarse grids that are too few layers away to reach the output are dropped, one a layer.
     for left in range(max(grids - 1, FULL_PYRAMID_UNITS), 1, -1):

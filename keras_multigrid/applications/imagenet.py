@@ -5,15 +5,18 @@ import keras
 from keras_multigrid.applications.common import (
     channels,
     check_options,
+    checked_depth,
     checked_ratios,
     classification_head,
     finish_model,
     image_input,
     input_convolutions,
     pool_pyramid,
+    refuse_tally,
     with_signature_of,
 )
 from keras_multigrid.blocks import progressive_start, residual_unit
+from keras_multigrid.blocks.counted import MaxPooling2D
 from keras_multigrid.blocks.units import RESIDUAL_EPSILON
 
 IMAGE_SHAPE = (224, 224, 3)
@@ -33,6 +36,7 @@ def residual_multigrid_network(
     channel_ratios=None,
     width_multiplier=1.0,
     pyramid_outputs=False,
+    depth=None,
     *,
     units,
     paper_name,
@@ -53,6 +57,7 @@ def residual_multigrid_network(
         width_multiplier: Factor on all widths.
         pyramid_outputs: Whether to return instead the pyramid after the last stage, which by
             default has a single grid.
+        depth: Residual units of every stage; None is the named network's own.
 
     Returns:
         A functional `keras.Model` from images prepared by `preprocess_input` to probabilities.
@@ -67,10 +72,11 @@ def residual_multigrid_network(
     (None, 7)
 
     Design:
-        units: Residual units per stage.
+        units: Residual units per stage, the default of `depth`.
         paper_name: The paper's name.
     """
     check_options(include_top, pooling, classes)
+    units = [checked_depth(depth, count) for count in units]
     ratios = checked_ratios(channel_ratios, (1, 1 / 2, 1 / 4), max_grids=4)
     image, inputs = image_input(input_tensor, input_shape, IMAGE_SHAPE)
 
@@ -115,6 +121,7 @@ def RPMG30SEG(
     channel_ratios=None,
     width_multiplier=1.0,
     pyramid_outputs=False,
+    depth=None,
 ):
     """The segmentation design as an ImageNet classifier (paper, section 4.4 and Table 4).
 
@@ -134,6 +141,7 @@ def RPMG30SEG(
             at most 4. The default is (1, 2, 4, 8).
         width_multiplier: Factor on all widths.
         pyramid_outputs: Whether to return instead the pyramid of the last stage.
+        depth: Residual units of every phase and stage; None is the paper's, 2.
 
     Returns:
         A functional `keras.Model` from images prepared by `preprocess_input` to probabilities.
@@ -149,6 +157,7 @@ def RPMG30SEG(
     [(56, 56, 6), (28, 28, 13), (14, 14, 26), (7, 7, 51)]
     """
     check_options(include_top, pooling, classes)
+    depth = checked_depth(depth, PROGRESSIVE_UNITS)
     ratios = checked_ratios(channel_ratios, (1, 2, 4, 8), max_grids=4)
     image, inputs = image_input(input_tensor, input_shape, IMAGE_SHAPE)
 
@@ -159,11 +168,11 @@ def RPMG30SEG(
         channels(width, [1] * (phase + 1), width_multiplier) for phase, width in enumerate(finest)
     ]
     pyramid = _stem(image, [phase[0] for phase in reversed(phases)])
-    pyramid = progressive_start(pyramid, residual_unit, phases, PROGRESSIVE_UNITS, "progressive")
+    pyramid = progressive_start(pyramid, residual_unit, phases, depth, "progressive")
     for stage in range(1, grids):
         approached = [ratios[max(0, grid - (grids - 1 - stage))] for grid in range(grids)]
         widths = channels(64, approached, width_multiplier)
-        for step in range(PROGRESSIVE_UNITS):
+        for step in range(depth):
             pyramid = residual_unit(pyramid, widths, f"stage{stage}_unit{step + 1}")
 
     outputs = pyramid
@@ -177,7 +186,7 @@ def RPMG30SEG(
 def _stem(image, widths):
     pyramid = input_convolutions(image, widths, RESIDUAL_EPSILON, kernel_size=7, strides=2)
     return [
-        keras.layers.MaxPooling2D(3, strides=2, padding="same", name=f"input_{grid}_pool")(features)
+        MaxPooling2D(3, strides=2, padding="same", name=f"input_{grid}_pool")(features)
         for grid, features in enumerate(pyramid)
     ]
 
@@ -216,6 +225,7 @@ def ResNet50(
     >>> kmg.applications.ResNet50().count_params()
     25636712
     """
+    refuse_tally(input_tensor, "ResNet50")
     return keras.applications.ResNet50(
         include_top,
         weights,
@@ -262,6 +272,7 @@ def VGG16ImageNet(
     >>> kmg.applications.VGG16ImageNet(include_top=False).count_params()
     14714688
     """
+    refuse_tally(input_tensor, "VGG16ImageNet")
     return keras.applications.VGG16(
         include_top,
         weights,

@@ -13,6 +13,7 @@ from keras_multigrid.applications.common import (
     output_activation,
     with_signature_of,
 )
+from keras_multigrid.blocks.counted import Dense, GlobalAveragePooling2D, GlobalMaxPooling2D, Tally
 from keras_multigrid.top_down import TopDown
 from keras_multigrid.top_down.geometry import check_images, check_levels
 from keras_multigrid.top_down.modules import (
@@ -23,6 +24,7 @@ from keras_multigrid.top_down.modules import (
     MNIST_3,
     feature_maps,
     leaky_relu,
+    modules_after,
     scaled,
 )
 
@@ -93,8 +95,16 @@ def top_down_network(
     side = design.base_size * 2 ** (levels - 1)
     default = (side, side, design.channels)
     channels = input_shape[-1] if input_shape else design.channels
-    window = keras.Input((design.base_size, design.base_size, channels), name="window")
+    if input_shape is not None:
+        check_images((None, *input_shape), design.base_size, channels, levels)
+    is_counted = isinstance(input_tensor, Tally)
+    source = input_tensor.input if is_counted else keras.Input
+    window = source((design.base_size, design.base_size, channels), name="window")
     maps = feature_maps(window, design.layers, width_multiplier)
+    if is_counted:  # one use of each module
+        size = (maps.height, maps.width, maps.channels)
+        modules_after(size, classes if include_top else None, source)
+        return input_tensor
     extractor = keras.Model(window, maps, name="feature_extraction")
     network = TopDown(
         extractor,
@@ -105,8 +115,6 @@ def top_down_network(
         seed,
         name=name or paper_name,
     )
-    if input_shape is not None:
-        check_images((None, *input_shape), network.base_size, network.channels, levels)
     network.build((None, *(input_shape or default)))
     load_weights(network, weights)
     if input_tensor is None:
@@ -165,15 +173,15 @@ def baseline_network(
     image, inputs = image_input(input_tensor, input_shape, (side, side, design.channels))
     outputs = feature_maps(image, design.layers, width_multiplier)
     if include_top or pooling == "avg":
-        outputs = keras.layers.GlobalAveragePooling2D(name="avg_pool")(outputs)
+        outputs = GlobalAveragePooling2D(name="avg_pool")(outputs)
     elif pooling == "max":
-        outputs = keras.layers.GlobalMaxPooling2D(name="max_pool")(outputs)
+        outputs = GlobalMaxPooling2D(name="max_pool")(outputs)
     if include_top:
         for number in (1, 2):
             width = scaled(design.features, width_multiplier)
-            outputs = keras.layers.Dense(width, name=f"dense{number}")(outputs)
+            outputs = Dense(width, name=f"dense{number}")(outputs)
             outputs = leaky_relu(f"dense{number}_relu")(outputs)
-        outputs = keras.layers.Dense(classes, name="logits")(outputs)
+        outputs = Dense(classes, name="logits")(outputs)
         outputs = output_activation(outputs, classifier_activation)
     return finish_model(inputs, outputs, name or paper_name, weights)
 

@@ -1,7 +1,11 @@
 """The U shape: down through ever smaller pyramids, and up again with skip connections."""
 
+from keras_multigrid.blocks.counted import (
+    MultigridConv2DTranspose,
+    MultigridMaxPooling2D,
+    SkipConcatenate,
+)
 from keras_multigrid.blocks.units import PLAIN_EPSILON, normalize_and_rectify, plain_unit
-from keras_multigrid.layers import MultigridConv2DTranspose, MultigridMaxPooling2D, SkipConcatenate
 
 
 def u_shape(pyramid, widths):

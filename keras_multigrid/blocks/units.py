@@ -2,11 +2,13 @@
 
 import keras
 
-from keras_multigrid.layers import (
+from keras_multigrid.blocks.counted import (
+    Add,
     ChannelPadding,
     FusedBatchNormalization,
     MultigridConv2D,
     PerGrid,
+    ReLU,
     UnfusedBiasConv2D,
 )
 from keras_multigrid.layers.multigrid_conv2d import fan_out_normal
@@ -59,7 +61,7 @@ def conv_unit(image, filters, name, kernel_size=3, strides=1, epsilon=PLAIN_EPSI
         name=f"{name}_conv",
     )(image)
     x = batch_normalization(epsilon, name=f"{name}_bn")(x)
-    return keras.layers.ReLU(name=f"{name}_relu")(x) if relu else x
+    return ReLU(name=f"{name}_relu")(x) if relu else x
 
 
 def plain_unit(pyramid, filters, name, kernel_size=3, epsilon=PLAIN_EPSILON, relu=True):
@@ -92,7 +94,7 @@ def plain_unit(pyramid, filters, name, kernel_size=3, epsilon=PLAIN_EPSILON, rel
 def normalize_and_rectify(pyramid, name, epsilon, relu=True):
     """Applies batch normalization and, unless turned off, ReLU to each grid."""
     pyramid = PerGrid(batch_normalization(epsilon), name=f"{name}_bn")(pyramid)
-    return PerGrid(keras.layers.ReLU(), name=f"{name}_relu")(pyramid) if relu else pyramid
+    return PerGrid(ReLU(), name=f"{name}_relu")(pyramid) if relu else pyramid
 
 
 def residual_unit(pyramid, filters, name, kernel_size=3, epsilon=RESIDUAL_EPSILON, relu=True):
@@ -124,12 +126,12 @@ def residual_unit(pyramid, filters, name, kernel_size=3, epsilon=RESIDUAL_EPSILO
     x = plain_unit(pyramid, filters, f"{name}_1", kernel_size, epsilon)
     x = plain_unit(x, filters, f"{name}_2", kernel_size, epsilon, relu=False)
     x = [
-        keras.layers.Add(name=f"{name}_add_{grid}")(
+        Add(name=f"{name}_add_{grid}")(
             [_shortcut(source, count, f"{name}_shortcut_{grid}", epsilon), output]
         )
         for grid, (source, output, count) in enumerate(zip(pyramid, x, filters))
     ]
-    return PerGrid(keras.layers.ReLU(), name=f"{name}_relu")(x) if relu else x
+    return PerGrid(ReLU(), name=f"{name}_relu")(x) if relu else x
 
 
 def _shortcut(grid, filters, name, epsilon):

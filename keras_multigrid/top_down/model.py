@@ -12,13 +12,7 @@ from keras_multigrid.complexity import profile
 from keras_multigrid.top_down.attention import Attention
 from keras_multigrid.top_down.capacity import kept_if_complete
 from keras_multigrid.top_down.geometry import check_images, check_levels, nodes_in
-from keras_multigrid.top_down.modules import (
-    Costs,
-    aggregation_module,
-    classification_module,
-    location_module,
-    merging_module,
-)
+from keras_multigrid.top_down.modules import Costs, modules_after
 from keras_multigrid.top_down.outcome import (
     Outcome,
     Prediction,
@@ -116,13 +110,8 @@ class TopDown(TopDownTrainer):
         self.feature_extractor = feature_extractor
         maps = feature_extractor.output_shape[1:]
         self.features = maps[-1]
-        options = {"dtype": self.dtype_policy}
-        self.location = location_module(maps, **options)
-        self.aggregation = aggregation_module(self.features, **options)
-        self.merging = merging_module(self.features, **options)
-        self.classification = None
-        if self.classes is not None:
-            self.classification = classification_module(self.features, self.classes, **options)
+        modules = modules_after(maps, self.classes, dtype=self.dtype_policy)
+        self.location, self.aggregation, self.merging, self.classification = modules
         self.activation = keras.layers.Activation(
             classifier_activation, dtype="float32", name="predictions"
         )

@@ -4,7 +4,15 @@ from typing import NamedTuple
 
 import keras
 
-from keras_multigrid.layers import UnfusedBiasConv2D
+from keras_multigrid.blocks.counted import (
+    Conv2D,
+    Dense,
+    LeakyReLU,
+    MaxPooling2D,
+    Model,
+    Reshape,
+    UnfusedBiasConv2D,
+)
 from keras_multigrid.top_down.geometry import CANDIDATES, GRID
 
 LEAKY_SLOPE = 0.2
@@ -53,7 +61,7 @@ IMAGENET_2 = IMAGENET_1._replace(layers=(*IMAGENET_1.layers, MaxPool(2), Convolu
 
 def leaky_relu(name, **options):
     """Returns a layer."""
-    return keras.layers.LeakyReLU(LEAKY_SLOPE, name=name, **options)
+    return LeakyReLU(LEAKY_SLOPE, name=name, **options)
 
 
 def feature_maps(image, layers, width_multiplier=1.0):
@@ -62,9 +70,8 @@ def feature_maps(image, layers, width_multiplier=1.0):
     for layer in layers:
         if isinstance(layer, MaxPool):
             pools += 1
-            image = keras.layers.MaxPooling2D(
-                layer.size, 2, data_format="channels_last", name=f"pool{pools}"
-            )(image)
+            pool = MaxPooling2D(layer.size, 2, data_format="channels_last", name=f"pool{pools}")
+            image = pool(image)
         else:
             convolutions += 1
             image = UnfusedBiasConv2D(
@@ -83,46 +90,60 @@ def scaled(width, width_multiplier):
     return max(1, round(width * width_multiplier))
 
 
-def location_module(shape, **options):
+def modules_after(maps, classes, source=keras.Input, **options):
+    """Returns the modules that work on what the feature extraction makes.
+
+    Args:
+        maps: Shape of its feature maps, (height, width, features).
+        classes: Number of classes, or None.
+        source: What makes an input of a shape.
+        **options: Of the layers.
+
+    Returns:
+        Location, aggregation, merging, and classification, the last None without classes.
+    """
+    features = maps[-1]
+    return (
+        location_module(source(maps), maps[:2], **options),
+        aggregation_module(source((GRID, GRID, features)), features, **options),
+        merging_module(source((2 * features,)), features, **options),
+        classes and classification_module(source((features,)), classes, **options),
+    )
+
+
+def location_module(maps, size, **options):
     """Returns the module from a feature map to the logits of the 9 candidates."""
-    kernel = keras.layers.Conv2D(
-        CANDIDATES, shape[:2], data_format="channels_last", name="conv", **options
-    )
-    return _chain("location", shape, kernel, _flatten(CANDIDATES, options))
+    kernel = Conv2D(CANDIDATES, size, data_format="channels_last", name="conv", **options)
+    return _chain("location", maps, kernel, _flatten(CANDIDATES, options))
 
 
-def aggregation_module(features, **options):
+def aggregation_module(vectors, features, **options):
     """Returns the module from the vectors of a 3x3 grid to one vector."""
-    kernel = keras.layers.Conv2D(
-        features, GRID, data_format="channels_last", name="conv", **options
-    )
-    shape = (GRID, GRID, features)
+    kernel = Conv2D(features, GRID, data_format="channels_last", name="conv", **options)
     relu = leaky_relu("relu", **options)
-    return _chain("aggregation", shape, kernel, _flatten(features, options), relu)
+    return _chain("aggregation", vectors, kernel, _flatten(features, options), relu)
 
 
-def merging_module(features, **options):
+def merging_module(vectors, features, **options):
     """Returns the module from a node's own and its aggregated vector, concatenated, to one."""
-    dense = keras.layers.Dense(features, name="dense", **options)
-    return _chain("merging", (2 * features,), dense, leaky_relu("relu", **options))
+    dense = Dense(features, name="dense", **options)
+    return _chain("merging", vectors, dense, leaky_relu("relu", **options))
 
 
-def classification_module(features, classes, **options):
+def classification_module(vector, classes, **options):
     """Returns the module from a vector to the logits of the classes."""
-    return _chain(
-        "classification", (features,), keras.layers.Dense(classes, name="logits", **options)
-    )
+    return _chain("classification", vector, Dense(classes, name="logits", **options))
 
 
 def _flatten(length, options):
-    return keras.layers.Reshape((length,), name="flatten", **options)
+    return Reshape((length,), name="flatten", **options)
 
 
-def _chain(name, shape, *layers):
-    inputs = outputs = keras.Input(shape)
+def _chain(name, inputs, *layers):
+    outputs = inputs
     for layer in layers:
         outputs = layer(outputs)
-    return keras.Model(inputs, outputs, name=name)
+    return Model(inputs, outputs, name=name)
 
 
 class Costs(NamedTuple):
