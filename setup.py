@@ -18,6 +18,8 @@ SERVE = [
     "pillow>=10.4",  # decodes image files; the first for NumPy 2
 ]
 
+TUNE = ["keras-tuner>=1.4.8,<1.5"]  # searches; some of what is overridden is not public
+
 setup(
     name="keras_multigrid",
     version=VERSION.group(1),
@@ -38,7 +40,7 @@ setup(
         "scipy>=1.13",  # draws distorted digits; the first for NumPy 2
     ],
     extras_require={
-        "tune": ["keras-tuner>=1.4.8"],  # searches channel ratios
+        "tune": TUNE,
         "export": EXPORT,
         "serve": SERVE,
         "plot": ["matplotlib>=3.9"],  # pictures; the first for NumPy 2
@@ -47,6 +49,7 @@ setup(
         "test": [
             *EXPORT,
             *SERVE,
+            *TUNE,
             "ai-edge-litert>=2.3",  # runs LiteRT models
             "onnxruntime>=1.31",  # runs ONNX models
             "hypothesis>=6.100",  # generated shapes

@@ -1,5 +1,7 @@
 """Multigrid neural networks for Keras 3."""
 
+import importlib
+
 from keras_multigrid import (
     applications,
     blocks,
@@ -32,4 +34,11 @@ __all__ = [
     "ten_crop",
     "top_down",
     "training",
+    "tuning",
 ]
+
+
+def __getattr__(name):
+    if name == "tuning":  # only when it is used, for KerasTuner is an extra
+        return importlib.import_module("keras_multigrid.tuning")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

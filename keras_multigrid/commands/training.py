@@ -23,8 +23,10 @@ def add_commands(commands):
         epilog="Example: keras-multigrid train mnist_segmentation --set model=R-PMG-20 "
         "--set source=digits --output runs/first",
     )
-    train.add_argument("recipe", help=f"what to train: {', '.join(RECIPES)}")
-    _add_recipe_options(train)
+    train.add_argument(
+        "recipe", help=f"what to train: {', '.join(RECIPES)}, or a recipe file, such as best.json"
+    )
+    add_recipe_options(train)
     train.add_argument(
         "--output", type=pathlib.Path, help="the run's folder (default: one for each settings)"
     )
@@ -60,15 +62,16 @@ def add_commands(commands):
         "--rows",
         help="networks, with commas between, such as M3-MNIST/plain in figure4 (default: all)",
     )
-    _add_recipe_options(reproduce)
+    add_recipe_options(reproduce)
     reproduce.add_argument(
         "--output", type=pathlib.Path, help="folder of the runs and the table (default: runs/TABLE)"
     )
     reproduce.set_defaults(command=_reproduce)
 
 
-def _add_recipe_options(parser):
-    parser.add_argument("--scale", default="quick", help="smoke, quick (default) or paper")
+def add_recipe_options(parser):
+    """Adds the options that change a recipe."""
+    parser.add_argument("--scale", help="smoke, quick (default) or paper")
     parser.add_argument(
         "--set",
         action="append",
@@ -85,21 +88,35 @@ def _train(options):
         from keras_multigrid.training import join_processes
 
         join_processes(options.coordinator, options.processes, options.process)
-    from keras_multigrid.recipes import RECIPES as CLASSES
+    recipe = find_recipe(options)
     from keras_multigrid.recipes import run, train_quickstart
-    from keras_multigrid.recipes.overrides import resolve
     from keras_multigrid.recipes.run_folder import default_folder
 
-    if options.recipe not in RECIPES:
+    train = train_quickstart if recipe.NAME == "quickstart" else run
+    train(recipe, options.output or default_folder(recipe))
+    return 0
+
+
+def find_recipe(options):
+    """Returns the recipe that is named, or in a file, with its scale and settings."""
+    if options.recipe not in RECIPES and not options.recipe.endswith(".json"):
         nearest = difflib.get_close_matches(options.recipe, RECIPES, n=1, cutoff=0)[0]
         raise ValueError(
             f"There is no recipe {options.recipe!r}; did you mean {nearest!r}? "
-            f"All: {', '.join(RECIPES)}."
+            f"All: {', '.join(RECIPES)}; or name a recipe file, FILE.json."
         )
-    recipe = resolve(CLASSES[options.recipe], options.scale, options.settings)
-    train = train_quickstart if options.recipe == "quickstart" else run
-    train(recipe, options.output or default_folder(recipe))
-    return 0
+    from keras_multigrid.recipes import RECIPES as CLASSES
+    from keras_multigrid.recipes.overrides import change, resolve
+    from keras_multigrid.recipes.run_folder import read_recipe_file
+
+    if options.recipe in RECIPES:
+        return resolve(CLASSES[options.recipe], options.scale or "quick", options.settings)
+    if options.scale is not None:
+        raise ValueError(
+            f"{options.recipe} has all settings, and no scale {options.scale!r}; change single "
+            "ones with --set."
+        )
+    return change(read_recipe_file(pathlib.Path(options.recipe), CLASSES), options.settings)
 
 
 def _evaluate(options):
@@ -124,5 +141,7 @@ def _reproduce(options):
 
     rows = options.rows.split(",") if options.rows else None
     print()
-    print(reproduce(options.table, rows, options.scale, options.settings, options.output))
+    print(
+        reproduce(options.table, rows, options.scale or "quick", options.settings, options.output)
+    )
     return 0

@@ -12,6 +12,7 @@ from keras_multigrid.layers import ResizedCentre
 from keras_multigrid.recipes.recipe import Recipe, rescaling
 
 WHITENING = "whitening.keras"
+HELD_OUT = "train[45000:]"  # to tune by, as the paper's test data must not be
 
 SCALES = {
     "smoke": {
@@ -50,7 +51,11 @@ class Cifar100(Recipe):
     SCALES: ClassVar = SCALES
     LOSS: ClassVar = "sparse_categorical_crossentropy"
     VALIDATION_SPLIT: ClassVar = "test"
+    OBJECTIVE: ClassVar = "top1"
     CLASSES: ClassVar = 100
+
+    def tuning_splits(self):
+        return "train[:45000]", HELD_OUT
 
     def classes(self):
         return self.CLASSES
@@ -62,6 +67,8 @@ class Cifar100(Recipe):
         ]
 
     def load(self, split, batch_size, **options):
+        if split == HELD_OUT:
+            options = {"augment": False, "shuffle": False, **options}
         return load_cifar(
             self.NAME,
             split,

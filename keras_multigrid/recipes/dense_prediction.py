@@ -60,6 +60,7 @@ class DensePrediction(Recipe):
     start_empty: bool = False
 
     LOSS: ClassVar = "binary_crossentropy"
+    OBJECTIVE: ClassVar = "iou"
 
     def network(self):
         model = super().network()

@@ -14,6 +14,7 @@ from keras_multigrid.recipes.recipe import Recipe, rescaling
 from keras_multigrid.ten_crop import ten_crop_model
 
 TEN_CROP_BATCH = 25
+HELD_OUT = "train[98%:]"  # to tune by, as the paper's test data must not be
 
 
 def count_classes(data, data_dir):
@@ -21,6 +22,11 @@ def count_classes(data, data_dir):
     if data == "imagenet2012":
         return 1000
     return len(list_images(pathlib.Path(data_dir or ".", "train"))[0])
+
+
+def tuning_splits(data):
+    """Returns the names of the data to train on, and to choose by; a folder has no parts."""
+    return ("train[:98%]", HELD_OUT) if data == "imagenet2012" else ("train", "validation")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,6 +63,7 @@ class ImageNet(Recipe):
     NAME: ClassVar = "imagenet"
     LOSS: ClassVar = "sparse_categorical_crossentropy"
     TEST_SPLIT: ClassVar = "validation"
+    OBJECTIVE: ClassVar = "top1"
     SCALES: ClassVar = {
         "smoke": {
             "model": "R-MG-18",
@@ -92,7 +99,12 @@ class ImageNet(Recipe):
             keras.metrics.SparseTopKCategoricalAccuracy(top, "top5"),
         ]
 
+    def tuning_splits(self):
+        return tuning_splits(self.data)
+
     def load(self, split, batch_size, **options):
+        if split == HELD_OUT:
+            options = {"training": False, **options}
         return load(
             self.data,
             split,

@@ -25,9 +25,16 @@ def resolve(recipe_class, scale, settings):
             f"There is no scale {scale!r} of this recipe; expected one of "
             f"{', '.join(recipe_class.SCALES)}."
         )
-    return recipe_class(
-        **{**recipe_class.SCALES[scale], **dict(_parse(recipe_class, text) for text in settings)}
-    )
+    return recipe_class(**{**recipe_class.SCALES[scale], **_changes(recipe_class, settings)})
+
+
+def change(recipe, settings):
+    """Returns a recipe with settings on top, as `resolve`."""
+    return dataclasses.replace(recipe, **_changes(type(recipe), settings))
+
+
+def _changes(recipe_class, settings):
+    return dict(_parse(recipe_class, text) for text in settings)
 
 
 def _parse(recipe_class, text):

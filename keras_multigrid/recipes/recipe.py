@@ -1,6 +1,7 @@
 """What every experiment of the paper has in common: its fields, its optimizer, its network."""
 
 import dataclasses
+import inspect
 import math
 from typing import ClassVar
 
@@ -27,6 +28,7 @@ class Recipe:
         model: The network, a name of `list_models`.
         width_multiplier: Factor on the network's widths.
         channel_ratios: Widths of the grids relative to the finest; None is the paper's.
+        depth: The paper's n, layers or units of each section; None is the network's own.
         source: Source of digits, `"mnist"` or `"digits"`; where there are none it is ignored.
         data_dir: Where TensorFlow Datasets keeps its data, or the folder of images.
         seed: Seed of weights and data.
@@ -68,6 +70,7 @@ class Recipe:
     model: str = "PMG-11"
     width_multiplier: float = 1.0
     channel_ratios: tuple[float, ...] | None = None
+    depth: int | None = None
     source: str = "mnist"
     data_dir: str | None = None
     seed: int = 0
@@ -103,6 +106,7 @@ class Recipe:
     LOSS: ClassVar[str]
     TEST_SPLIT: ClassVar[str] = "test"
     VALIDATION_SPLIT: ClassVar[str] = "validation"
+    OBJECTIVE: ClassVar[str]  # the metric by which tuning chooses
 
     def __post_init__(self):
         for name in (
@@ -112,6 +116,7 @@ class Recipe:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected a positive number.")
         for network in self.networks():
             paper_model(network)
+        self._check_sizes()
         self._check_choice("precision", PRECISIONS)
         self._check_choice("optimizer", OPTIMIZERS)
         self._check_choice("schedule", (*SCHEDULES, None))
@@ -159,6 +164,8 @@ class Recipe:
             arguments["width_multiplier"] = self.width_multiplier
         if self.channel_ratios:
             arguments["channel_ratios"] = self.channel_ratios
+        if self.depth is not None:
+            arguments["depth"] = self.depth
         return create_model(self.model, **arguments)
 
     def size_arguments(self):
@@ -232,6 +239,10 @@ class Recipe:
         """
         raise NotImplementedError
 
+    def tuning_splits(self):
+        """Returns the names of the data to train on, and to choose by, when settings are tuned."""
+        return "train", self.VALIDATION_SPLIT
+
     def load_evaluation(self, split):
         """Returns the data of a split to evaluate on, the same in each run and pass."""
         data = self.load(split, min(self.batch_size, EVALUATION_BATCH))
@@ -283,6 +294,15 @@ class Recipe:
     def scores(self, results):
         """Returns what a table of the paper shows, in percent, from the values of the metrics."""
         raise NotImplementedError
+
+    def _check_sizes(self):
+        known = inspect.signature(paper_model(self.model).constructor).parameters
+        for name, own in (("width_multiplier", 1), ("channel_ratios", None), ("depth", None)):
+            if getattr(self, name) != own and name not in known:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}; {self.model} has no such choice. Leave it "
+                    "out, or take another model."
+                )
 
     def _check_choice(self, name, choices):
         value = getattr(self, name)

@@ -73,7 +73,7 @@ def run(recipe, output=None):
             return json.loads((output / RESULTS).read_text())
         if not (output / MODEL).exists():
             with set_up(recipe):
-                model = _train(recipe, output)
+                model = train(recipe, output)
             # Not within `set_up`: saving makes variables, which all processes would have to do.
             if is_first_process():
                 _save(model, output)
@@ -115,40 +115,47 @@ def verbosity():
     return "auto" if sys.stdout.isatty() else 2
 
 
-def _train(recipe, output):
+def train(recipe, output, epochs=None, splits=None, callbacks=(), verbose=None):
+    """Trains the network of a recipe, from the last checkpoint on; returns it.
+
+    Args:
+        recipe: A `Recipe`.
+        output: Path of the run's folder.
+        epochs: Where to stop; None is the recipe's. The learning rate follows the recipe's.
+        splits: Names of the training and the validation data; None are the recipe's own.
+        callbacks: List of more Keras callbacks.
+        verbose: As for `keras.Model.fit`; None shows progress as `verbosity` says.
+    """
     with noticing_lost_processes():
-        return _train_together(recipe, output)
+        model = recipe.network()
+        recipe.compile(model)
+        first = is_first_process()
+        counts = profile(model)  # in each process: making variables is done together
+        if not first:
+            check_settings(output, recipe)
+        elif verbose != 0:
+            sizes = f"{counts.trainable_params:,} parameters, {counts.macs:,} multiply-adds"
+            print(f"{model.name}: {sizes}")
+        training, validation = splits or ("train", recipe.VALIDATION_SPLIT)
+        share = (this_process(), processes())
 
+        def batches(first_batch):
+            return recipe.load(training, recipe.batch_size, first_batch=first_batch, share=share)
 
-def _train_together(recipe, output):
-    model = recipe.network()
-    recipe.compile(model)
-    first = is_first_process()
-    counts = profile(model)  # in each process: making variables is done together
-    if first:
-        print(
-            f"{model.name}: {counts.trainable_params:,} parameters, {counts.macs:,} multiply-adds"
-        )
-    else:
-        check_settings(output, recipe)
-    share = (this_process(), processes())
-
-    def batches(first_batch):
-        return recipe.load("train", recipe.batch_size, first_batch=first_batch, share=share)
-
-    with without_gradient_warnings():
-        resumable_fit(
-            model,
-            batches,
-            recipe.epochs,
-            recipe.steps_per_epoch,
-            output / CHECKPOINTS,
-            _validation_data(recipe) if recipe.validation else None,
-            run_callbacks(recipe, output),
-            recipe.checkpoint_seconds,
-            verbosity() if first else 0,
-        )
-    return model
+        shown = verbosity() if verbose is None else verbose
+        with without_gradient_warnings():
+            resumable_fit(
+                model,
+                batches,
+                epochs or recipe.epochs,
+                recipe.steps_per_epoch,
+                output / CHECKPOINTS,
+                _validation_data(recipe, validation) if recipe.validation else None,
+                [*run_callbacks(recipe, output), *callbacks],
+                recipe.checkpoint_seconds,
+                shown if first else 0,
+            )
+        return model
 
 
 def _save(model, output):
@@ -157,17 +164,17 @@ def _save(model, output):
     os.replace(unfinished, output / MODEL)
 
 
-def _validation_data(recipe):
+def _validation_data(recipe, split):
     if keras.distribution.distribution() is None:
-        return recipe.load_evaluation(recipe.VALIDATION_SPLIT)
+        return recipe.load_evaluation(split)
     # Every device of every process needs an equal part of every batch: leave the last batch out.
-    data = recipe.load(recipe.VALIDATION_SPLIT, recipe.batch_size)
+    data = recipe.load(split, recipe.batch_size)
     batches = max(int(data.cardinality()) - 1, 1)
     if recipe.evaluation_batches:
         batches = min(batches, recipe.evaluation_batches)
     share = (this_process(), processes())
     options = {"first_batch": 0, "share": share, "shuffle": False}
-    return recipe.load(recipe.VALIDATION_SPLIT, recipe.batch_size, **options).take(batches)
+    return recipe.load(split, recipe.batch_size, **options).take(batches)
 
 
 def run_callbacks(recipe, output):

@@ -42,6 +42,19 @@ def locked(folder):
         yield
 
 
+def is_locked(folder):
+    """Returns whether a process works in a folder."""
+    path = folder / ".lock"
+    if not path.exists():
+        return False
+    with open(path) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def claim(folder, recipe):
     """Writes a recipe into a folder, or checks that what was trained there is of the same recipe.
 
@@ -60,8 +73,13 @@ def claim(folder, recipe):
     if (folder / CHECKPOINTS).exists() or (folder / MODEL).exists():
         check_settings(folder, recipe)
     else:  # nothing is lost of a command that was given wrongly
-        fields = dataclasses.asdict(recipe)
-        write_json(path, {"recipe": recipe.NAME, "fields": fields, "versions": versions()})
+        write_recipe(path, recipe)
+
+
+def write_recipe(path, recipe):
+    """Writes a recipe file."""
+    fields = dataclasses.asdict(recipe)
+    write_json(path, {"recipe": recipe.NAME, "fields": fields, "versions": versions()})
 
 
 def check_settings(folder, recipe):
@@ -106,14 +124,33 @@ def read_recipe(folder, recipes, data_dir=None):
     path = pathlib.Path(folder, RECIPE)
     if not path.exists():
         raise ValueError(f"{folder} is no folder of a run: it has no {RECIPE}.")
-    written = json.loads(path.read_text())
-    fields = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in written["fields"].items()
-    }
-    if data_dir:
-        fields["data_dir"] = data_dir
-    return recipes[written["recipe"]](**fields)
+    recipe = read_recipe_file(path, recipes)
+    return dataclasses.replace(recipe, data_dir=data_dir) if data_dir else recipe
+
+
+def read_recipe_file(path, recipes):
+    """Returns the recipe of a file, as a run's folder or a search has it.
+
+    Args:
+        path: Path of the file.
+        recipes: Mapping from names to recipe classes.
+
+    Raises:
+        OSError: If there is no such file.
+        ValueError: If it is no recipe file.
+    """
+    try:
+        written = json.loads(path.read_text())
+        fields = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in written["fields"].items()
+        }
+        return recipes[written["recipe"]](**fields)
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path} is no recipe file ({type(error).__name__}: {error}); expected one such as "
+            f"{RECIPE} of a run, or best.json of a search."
+        ) from error
 
 
 def write_json(path, value):

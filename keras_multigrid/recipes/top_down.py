@@ -11,7 +11,7 @@ from keras_multigrid.applications.paper import paper_model
 from keras_multigrid.datasets import load
 from keras_multigrid.layers import ResizedCentre
 from keras_multigrid.recipes.dense_prediction import EVALUATION_SEED
-from keras_multigrid.recipes.imagenet import count_classes
+from keras_multigrid.recipes.imagenet import HELD_OUT, count_classes, tuning_splits
 from keras_multigrid.recipes.recipe import EVALUATION_BATCH, Recipe, rescaling
 from keras_multigrid.recipes.run_folder import MODEL
 from keras_multigrid.top_down import (
@@ -65,6 +65,7 @@ class TopDownRecipe(Recipe):
 
     LOSS: ClassVar = "sparse_categorical_crossentropy"
     TEST_SPLIT: ClassVar = "validation"
+    OBJECTIVE: ClassVar = "accuracy"
     SIZES: ClassVar[tuple]
 
     def __post_init__(self):
@@ -223,6 +224,9 @@ class LocatedMnist(TopDownRecipe):
             **options,
         )
 
+    def tuning_splits(self):
+        return "train", "test"  # digits that the paper does not test on
+
     def preprocessing(self, folder):
         return [ResizedCentre(self.image_size), rescaling(0, 1)]
 
@@ -283,7 +287,12 @@ class TopDownImageNet(TopDownRecipe):
     def input_shape(self):
         return (self.image_size, self.image_size, 3)
 
+    def tuning_splits(self):
+        return tuning_splits(self.data)
+
     def load(self, split, batch_size, **options):
+        if split == HELD_OUT:
+            options = {"training": False, **options}
         return load(
             self.data,
             split,

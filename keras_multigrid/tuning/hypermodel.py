@@ -1,0 +1,228 @@
+"""A KerasTuner hypermodel over any constructor of `keras_multigrid.applications`."""
+
+import dataclasses
+import functools
+import inspect
+import itertools
+
+import keras_tuner
+
+from keras_multigrid.applications.paper import paper_model
+from keras_multigrid.complexity import Count, count
+from keras_multigrid.tuning.space import SearchSpace
+
+MOST_GRIDS = 8
+FILLED = 0.99  # of a budget
+RAISED = (1.05, 1.25)  # factors on ratios, to fill what whole channels leave
+RATIOS = (0.125, 0.25, 0.5, 1.0, 2.0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """What a choice of hyperparameters comes to; what is None is the network's or recipe's own.
+
+    Attributes:
+        channel_ratios: Widths of the grids relative to the finest.
+        width_multiplier: Factor on all widths, solved for where there is a budget.
+        depth: The paper's n.
+        learning_rate: Its start.
+        weight_decay: Of the optimizer.
+        count: Parameters and multiply-adds, a `complexity.Count`.
+
+    Example:
+
+    >>> import keras_tuner
+    >>> import keras_multigrid as kmg
+    >>> hypermodel = kmg.tuning.MultigridHyperModel("PMG-11")
+    >>> hypermodel.candidate(keras_tuner.HyperParameters()).count.trainable_params
+    605718
+    """
+
+    channel_ratios: tuple[float, ...] | None
+    width_multiplier: float | None
+    depth: int | None
+    learning_rate: float | None
+    weight_decay: float | None
+    count: Count
+
+    def network(self):
+        """Returns the arguments of the constructor."""
+        names = ("channel_ratios", "width_multiplier", "depth")
+        return {name: value for name, value in self.settings().items() if name in names}
+
+    def settings(self):
+        """Returns what was chosen, by name: the constructor's arguments and the optimizer's."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {
+            name: value for name, value in values.items() if name != "count" and value is not None
+        }
+
+
+class MultigridHyperModel(keras_tuner.HyperModel):
+    """A network whose channel ratios, and what goes with them, are hyperparameters.
+
+    Works with every tuner of KerasTuner. Sizes are counted by arithmetic: with a budget, each
+    candidate is completed to it by solving for the width, and one over it is never built. Where
+    whole channels leave more than 1 % of it unused, ratios are raised a little.
+
+    Args:
+        constructor: A function of `keras_multigrid.applications`, or a name of `list_models`.
+        space: The `SearchSpace`.
+        budget: A `Budget`, or None.
+        compile: Function of the model and its `Candidate` that compiles it; None leaves it.
+        **arguments: More arguments of the constructor, such as `classes`; those that are also
+            searched are the default, which most tuners try first.
+
+    Raises:
+        ValueError: If the constructor does not take what is searched, or nothing fits the budget.
+
+    Example:
+
+    >>> import keras_tuner
+    >>> import keras_multigrid as kmg
+    >>> def compile(model, candidate):
+    ...     rate = candidate.learning_rate
+    ...     model.compile(kmg.optimizers.SGD(rate), "sparse_categorical_crossentropy", ["accuracy"])
+    >>> hypermodel = kmg.tuning.MultigridHyperModel(
+    ...     kmg.applications.MG6,
+    ...     kmg.tuning.SearchSpace(ratios=(0.25, 0.5, 1), learning_rates=(0.02, 0.1)),
+    ...     kmg.tuning.Budget(max_params=1_000_000),
+    ...     compile,
+    ...     classes=10,
+    ... )
+    >>> model = hypermodel.build(keras_tuner.HyperParameters())  # or: RandomSearch(hypermodel, ...)
+    >>> 990_000 < kmg.complexity.profile(model).trainable_params <= 1_000_000
+    True
+    """
+
+    def __init__(self, constructor, space=None, budget=None, compile=None, **arguments):
+        super().__init__()
+        if isinstance(constructor, str):
+            constructor = paper_model(constructor).constructor
+        self.constructor, self.arguments = constructor, arguments
+        self.space, self.budget, self.compile = space or SearchSpace(), budget, compile
+        self._check_space()
+        self.own_ratios = self._own_ratios()
+        if self.own_ratios is None and self.space.grids is not None:
+            raise ValueError(f"{constructor.__name__} has no grids to choose from.")
+        self.candidate(keras_tuner.HyperParameters())  # an error before any work
+
+    def declare_hyperparameters(self, hp):
+        self._choose(hp)
+
+    def build(self, hp):
+        candidate = self.candidate(hp)
+        model = self.constructor(**{**self.arguments, **candidate.network()})
+        if self.compile is not None:
+            self.compile(model, candidate)
+        return model
+
+    def candidate(self, hp):
+        """Returns the `Candidate` of a `keras_tuner.HyperParameters`, completed to the budget."""
+        chosen = self._choose(hp)
+        if self.budget is not None and self._takes("width_multiplier"):
+            self._fill(chosen)
+        size = self._count(chosen)
+        if self.budget is not None:
+            self.budget.check(size)
+        return Candidate(**chosen, count=size)
+
+    def _fill(self, chosen):
+        """Completes a choice to the budget: by the width, and whole channels by the ratios."""
+
+        def of_width(width):
+            return self._count({**chosen, "width_multiplier": width})
+
+        def of_ratio(grid, ratio):
+            return self._count({**chosen, "channel_ratios": _replaced(ratios, grid, ratio)})
+
+        chosen["width_multiplier"] = self.budget.fill(of_width)
+        ratios = chosen["channel_ratios"] or ()
+        grids = range(len(ratios) - 1, 0, -1)
+        for factor, grid in itertools.product(RAISED, grids):  # the coarsest first, a little first
+            if self.budget.share(self._count(chosen)) >= FILLED:
+                return
+            highest = factor * ratios[grid]
+            count_of = functools.partial(of_ratio, grid)
+            ratio = self.budget.fill(count_of, ratios[grid], highest)
+            if count_of(ratio) != self._count(chosen):
+                ratios = chosen["channel_ratios"] = _replaced(ratios, grid, ratio)
+
+    def _count(self, chosen):
+        names = ("channel_ratios", "width_multiplier", "depth")
+        network = {name: chosen[name] for name in names if chosen[name] is not None}
+        return count(self.constructor, **{**self.arguments, **network})
+
+    def _choose(self, hp):
+        """Declares the hyperparameters and returns what is chosen."""
+        hp.Fixed("network", self.constructor.__name__)
+        space, own = self.space, self.arguments
+        ratios = own.get("channel_ratios")
+        if self.own_ratios is not None:
+            ratios = self._choose_ratios(hp)
+        return {
+            "channel_ratios": ratios,
+            "width_multiplier": _choice(hp, "width", space.widths, own.get("width_multiplier")),
+            "depth": _choice(hp, "depth", space.depths, own.get("depth")),
+            "learning_rate": _choice(hp, "learning_rate", space.learning_rates),
+            "weight_decay": _choice(hp, "weight_decay", space.weight_decays),
+        }
+
+    def _choose_ratios(self, hp):
+        own = self.own_ratios
+        numbers = self.space.grids or (len(own),)
+        values = self.space.ratios or {*RATIOS, *own}
+        grids = _choice(hp, "grids", numbers, len(own))
+        ratios = [1.0]
+        for grid in range(1, max(numbers)):
+            with hp.conditional_scope("grids", [number for number in numbers if number > grid]):
+                ratios.append(_choice(hp, f"ratio_{grid}", values, own[min(grid, len(own) - 1)]))
+        return tuple(ratios[:grids])
+
+    def _own_ratios(self):
+        """Returns the ratios of the constructor's design, or None if it has no grids."""
+        if not self._takes("channel_ratios"):
+            return None
+        if self.arguments.get("channel_ratios"):
+            return tuple(map(float, self.arguments["channel_ratios"]))
+        expected = count(self.constructor)
+        for factor in (1 / 2, 2):  # the paper's are all of this kind
+            for grids in range(1, MOST_GRIDS + 1):
+                ratios = tuple(float(factor**grid) for grid in range(grids))
+                try:
+                    if count(self.constructor, channel_ratios=ratios) == expected:
+                        return ratios
+                except ValueError:  # more grids than the constructor takes
+                    break
+        raise ValueError(f"The ratios of {self.constructor.__name__} are not known; name them.")
+
+    def _check_space(self):
+        if self.budget is not None and self.space.widths is not None:
+            raise ValueError("The width is solved for under a budget; leave widths out.")
+        for name, argument in (("depths", "depth"), ("widths", "width_multiplier")):
+            if getattr(self.space, name) is not None and not self._takes(argument):
+                raise ValueError(
+                    f"{name} cannot be searched: {self.constructor.__name__} has no {argument}."
+                )
+
+    def _takes(self, argument):
+        return argument in inspect.signature(self.constructor).parameters
+
+
+def _choice(hp, name, values, own=None):
+    """Declares a choice, by default of the value nearest to one's own; returns what is chosen."""
+    if values is None:
+        return own
+    values = sorted(values)
+    default = values[0] if own is None else _nearest(values, own)
+    chosen = hp.Choice(name, values, default=default)
+    # Between processes KerasTuner rounds numbers to single precision; None is for an absent grid.
+    return None if chosen is None else _nearest(values, chosen)
+
+
+def _replaced(ratios, grid, ratio):
+    return (*ratios[:grid], ratio, *ratios[grid + 1 :])
+
+
+def _nearest(values, number):
+    return min(values, key=lambda value: abs(value - number))

@@ -1,0 +1,174 @@
+"""KerasTuner's oracles, which propose what to try, made to survive what happens to processes."""
+
+import itertools
+import json
+import math
+import pathlib
+import time
+
+import keras_tuner
+from keras_tuner.engine.trial import Trial, TrialStatus
+
+from keras_multigrid.recipes.run_folder import is_locked, write_json
+
+SILENT_SECONDS = 20  # without a sign of life a worker is dead; live ones ask, or lock a folder
+
+
+class Survival:
+    """What an oracle lacks to go on after any process was killed at any time.
+
+    Its state is one file, which is whole or not there; KerasTuner writes several, in between which
+    finished trials would be forgotten. The trial of a worker that died is given to another. The
+    first trial is the network's own settings, and none is given twice.
+
+    Args:
+        folder: Path of the folder of `oracle.json`.
+        trials_folder: Path of the folders that workers lock, one per trial.
+        **options: Those of the KerasTuner oracle.
+    """
+
+    def __init__(self, folder, trials_folder, **options):
+        super().__init__(**options)
+        self.verbose = 0  # the tuner shows more
+        self._max_collisions = 1000  # draws before a space counts as exhausted
+        self.trials_folder = trials_folder
+        self._file = pathlib.Path(folder, "oracle.json")
+        self._is_consistent = True
+        self._has_stopped = False
+        self._heard = {}  # when a worker asked, by its number
+        if self._file.exists():
+            self.reload()
+
+    def get_state(self):
+        trials = {number: trial.get_state() for number, trial in self.trials.items()}
+        return {**super().get_state(), "trials": trials}
+
+    def set_state(self, state):
+        self.trials = {number: Trial.from_state(trial) for number, trial in state["trials"].items()}
+        super().set_state(state)
+
+    def save(self):
+        if self._is_consistent:
+            write_json(self._file, self.get_state())
+
+    def reload(self):
+        self.set_state(json.loads(self._file.read_text()))
+        self._heard = dict.fromkeys(self.ongoing_trials, time.monotonic())
+
+    def _save_trial(self, trial):
+        """Leaves the files of single trials out: all are in the one of the oracle."""
+
+    @keras_tuner.synchronized
+    def create_trial(self, tuner_id):
+        self._heard[tuner_id] = time.monotonic()
+        self._bury_the_dead(tuner_id)
+        trial = super().create_trial(tuner_id)
+        if trial.status == TrialStatus.STOPPED:
+            if self.ongoing_trials:  # one of which may be given to this worker yet
+                self.tuner_ids.add(tuner_id)
+                trial.status = TrialStatus.IDLE
+            self._has_stopped = not self.ongoing_trials
+        return trial
+
+    @keras_tuner.synchronized
+    def end_trial(self, trial):
+        # On their way between processes the values were rounded.
+        trial.hyperparameters = self.trials[trial.trial_id].hyperparameters
+        self._is_consistent = False  # until the trial is off the list of ongoing ones
+        super().end_trial(trial)
+        self._is_consistent = True
+        self.save()
+
+    @keras_tuner.synchronized
+    def is_over(self):
+        """Returns whether nothing is left to do, and every worker knows, or is dead."""
+        if self._has_stopped:
+            self._bury_the_dead(None)
+        return self._has_stopped and not self.ongoing_trials and not self.tuner_ids
+
+    def populate_space(self, trial_id):
+        response = super().populate_space(trial_id)
+        if response["status"] == TrialStatus.RUNNING and self._duplicate(response["values"]):
+            values = self._random_values()  # Bayesian optimization would repeat itself
+            if values is None:
+                return {"status": TrialStatus.STOPPED, "values": None}
+            response["values"] = values
+        return response
+
+    def _random_values(self):
+        if self.start_order:
+            return super()._random_values()
+        space = self.get_space()
+        return {hp.name: hp.default for hp in space.space if space.is_active(hp)}
+
+    def _bury_the_dead(self, asking):
+        for tuner_id in [*self.tuner_ids, *self.ongoing_trials]:
+            trial = self.ongoing_trials.get(tuner_id)
+            is_silent = time.monotonic() - self._heard.get(tuner_id, 0) > SILENT_SECONDS
+            if tuner_id == asking or not is_silent:
+                continue
+            if trial is None or not is_locked(self.trials_folder / trial.trial_id):
+                self.tuner_ids.discard(tuner_id)
+            if trial is not None and not is_locked(self.trials_folder / trial.trial_id):
+                del self.ongoing_trials[tuner_id]
+                self._retry_queue.append(trial.trial_id)
+
+
+class Random(Survival, keras_tuner.oracles.RandomSearchOracle):
+    """Random search."""
+
+
+class Bayesian(Survival, keras_tuner.oracles.BayesianOptimizationOracle):
+    """Bayesian optimization with a Gaussian process."""
+
+
+class Grid(Survival, keras_tuner.Oracle):
+    """All combinations, in order; KerasTuner's own forgets its place when it is interrupted."""
+
+    def populate_space(self, trial_id):
+        if not self.start_order:
+            return {"status": TrialStatus.RUNNING, "values": self._random_values()}
+        for values in self._combinations():
+            if not self._duplicate(values):
+                return {"status": TrialStatus.RUNNING, "values": values}
+        return {"status": TrialStatus.STOPPED, "values": None}
+
+    def _combinations(self):
+        space = self.get_space()
+        for combination in itertools.product(*[hp.values for hp in space.space]):
+            space.values = {hp.name: value for hp, value in zip(space.space, combination)}
+            yield {hp.name: space.values[hp.name] for hp in space.space if space.is_active(hp)}
+
+
+class Hyperband(Survival, keras_tuner.oracles.HyperbandOracle):
+    """Hyperband: many short trainings, the best of which are continued."""
+
+
+ORACLES = {"hyperband": Hyperband, "bayesian": Bayesian, "random": Random, "grid": Grid}
+
+
+def make_oracle(name, objective, direction, trials, epochs, seed, folder, trials_folder):
+    """Returns an oracle.
+
+    Args:
+        name: A key of `ORACLES`.
+        objective: Name of a metric.
+        direction: `"min"` or `"max"`.
+        trials: Number of trials, at most.
+        epochs: Of a whole training; Hyperband has shorter ones.
+        seed: Seed of what is drawn.
+        folder: Path of the folder of the oracle's state.
+        trials_folder: Path of the folder of the trials' folders.
+    """
+    options = {
+        "objective": keras_tuner.Objective(objective, direction),
+        "seed": seed + 1,  # 0 would be a random one
+        "max_consecutive_failed_trials": math.inf,  # the search goes on
+    }
+    if name == "hyperband":
+        options |= {"max_epochs": epochs, "hyperband_iterations": None}  # until `trials` are done
+    if name == "bayesian":  # random ones; KerasTuner would take three for each hyperparameter
+        options["num_initial_points"] = max(3, trials // 4)
+    oracle = ORACLES[name](folder, trials_folder, **options)
+    oracle.max_trials = trials
+    return oracle

@@ -1,0 +1,135 @@
+"""What a search found: the ranking, the picture, and the recipe file of the best."""
+
+from keras_multigrid.recipes.run_folder import write_recipe
+from keras_multigrid.tuning.trial import RESULT, read_result
+
+BEST, RANKING, PARETO = "best.json", "ranking.md", "pareto.png"
+OWN = {"color": "tab:orange", "marker": "D", "label": "the recipe's own", "zorder": 3}
+
+
+def read_results(trials_folder, direction):
+    """Returns the `Result` of each finished trial, the best first and the failed ones last."""
+    results = [read_result(path) for path in trials_folder.glob(f"*/{RESULT}")]
+    sign = -1 if direction == "max" else 1
+
+    def rank(result):
+        failed = result.score is None
+        return failed, 0 if failed else sign * result.score, result.trial
+
+    return sorted(results, key=rank)
+
+
+def write_report(folder, search, results):
+    """Writes what a search found into its folder, and prints it.
+
+    Args:
+        folder: Path of the folder.
+        search: The `Search`.
+        results: List of `Result`, the best first.
+    """
+    ranking = _ranking(search, results)
+    print(f"\n{ranking}")
+    text = [f"# {search.recipe.model} on {search.recipe.NAME}", "", ranking]
+    scored = [result for result in results if result.score is not None]
+    if scored:
+        best = search.recipe_of(scored[0].settings)
+        write_recipe(folder / BEST, best)
+        try:
+            draw_pareto(folder / PARETO, scored, search.objective, search.direction)
+            text += ["", f"![{search.objective} against multiply-adds]({PARETO})"]
+        except ImportError:
+            print("There is no picture: pip install 'keras_multigrid[plot]' for it.")
+        print(f"\nTrain the best: keras-multigrid train {folder / BEST}")
+    (folder / RANKING).write_text("\n".join([*text, ""]))
+
+
+def draw_pareto(path, results, objective, direction):
+    """Draws scores against multiply-adds, with the Pareto front: what none betters in both.
+
+    Args:
+        path: Path of the PNG file.
+        results: List of `Result` with scores.
+        objective: Name of the scores.
+        direction: `"min"` or `"max"`.
+    """
+    from matplotlib.figure import Figure  # no pyplot: no display is needed
+
+    front = pareto_front(results, direction)
+    figure = Figure(figsize=(6.4, 4.4), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    for group, options in (
+        (results, {"color": "0.6", "label": "trials"}),
+        ([result for result in results if int(result.trial) == 0], OWN),
+    ):
+        axes.scatter([r.macs / 1e6 for r in group], [r.score for r in group], s=28, **options)
+    axes.step(
+        [result.macs / 1e6 for result in front],
+        [result.score for result in front],
+        where="post",
+        marker="o",
+        color="tab:blue",
+        label="Pareto front",
+        zorder=2,
+    )
+    for result in front:
+        axes.annotate(
+            _value(result.settings.get("channel_ratios")) or f"trial {result.trial}",
+            (result.macs / 1e6, result.score),
+            textcoords="offset points",
+            xytext=(5, 5 if direction == "max" else -10),
+            fontsize=7,
+        )
+    axes.set_xlabel("multiply-adds per image, in millions")
+    axes.set_ylabel(f"validation {objective}")
+    axes.grid(alpha=0.3)
+    axes.margins(0.12)
+    axes.legend(loc="best", fontsize=8)
+    figure.savefig(path)
+
+
+def pareto_front(results, direction):
+    """Returns the results that no other betters in score at as many multiply-adds or fewer."""
+    sign = -1 if direction == "max" else 1
+    front = []
+    for result in sorted(results, key=lambda result: (result.macs, sign * result.score)):
+        if not front or sign * result.score < sign * front[-1].score:
+            front.append(result)
+    return front
+
+
+def describe(candidate):
+    """Returns the settings and the size of a `Candidate` as a text."""
+    sizes = (
+        f"{candidate.count.trainable_params:,} parameters, {candidate.count.macs:,} multiply-adds"
+    )
+    return "; ".join([*_texts(candidate.settings()), sizes])
+
+
+def _ranking(search, results):
+    """Returns a Markdown table, and below it why trials failed."""
+    names = [*dict.fromkeys(name for result in results for name in result.settings)]
+    header = ["", search.objective, *[name.replace("_", " ") for name in names]]
+    header += ["parameters", "multiply-adds", "epochs", "seconds", "trial"]
+    lines = ["| " + " | ".join(header) + " |", "|---" * len(header) + "|"]
+    for place, result in enumerate(results, 1):
+        if result.score is None:
+            continue
+        values = [_value(result.settings.get(name)) for name in names]
+        cells = [str(place), f"{result.score:.4f}", *values, f"{result.trainable_params:,}"]
+        cells += [f"{result.macs:,}", str(result.epochs), f"{result.seconds:.0f}", result.trial]
+        lines.append("| " + " | ".join(cells) + " |")
+    for result in results:
+        if result.failure is not None:
+            settings = "; ".join(_texts(result.settings))
+            lines += ["", f"Trial {result.trial} failed ({settings}): {result.failure}"]
+    return "\n".join(lines)
+
+
+def _texts(settings):
+    return [f"{name.replace('_', ' ')} {_value(value)}" for name, value in settings.items()]
+
+
+def _value(value):
+    if isinstance(value, tuple):
+        return ", ".join(f"{ratio:g}" for ratio in value)
+    return "" if value is None else f"{value:g}"

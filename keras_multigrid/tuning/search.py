@@ -1,0 +1,225 @@
+"""A search: what it is asked for, and its run in one process or several."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+
+from keras_multigrid.applications.paper import paper_model
+from keras_multigrid.recipes import RECIPES, Recipe
+from keras_multigrid.recipes.run import leaving_upon_sigterm
+from keras_multigrid.recipes.run_folder import CHECKPOINTS, locked, write_json
+from keras_multigrid.tuning.budget import Budget
+from keras_multigrid.tuning.hypermodel import MultigridHyperModel
+from keras_multigrid.tuning.oracles import ORACLES
+from keras_multigrid.tuning.report import read_results, write_report
+from keras_multigrid.tuning.space import SearchSpace
+from keras_multigrid.tuning.tuner import TRIALS, lead, work
+from keras_multigrid.tuning.workers import CHIEF, ROLE, run_workers
+
+SEARCH = "search.json"
+MAY_CHANGE = ("trials", "data_dir", "checkpoint_seconds")  # between the parts of a search
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Search:
+    """What is asked for; see `tune`."""
+
+    recipe: Recipe
+    space: SearchSpace
+    budget: Budget | None
+    tuner: str
+    trials: int
+    objective: str
+
+    def __post_init__(self):
+        if self.tuner not in ORACLES:
+            raise ValueError(f"There is no tuner {self.tuner!r}; expected one of {_list(ORACLES)}.")
+        if isinstance(self.trials, bool) or not isinstance(self.trials, int) or self.trials < 1:
+            raise ValueError(f"trials is {self.trials!r}; expected a positive integer.")
+        metrics = ["loss", *(metric.name for metric in self.recipe.metrics())]
+        if self.objective not in metrics:
+            raise ValueError(
+                f"{self.recipe.NAME} has no objective {self.objective!r}; expected one of "
+                f"{_list(metrics)}."
+            )
+
+    @property
+    def direction(self):
+        return "min" if self.objective.endswith(("loss", "error")) else "max"
+
+    def hypermodel(self):
+        """Returns the `MultigridHyperModel` of the recipe's network."""
+        recipe = self.recipe
+        arguments = {"classes": recipe.classes(), **recipe.size_arguments()}
+        own = {"channel_ratios": recipe.channel_ratios, "depth": recipe.depth}
+        arguments |= {name: value for name, value in own.items() if value is not None}
+        if recipe.width_multiplier != 1:
+            arguments["width_multiplier"] = recipe.width_multiplier
+        constructor = paper_model(recipe.model).constructor
+        return MultigridHyperModel(constructor, self.space, self.budget, **arguments)
+
+    def recipe_of(self, settings):
+        """Returns the recipe of a candidate's settings."""
+        return dataclasses.replace(self.recipe, **settings)
+
+    def as_json(self):
+        """Returns what `search.json` holds."""
+        asked = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        asked["recipe"] = {"name": self.recipe.NAME, **dataclasses.asdict(self.recipe)}
+        for name in ("space", "budget"):
+            asked[name] = asked[name] and dataclasses.asdict(asked[name])
+        return json.loads(json.dumps(asked))  # lists for tuples
+
+    @classmethod
+    def read(cls, folder):
+        """Returns the search of a folder."""
+        asked = json.loads((folder / SEARCH).read_text())
+        fields = {name: _tuples(value) for name, value in asked["recipe"].items()}
+        asked["recipe"] = RECIPES[fields.pop("name")](**fields)
+        asked["space"] = SearchSpace(**asked["space"])
+        asked["budget"] = asked["budget"] and Budget(**asked["budget"])
+        return cls(**asked)
+
+
+def tune(
+    recipe,
+    output=None,
+    space=None,
+    budget=None,
+    tuner="bayesian",
+    trials=20,
+    objective=None,
+    workers=1,
+):
+    """Searches the best candidate of a recipe; called again after an interruption, it continues.
+
+    Candidates differ in what the `SearchSpace` has, by default the channel ratios; with a budget
+    each is completed to it by its width. Each is trained as the recipe says and scored on
+    validation data, which are parts of the training data where the paper tests on all others.
+
+    With `workers`, processes on this machine share the trials. Across machines, give the same call
+    on each, with a folder that all see and KerasTuner's environment variables:
+    `KERASTUNER_TUNER_ID` is `chief` on one and distinct on the others, `KERASTUNER_ORACLE_IP` and
+    `KERASTUNER_ORACLE_PORT` are where the chief listens, without encryption or password: in a
+    trusted network only.
+
+    Args:
+        recipe: A `Recipe`.
+        output: The search's folder; None is `runs/tune-` and the recipe's name. It gets `best.json`
+            (a recipe file for `keras-multigrid train`), `ranking.md`, `pareto.png`, and a folder
+            for each trial in `trials`.
+        space: The `SearchSpace`.
+        budget: A `Budget`, or None.
+        tuner: `"bayesian"`, `"random"`, `"grid"`, or `"hyperband"`, which trains many candidates
+            shortly and goes on with the best.
+        trials: Number of trials; a finished search may be given more.
+        objective: Name of a metric of the recipe, or `"loss"`; None is the recipe's.
+        workers: Number of processes.
+
+    Returns:
+        The results, a list from the best to the failed ones, which have no score; None in workers
+        of other machines.
+
+    Raises:
+        ValueError: If something asked for does not exist, nothing fits the budget, or the folder
+            is of another search.
+        OSError: If another process works in the folder, or data are missing.
+
+    Example:
+
+    >>> import keras_multigrid as kmg
+    >>> from keras_multigrid.recipes import MnistSegmentation
+    >>> recipe = MnistSegmentation(**MnistSegmentation.SCALES["quick"], source="digits")
+    >>> results = kmg.tuning.tune(
+    ...     recipe, "runs/tune", budget=kmg.tuning.Budget(max_macs=100_000_000)
+    ... )  # doctest: +SKIP
+    >>> results[0].settings["channel_ratios"], results[0].score  # doctest: +SKIP
+    ((1.0, 0.5, 1.0, 2.0), 0.61)
+    """
+    objective = objective or recipe.OBJECTIVE
+    search = Search(
+        recipe=recipe,
+        space=space or SearchSpace(),
+        budget=budget,
+        tuner=tuner,
+        trials=trials,
+        objective=objective,
+    )
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise ValueError(f"workers is {workers!r}; expected a positive integer.")
+    output = pathlib.Path(output or pathlib.Path("runs", f"tune-{recipe.NAME}"))
+    role = os.environ.get(ROLE)
+    if role is not None and role != CHIEF:
+        return work(search, output)
+    with leaving_upon_sigterm(), locked(output):
+        claim_search(output, search)
+        search.hypermodel()
+        for split in recipe.tuning_splits():  # what is missing is an error before all the work
+            next(iter(recipe.load(split, 1)))
+        if role == CHIEF:
+            lead(search, output)
+        elif workers > 1:
+            run_workers(output, workers)
+        else:
+            work(search, output)
+        return finish(search, output)
+
+
+def finish(search, output):
+    """Writes the ranking; returns the results, best first."""
+    results = read_results(output / TRIALS, search.direction)
+    write_report(output, search, results)
+    for trial in results:
+        shutil.rmtree(output / TRIALS / trial.trial / CHECKPOINTS, ignore_errors=True)
+    return results
+
+
+def claim_search(folder, search):
+    """Writes a search into a folder, or checks that what is there is of the same search.
+
+    Raises:
+        ValueError: If the folder is of another one, or has other things in it.
+    """
+    path, asked = folder / SEARCH, search.as_json()
+    if path.exists():
+        before = json.loads(path.read_text())
+        was, now = _flat(before), _flat(asked)
+        changes = [
+            f"{name} was {was.get(name)}, is {now.get(name)}"
+            for name in sorted({*was, *now})
+            if was.get(name) != now.get(name) and name.rpartition(".")[2] not in MAY_CHANGE
+        ]
+        if changes:
+            raise ValueError(
+                f"{folder} is of another search ({'; '.join(changes)}); give the same to continue, "
+                "or name another folder with --output."
+            )
+    else:
+        others = [entry.name for entry in folder.iterdir() if entry.name != ".lock"]
+        if others:
+            raise ValueError(
+                f"{folder} is not empty (it has {others[0]}) and of no search; name another folder "
+                "with --output."
+            )
+    write_json(path, asked)
+
+
+def _flat(asked):
+    """Returns nested dictionaries as one."""
+    flat = {}
+    for name, value in asked.items():
+        if isinstance(value, dict):
+            flat |= {f"{name}.{inner}": of_inner for inner, of_inner in value.items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+def _tuples(value):
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _list(names):
+    return ", ".join(names)

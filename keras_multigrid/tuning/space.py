@@ -1,0 +1,58 @@
+"""What is searched."""
+
+import dataclasses
+import math
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SearchSpace:
+    """The values to choose from; what is None keeps the network's or the recipe's own value.
+
+    The paper leaves the channels of each grid free: its grids "need not match in any particular
+    manner" (section 3). All combinations of ratios are searched, one ratio per grid.
+
+    Args:
+        ratios: Widths of each grid but the finest, relative to the finest; None is 1/8 to 2, and
+            the network's own.
+        grids: Numbers of grids.
+        depths: The paper's n, layers or units of each section.
+        widths: Width multipliers; only without a `Budget`, which solves for the width.
+        learning_rates: Learning rates, at their start.
+        weight_decays: Weight decays.
+
+    Raises:
+        ValueError: If a list is empty or has a value out of range.
+
+    Example:
+
+    >>> import keras_multigrid as kmg
+    >>> space = kmg.tuning.SearchSpace(ratios=(0.25, 0.5, 1), grids=(2, 3), depths=(2,))
+    >>> space.grids
+    (2, 3)
+    """
+
+    ratios: tuple[float, ...] | None = None
+    grids: tuple[int, ...] | None = None
+    depths: tuple[int, ...] | None = None
+    widths: tuple[float, ...] | None = None
+    learning_rates: tuple[float, ...] | None = None
+    weight_decays: tuple[float, ...] | None = None
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            values = getattr(self, field.name)
+            if values is None:
+                continue
+            if isinstance(values, int | float | str) or not len(values):
+                raise ValueError(f"{field.name} is {values!r}; expected one or more values.")
+            whole = field.name in ("grids", "depths")
+            for value in values:
+                self._check(field.name, value, whole)
+            distinct = tuple(dict.fromkeys(map(int if whole else float, values)))
+            object.__setattr__(self, field.name, distinct)
+
+    def _check(self, name, value, whole):
+        smallest_fits = value >= 0 if name == "weight_decays" else value > 0
+        if not smallest_fits or not value < math.inf or (whole and value != int(value)):
+            kind = "positive integers" if whole else "positive numbers"
+            raise ValueError(f"{name} has {value}; expected {kind}.")

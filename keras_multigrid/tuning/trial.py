@@ -1,0 +1,139 @@
+"""One trial: the training of a candidate in a folder of its own, like any other run."""
+
+import dataclasses
+import gc
+import json
+import math
+import os
+import shutil
+
+import keras
+
+from keras_multigrid.recipes.run import LOG, set_up, train
+from keras_multigrid.recipes.run_folder import CHECKPOINTS, claim, locked, write_json
+
+RESULT, ATTEMPT = "result.json", "attempt.json"
+MOST_DEATHS = 3  # of processes, without a checkpoint in between
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Result:
+    """What became of a trial; a failed one has a `failure` and no `score`."""
+
+    trial: str
+    settings: dict = dataclasses.field(default_factory=dict)
+    trainable_params: int | None = None
+    macs: int | None = None
+    epochs: int | None = None
+    score: float | None = None
+    metrics: dict | None = None
+    seconds: float | None = None
+    failure: str | None = None
+
+
+def run_trial(recipe, candidate, folder, epochs, objective, before=None):
+    """Trains and scores a candidate; called again, it continues, or returns the finished result.
+
+    Args:
+        recipe: The candidate's `Recipe`.
+        candidate: The `Candidate`.
+        folder: Path of the trial's folder, named by its number.
+        epochs: How far to train it.
+        objective: Name of the metric that is the score.
+        before: Folder of a shorter training of the same candidate to go on from, or None.
+
+    Returns:
+        A `Result`. Whatever goes wrong in a trial is its failure, and not an error.
+    """
+    with locked(folder):
+        if (folder / RESULT).exists():
+            return read_result(folder / RESULT)
+        sizes = dataclasses.asdict(candidate.count)
+        result = Result(trial=folder.name, settings=candidate.settings(), epochs=epochs, **sizes)
+        try:
+            metrics, seconds = _train(recipe, folder, epochs, before)
+            score = metrics[objective]
+            if not math.isfinite(score):
+                raise FloatingPointError(f"{objective} is {score}")
+            result = dataclasses.replace(result, score=score, metrics=metrics, seconds=seconds)
+        except Exception as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            result = dataclasses.replace(result, failure=reason)
+        write_result(folder, result)
+        (folder / ATTEMPT).unlink(missing_ok=True)
+        return result
+
+
+def read_result(path):
+    """Returns the `Result` in a file."""
+    written = json.loads(path.read_text())
+    settings = written["settings"]
+    if settings.get("channel_ratios"):
+        settings["channel_ratios"] = tuple(settings["channel_ratios"])
+    return Result(**written)
+
+
+def write_result(folder, result):
+    """Writes a `Result` into its trial's folder, and returns it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / RESULT, dataclasses.asdict(result))
+    return result
+
+
+def show(line):
+    """Prints a line at once, between those of other processes."""
+    print(line, flush=True)
+
+
+def _train(recipe, folder, epochs, before):
+    """Returns the metrics on the data to choose by, and the seconds that the training took."""
+    claim(folder, recipe)
+    if before is not None and not (folder / CHECKPOINTS).exists():
+        _copy(before, folder)
+    _check_attempts(folder)
+    splits = recipe.tuning_splits()
+
+    def show_epoch(epoch, logs):
+        values = ", ".join(f"{name} {value:.4g}" for name, value in logs.items())
+        show(f"trial {folder.name}, epoch {epoch + 1} of {epochs}: {values}")
+
+    progress = keras.callbacks.LambdaCallback(on_epoch_end=show_epoch)
+    try:
+        with set_up(recipe):
+            model = train(recipe, folder, epochs, splits, [progress], verbose=0)
+            last = json.loads((folder / LOG).read_text().splitlines()[-1])
+            if recipe.validation:
+                marked = {name: value for name, value in last.items() if name.startswith("val_")}
+                metrics = {name.removeprefix("val_"): value for name, value in marked.items()}
+            else:
+                metrics = recipe.evaluate(model, splits[1], verbose=0)
+    except (KeyboardInterrupt, SystemExit):
+        (folder / ATTEMPT).unlink(missing_ok=True)  # saved and left in good order
+        raise
+    finally:
+        keras.backend.clear_session()
+        gc.collect()
+    return {name: float(value) for name, value in metrics.items()}, last["seconds"]
+
+
+def _check_attempts(folder):
+    """Raises a `MemoryError` for a trial in which one process after the other died."""
+    saved = max((path.name for path in (folder / CHECKPOINTS).glob("*.npz")), default=None)
+    deaths = 0
+    if (folder / ATTEMPT).exists():  # nobody took it away
+        last = json.loads((folder / ATTEMPT).read_text())
+        deaths = last["deaths"] + 1 if last["saved"] == saved else 0
+    if deaths >= MOST_DEATHS:
+        raise MemoryError(
+            f"{deaths} processes were killed in this trial, one after the other; probably it takes "
+            "more memory than there is"
+        )
+    write_json(folder / ATTEMPT, {"deaths": deaths, "saved": saved})
+
+
+def _copy(before, folder):
+    """Copies what a longer training needs of a shorter one; the checkpoints last, at once."""
+    shutil.copy(before / LOG, folder / LOG)
+    unfinished = folder / f"{CHECKPOINTS}.unfinished"
+    shutil.copytree(before / CHECKPOINTS, unfinished, dirs_exist_ok=True)
+    os.replace(unfinished, folder / CHECKPOINTS)

@@ -1,0 +1,113 @@
+"""KerasTuner's loop over trials, in which each is a run in a folder of its own."""
+
+import contextlib
+import io
+import logging
+import shutil
+import threading
+import time
+
+from keras_tuner.engine.base_tuner import BaseTuner
+from keras_tuner.engine.trial import TrialStatus
+
+from keras_multigrid.recipes.run_folder import CHECKPOINTS
+from keras_multigrid.tuning.oracles import make_oracle
+from keras_multigrid.tuning.report import describe, read_results
+from keras_multigrid.tuning.trial import Result, run_trial, show, write_result
+
+TRIALS = "trials"
+
+
+def work(search, output):
+    """Runs trials until none is left."""
+    # Each trial has a function to trace; TensorFlow warns of the fifth.
+    logging.getLogger("tensorflow").addFilter(lambda record: "retracing" not in record.getMessage())
+    CandidateTuner(search, output).search()
+
+
+def lead(search, output):
+    """Gives trials to workers until all are done."""
+    tuner = CandidateTuner(search, output)
+    # KerasTuner's own loop would wait forever for a worker that died.
+    server = threading.Thread(target=tuner.search, daemon=True)
+    server.start()
+    with without_keras_tuners_prints():
+        while not tuner.oracle.is_over():
+            if not server.is_alive():
+                raise OSError("The chief cannot listen; it says why above.")
+            time.sleep(0.5)
+
+
+def without_keras_tuners_prints():
+    """Hides what KerasTuner prints of each condition that it sends (1.4.8)."""
+    return contextlib.redirect_stdout(io.StringIO())
+
+
+class CandidateTuner(BaseTuner):
+    """KerasTuner's loop over trials, each trained in its own folder."""
+
+    def __init__(self, search, output):
+        self.wanted, self.trials_folder = search, output / TRIALS
+        self._asked = 0.0
+        oracle = make_oracle(
+            search.tuner,
+            search.objective,
+            search.direction,
+            search.trials,
+            search.recipe.epochs,
+            search.recipe.seed,
+            output,
+            self.trials_folder,
+        )
+        super().__init__(oracle, search.hypermodel(), output.parent, output.name)
+
+    def _populate_initial_space(self):
+        space = self.oracle.get_space()
+        self.hypermodel.declare_hyperparameters(space)  # all, without building a network
+        self.oracle.update_space(space)
+
+    def save(self):
+        """Leaves it to the oracle."""
+
+    def on_trial_end(self, trial):
+        with without_keras_tuners_prints():
+            super().on_trial_end(trial)
+
+    def pre_create_trial(self):
+        """Lets a worker that waits ask once in a second."""
+        time.sleep(max(0.0, self._asked + 1 - time.monotonic()))
+        self._asked = time.monotonic()
+
+    def _try_run_and_update_trial(self, trial):
+        """Runs a trial; KerasTuner's own would print every failure's traceback."""
+        objective, folder = self.wanted.objective, self.trials_folder / trial.trial_id
+        result = self._run(trial, folder)
+        if self.wanted.tuner != "hyperband":  # which goes on from them
+            shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+        if result.failure is not None:
+            trial.status = TrialStatus.FAILED
+            show(f"trial {trial.trial_id} failed: {result.failure}")
+            return
+        self.oracle.update_trial(trial.trial_id, {objective: result.score})
+        trial.status = TrialStatus.COMPLETED
+        finished = read_results(self.trials_folder, self.wanted.direction)
+        best = f"best of {len(finished)}: {finished[0].score:.4f}, trial {finished[0].trial}"
+        took = f"in {result.seconds:.0f} s"
+        show(f"trial {trial.trial_id}: {objective} {result.score:.4f} {took}; {best}")
+
+    def _run(self, trial, folder):
+        search, values = self.wanted, trial.hyperparameters.values
+        try:
+            candidate = self.hypermodel.candidate(trial.hyperparameters)
+        except ValueError as error:  # nothing fits the budget
+            return write_result(folder, Result(trial=folder.name, failure=str(error)))
+        show(f"trial {trial.trial_id} of {search.trials}: {describe(candidate)}")
+        before = values.get("tuner/trial_id")
+        return run_trial(
+            search.recipe_of(candidate.settings()),
+            candidate,
+            folder,
+            values.get("tuner/epochs", search.recipe.epochs),
+            search.objective,
+            before and self.trials_folder / before,
+        )

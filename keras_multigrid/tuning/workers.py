@@ -1,0 +1,78 @@
+"""The processes of a search on one machine: a chief, which proposes, and workers, which train."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+CHIEF, ROLE = "chief", "KERASTUNER_TUNER_ID"
+LEAVING_SECONDS = 120  # to write a checkpoint
+TERMINATE_EVERY = 3  # seconds
+MOST_RESTARTS = 100
+
+
+def run_workers(folder, count):
+    """Runs the search of a folder in a chief and workers until it is over.
+
+    A worker that is killed is started again, and goes on with its trial.
+
+    Args:
+        folder: Path of the search's folder.
+        count: Number of workers.
+
+    Raises:
+        ChildProcessError: If the chief ends too early, a worker otherwise than by a signal, or
+            workers again and again.
+    """
+    environment = {
+        **os.environ,
+        "KERASTUNER_ORACLE_IP": "127.0.0.1",
+        "KERASTUNER_ORACLE_PORT": str(_free_port()),
+    }
+    threads = max(1, (os.cpu_count() or 1) // count)
+    environment.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))  # else they are in each
+    environment.setdefault("OMP_NUM_THREADS", str(threads))  # other's way
+
+    def start(role):
+        command = [sys.executable, "-m", "keras_multigrid.tuning", str(folder)]
+        return subprocess.Popen(command, env={**environment, ROLE: role})
+
+    processes = {role: start(role) for role in (CHIEF, *map("worker{}".format, range(count)))}
+    restarts = 0
+    try:
+        while any([process.poll() is None for process in processes.values()]):
+            for role, process in processes.items():
+                if not process.returncode:
+                    continue
+                if role == CHIEF or process.returncode > 0 or restarts == MOST_RESTARTS:
+                    raise ChildProcessError(
+                        f"The {role} of the search ended with status {process.returncode}; it says "
+                        "why above. The same command continues."
+                    )
+                name = signal.Signals(-process.returncode).name
+                print(f"{role} ended by {name}; another goes on with its trial.", flush=True)
+                processes[role] = start(role)
+                restarts += 1
+            time.sleep(0.2)
+    finally:
+        _end(processes.values())
+
+
+def _end(processes):
+    """Ends processes by SIGTERM, upon which they save; late ones by SIGKILL."""
+    deadline = time.monotonic() + LEAVING_SECONDS
+    while alive := [process for process in processes if process.poll() is None]:
+        late = time.monotonic() > deadline
+        for process in alive:  # again and again, for TensorFlow may swallow what a signal raises
+            process.kill() if late else process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            alive[0].wait(TERMINATE_EVERY)
+
+
+def _free_port():
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return listening.getsockname()[1]

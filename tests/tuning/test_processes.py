@@ -1,0 +1,137 @@
+"""Searches in real processes that are killed."""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+SMALL = [sys.executable, "-m", "tests.tuning.small_search"]
+
+
+def start(command, **environment):
+    return subprocess.Popen(
+        [*map(str, command)],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def wait_for(condition, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def begun(folder):
+    path = folder.parent / "begun"
+    return path.read_text().split() if path.exists() else []
+
+
+def scores(folder):
+    """Returns the score of each finished trial, by its number."""
+    paths = sorted(folder.glob("trials/*/result.json"))
+    return {path.parent.name: json.loads(path.read_text())["score"] for path in paths}
+
+
+def test_a_killed_search_goes_on_and_repeats_no_finished_trial(tmp_path):
+    folder = tmp_path / "search"
+    first = start([*SMALL, folder, 0.3, 6])
+    wait_for(lambda: len(begun(folder)) == 3)
+    first.kill()
+    first.communicate()
+    finished = scores(folder)
+    assert {*finished} == {"0", "1"}
+    second = start([*SMALL, folder, 0, 6])
+    output, _ = second.communicate(timeout=120)
+    assert second.returncode == 0, output
+    assert begun(folder) == ["0", "1", "2", "2", "3", "4", "5"]
+    assert len(scores(folder)) == 6 and finished.items() <= scores(folder).items()
+    assert (folder / "best.json").exists()
+
+
+def test_another_worker_takes_over_from_one_that_died(tmp_path):
+    folder = tmp_path / "search"
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
+    address = {"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": str(port)}
+    chief = start([*SMALL, folder, 0, 5], KERASTUNER_TUNER_ID="chief", **address)
+    wait_for(lambda: (folder / "search.json").exists())
+    doomed = start([*SMALL, folder, 1000, 5], KERASTUNER_TUNER_ID="doomed", **address)
+    wait_for(lambda: begun(folder) == ["0"])
+    other = start([*SMALL, folder, 0.1, 5], KERASTUNER_TUNER_ID="other", **address)
+    wait_for(lambda: len(begun(folder)) == 3)
+    doomed.kill()
+    doomed.communicate()
+    for process in (other, chief):
+        output, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, output
+        assert "Traceback" not in output
+    assert sorted(begun(folder)) == ["0", "0", "1", "2", "3", "4"]
+    assert len(scores(folder)) == 5
+    assert "| 5 |" in (folder / "ranking.md").read_text()
+
+
+def test_two_workers_of_a_command_of_which_one_is_killed(tmp_path):
+    folder = tmp_path / "search"
+    command = [sys.executable, "-m", "keras_multigrid.cli", "tune", "mnist_segmentation"]
+    settings = [
+        "--set",
+        "model=SG-11",
+        "--set",
+        "checkpoint_seconds=0",
+        "--widths",
+        "0.05,0.06,0.07",
+    ]
+    options = ["--scale", "smoke", "--trials", "3", "--tuner", "grid", "--workers", "2"]
+    search = start([*command, *settings, *options, "--output", folder])
+    logs = folder / "trials" / "0" / "metrics.jsonl"
+    wait_for(logs.exists)
+    os.kill(_process_of(folder / "trials" / "0"), signal.SIGKILL)
+    output, _ = search.communicate(timeout=300)
+    assert search.returncode == 0, output
+    assert "ended by SIGKILL; another goes on with its trial." in output
+    assert {*scores(folder)} == {"0", "1", "2"}
+    assert [json.loads(line)["epoch"] for line in logs.read_text().splitlines()] == [1, 2]
+    assert "Traceback" not in output and "\n3\n" not in output  # nor what KerasTuner prints
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_workers_end_with_their_command(number, tmp_path):
+    folder = tmp_path / "search"
+    command = [sys.executable, "-m", "keras_multigrid.cli", "tune", "mnist_segmentation"]
+    options = ["--scale", "smoke", "--trials", "3", "--workers", "2", "--tuner", "random"]
+    search = start([*command, *options, "--output", folder])
+    wait_for(lambda: len([*folder.glob("trials/*/.lock")]) == 2)
+    workers = [_process_of(path.parent) for path in folder.glob("trials/*/.lock")]
+    search.send_signal(number)
+    search.communicate(timeout=150)
+    assert search.returncode == (0 if number == signal.SIGTERM else -number)
+    wait_for(lambda: not any(_is_alive(process) for process in workers), seconds=30)
+
+
+def _process_of(folder):
+    """Returns the number of the process that holds the lock of a folder."""
+    inode = (folder / ".lock").stat().st_ino
+    for line in pathlib.Path("/proc/locks").read_text().splitlines():
+        fields = line.split()
+        if fields[1] == "FLOCK" and fields[5].endswith(f":{inode}"):
+            return int(fields[4])
+    raise AssertionError(f"nobody works in {folder}")
+
+
+def _is_alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,131 @@
+"""One trial, trained for real: it continues exactly, and what kills it is noticed."""
+
+import dataclasses
+import json
+
+import keras_tuner
+import pytest
+
+from keras_multigrid.datasets import Segmentation
+from keras_multigrid.recipes import Cifar10, ImageNet, LocatedMnist, MnistSegmentation
+from keras_multigrid.tuning import MultigridHyperModel, trial
+from keras_multigrid.tuning.trial import run_trial
+
+RECIPE = MnistSegmentation(
+    **{**MnistSegmentation.SCALES["smoke"], "model": "SG-11"},
+    seed=3,
+    deterministic=True,
+    checkpoint_seconds=0.0,
+)
+CANDIDATE = MultigridHyperModel("SG-11", classes=10, width_multiplier=0.0625).candidate(
+    keras_tuner.HyperParameters()
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def drawn_without_xla():
+    """Draws samples as they come, without compiling for seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Segmentation, "jit_compile", False, raising=False)
+        yield
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A trial of two epochs, and its folder."""
+    folder = tmp_path_factory.mktemp("whole") / "0"
+    return run_trial(RECIPE, CANDIDATE, folder, 2, "iou"), folder
+
+
+def same(result, other):
+    return {**dataclasses.asdict(result), "seconds": 0} == {
+        **dataclasses.asdict(other),
+        "seconds": 0,
+    }
+
+
+def test_a_trial_is_scored_on_validation_data(whole):
+    result, folder = whole
+    last = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])
+    assert result.score == last["val_iou"] == result.metrics["iou"]
+    assert result.seconds == last["seconds"] and result.failure is None
+    assert (result.trainable_params, result.macs) == dataclasses.astuple(CANDIDATE.count)
+    assert {path.name for path in folder.iterdir()} == {
+        *(".lock", "recipe.json", "metrics.jsonl", "tensorboard", "checkpoints", "result.json"),
+    }
+
+
+def test_a_finished_trial_is_not_trained_again(whole, monkeypatch):
+    monkeypatch.delattr(trial, "_train")
+    assert run_trial(RECIPE, CANDIDATE, whole[1], 2, "iou") == whole[0]
+
+
+def test_an_interrupted_trial_ends_as_one_that_was_not(whole, monkeypatch, tmp_path):
+    def stop(line):
+        raise KeyboardInterrupt
+
+    folder = tmp_path / "0"
+    with monkeypatch.context() as patch:
+        patch.setattr(trial, "show", stop)  # after the first epoch
+        with pytest.raises(KeyboardInterrupt):
+            run_trial(RECIPE, CANDIDATE, folder, 2, "iou")
+    assert not (folder / "result.json").exists()
+    assert same(run_trial(RECIPE, CANDIDATE, folder, 2, "iou"), whole[0])
+
+
+def test_a_continued_trial_equals_one_in_one_go(whole, tmp_path):
+    first = run_trial(RECIPE, CANDIDATE, tmp_path / "0", 1, "iou")
+    assert first.epochs == 1
+    second = run_trial(RECIPE, CANDIDATE, tmp_path / "1", 2, "iou", before=tmp_path / "0")
+    assert same(dataclasses.replace(second, trial="0"), whole[0])
+
+
+def test_without_validation_it_is_tested_at_the_end(whole, tmp_path):
+    recipe = dataclasses.replace(RECIPE, validation=False)
+    result = run_trial(recipe, CANDIDATE, tmp_path / "0", 2, "iou")
+    assert result.score == pytest.approx(whole[0].score, abs=1e-6)
+
+
+def test_a_trial_that_kills_its_processes_fails(tmp_path, monkeypatch):
+    attempts = []
+
+    def die(*arguments):
+        attempts.append(arguments)
+        raise SystemError  # which is not kept, as if the process were gone
+
+    folder = tmp_path / "0"
+    monkeypatch.setattr(trial, "set_up", die)
+    monkeypatch.setattr(trial, "write_result", lambda folder, result: result)
+    for _ in range(3):
+        run_trial(RECIPE, CANDIDATE, folder, 2, "iou")
+        (folder / "attempt.json").write_text(
+            json.dumps({"deaths": len(attempts) - 1, "saved": None})
+        )
+    result = run_trial(RECIPE, CANDIDATE, folder, 2, "iou")
+    assert len(attempts) == 3
+    assert "MemoryError: 3 processes were killed in this trial" in result.failure
+
+
+def test_nothing_is_chosen_by_what_the_paper_tests_on():
+    assert Cifar10().tuning_splits() == ("train[:45000]", "train[45000:]")
+    assert ImageNet().tuning_splits() == ("train[:98%]", "train[98%:]")
+    assert ImageNet(data="image_folder").tuning_splits() == ("train", "validation")
+    assert LocatedMnist().tuning_splits() == ("train", "test")
+    assert MnistSegmentation().tuning_splits() == ("train", "validation")
+
+
+def test_held_out_training_data_are_neither_shuffled_nor_augmented(monkeypatch):
+    asked = []
+    monkeypatch.setattr("keras_multigrid.recipes.cifar._whitening", lambda *_: None)
+    monkeypatch.setattr(
+        "keras_multigrid.recipes.cifar.load_cifar", lambda *_, **options: asked.append(options)
+    )
+    monkeypatch.setattr(
+        "keras_multigrid.recipes.imagenet.load", lambda *_, **options: asked.append(options)
+    )
+    Cifar10().load("train[45000:]", 4)
+    Cifar10().load("train[:45000]", 4)
+    ImageNet().load("train[98%:]", 4)
+    assert not asked[0]["augment"] and not asked[0]["shuffle"]
+    assert "augment" not in asked[1]
+    assert asked[2]["training"] is False
