@@ -63,17 +63,22 @@ def claim(folder, recipe):
     """
     path = folder / RECIPE
     if not path.exists():
-        own = (".lock", _unfinished(path).name)  # the latter of a process that was killed
-        others = [entry.name for entry in folder.iterdir() if entry.name not in own]
-        if others:
-            raise ValueError(
-                f"{folder} is not empty (it has {others[0]}) and of no run; name another folder "
-                "with --output."
-            )
+        check_empty(folder, path, "run")
     if (folder / CHECKPOINTS).exists() or (folder / MODEL).exists():
         check_settings(folder, recipe)
     else:  # nothing is lost of a command that was given wrongly
         write_recipe(path, recipe)
+
+
+def check_empty(folder, path, kind):
+    """Raises a `ValueError` if a folder has anything before its first file is written."""
+    own = (".lock", _unfinished(path).name)  # the latter of a process that was killed
+    others = [entry.name for entry in folder.iterdir() if entry.name not in own]
+    if others:
+        raise ValueError(
+            f"{folder} is not empty (it has {others[0]}) and of no {kind}; name another folder "
+            "with --output."
+        )
 
 
 def write_recipe(path, recipe):

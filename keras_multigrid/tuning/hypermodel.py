@@ -210,12 +210,11 @@ class MultigridHyperModel(keras_tuner.HyperModel):
 
 
 def _choice(hp, name, values, own=None):
-    """Declares a choice, by default of the value nearest to one's own; returns what is chosen."""
+    """Declares a choice, by default nearest to one's own, or the first; returns what is chosen."""
     if values is None:
         return own
-    values = sorted(values)
-    default = values[0] if own is None else _nearest(values, own)
-    chosen = hp.Choice(name, values, default=default)
+    default = next(iter(values)) if own is None else _nearest(values, own)
+    chosen = hp.Choice(name, sorted(values), default=default)
     # Between processes KerasTuner rounds numbers to single precision; None is for an absent grid.
     return None if chosen is None else _nearest(values, chosen)
 

@@ -5,9 +5,12 @@ import json
 import math
 import pathlib
 import time
+import warnings
 
 import keras_tuner
+import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
+from sklearn.exceptions import ConvergenceWarning
 
 from keras_multigrid.recipes.run_folder import is_locked, write_json
 
@@ -120,6 +123,13 @@ class Random(Survival, keras_tuner.oracles.RandomSearchOracle):
 
 class Bayesian(Survival, keras_tuner.oracles.BayesianOptimizationOracle):
     """Bayesian optimization with a Gaussian process."""
+
+    def populate_space(self, trial_id):
+        # What KerasTuner draws would be other numbers after an interruption.
+        self._random_state = np.random.RandomState(self.seed + len(self.trials))
+        with warnings.catch_warnings():  # of a process fitted to few trials
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return super().populate_space(trial_id)
 
 
 class Grid(Survival, keras_tuner.Oracle):

@@ -2,21 +2,20 @@
 
 import dataclasses
 import json
-import os
 import pathlib
 import shutil
 
 from keras_multigrid.applications.paper import paper_model
 from keras_multigrid.recipes import RECIPES, Recipe
 from keras_multigrid.recipes.run import leaving_upon_sigterm
-from keras_multigrid.recipes.run_folder import CHECKPOINTS, locked, write_json
+from keras_multigrid.recipes.run_folder import CHECKPOINTS, check_empty, locked, write_json
 from keras_multigrid.tuning.budget import Budget
 from keras_multigrid.tuning.hypermodel import MultigridHyperModel
 from keras_multigrid.tuning.oracles import ORACLES
 from keras_multigrid.tuning.report import read_results, write_report
 from keras_multigrid.tuning.space import SearchSpace
 from keras_multigrid.tuning.tuner import TRIALS, lead, work
-from keras_multigrid.tuning.workers import CHIEF, ROLE, run_workers
+from keras_multigrid.tuning.workers import CHIEF, own_role, run_workers
 
 SEARCH = "search.json"
 MAY_CHANGE = ("trials", "data_dir", "checkpoint_seconds")  # between the parts of a search
@@ -149,22 +148,27 @@ def tune(
     )
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise ValueError(f"workers is {workers!r}; expected a positive integer.")
+    if workers > 1 and RECIPES.get(recipe.NAME) is not type(recipe):
+        raise ValueError(f"{type(recipe).__name__} is no recipe of this package; give workers=1.")
     output = pathlib.Path(output or pathlib.Path("runs", f"tune-{recipe.NAME}"))
-    role = os.environ.get(ROLE)
-    if role is not None and role != CHIEF:
-        return work(search, output)
-    with leaving_upon_sigterm(), locked(output):
-        claim_search(output, search)
-        search.hypermodel()
-        for split in recipe.tuning_splits():  # what is missing is an error before all the work
-            next(iter(recipe.load(split, 1)))
-        if role == CHIEF:
-            lead(search, output)
-        elif workers > 1:
-            run_workers(output, workers)
-        else:
-            work(search, output)
-        return finish(search, output)
+    role = own_role()
+    with leaving_upon_sigterm():
+        if role not in (None, CHIEF):
+            if (output / SEARCH).exists():
+                check_search(output, search)
+            return work(search, output)
+        with locked(output):
+            claim_search(output, search)
+            search.hypermodel()
+            for split in recipe.tuning_splits():  # data are prepared once, or missing, right here
+                recipe.load(split, 1)
+            if role == CHIEF:
+                lead(search, output)
+            elif workers > 1:
+                run_workers(output, workers)
+            else:
+                work(search, output)
+            return finish(search, output)
 
 
 def finish(search, output):
@@ -182,28 +186,27 @@ def claim_search(folder, search):
     Raises:
         ValueError: If the folder is of another one, or has other things in it.
     """
-    path, asked = folder / SEARCH, search.as_json()
+    path = folder / SEARCH
     if path.exists():
-        before = json.loads(path.read_text())
-        was, now = _flat(before), _flat(asked)
-        changes = [
-            f"{name} was {was.get(name)}, is {now.get(name)}"
-            for name in sorted({*was, *now})
-            if was.get(name) != now.get(name) and name.rpartition(".")[2] not in MAY_CHANGE
-        ]
-        if changes:
-            raise ValueError(
-                f"{folder} is of another search ({'; '.join(changes)}); give the same to continue, "
-                "or name another folder with --output."
-            )
+        check_search(folder, search)
     else:
-        others = [entry.name for entry in folder.iterdir() if entry.name != ".lock"]
-        if others:
-            raise ValueError(
-                f"{folder} is not empty (it has {others[0]}) and of no search; name another folder "
-                "with --output."
-            )
-    write_json(path, asked)
+        check_empty(folder, path, "search")
+    write_json(path, search.as_json())
+
+
+def check_search(folder, search):
+    """Raises a `ValueError` if a folder is of another search."""
+    was, now = _flat(json.loads((folder / SEARCH).read_text())), _flat(search.as_json())
+    changes = [
+        f"{name} was {was.get(name)}, is {now.get(name)}"
+        for name in sorted({*was, *now})
+        if was.get(name) != now.get(name) and name.rpartition(".")[2] not in MAY_CHANGE
+    ]
+    if changes:
+        raise ValueError(
+            f"{folder} is of another search ({'; '.join(changes)}); give the same to continue, or "
+            "name another folder with --output."
+        )
 
 
 def _flat(asked):

@@ -17,8 +17,8 @@ class SearchSpace:
         grids: Numbers of grids.
         depths: The paper's n, layers or units of each section.
         widths: Width multipliers; only without a `Budget`, which solves for the width.
-        learning_rates: Learning rates, at their start.
-        weight_decays: Weight decays.
+        learning_rates: Learning rates, at their start; the first trial has the first.
+        weight_decays: Weight decays; the first trial has the first.
 
     Raises:
         ValueError: If a list is empty or has a value out of range.

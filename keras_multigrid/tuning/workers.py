@@ -9,9 +9,23 @@ import sys
 import time
 
 CHIEF, ROLE = "chief", "KERASTUNER_TUNER_ID"
+ADDRESS = ("KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
 LEAVING_SECONDS = 120  # to write a checkpoint
 TERMINATE_EVERY = 3  # seconds
 MOST_RESTARTS = 100
+
+
+def own_role():
+    """Returns this process's role in a search of several, or None; KerasTuner reads it as well.
+
+    Raises:
+        ValueError: If the environment does not tell where the chief is.
+    """
+    role = os.environ.get(ROLE)
+    missing = [name for name in ADDRESS if name not in os.environ]
+    if role is not None and missing:
+        raise ValueError(f"{ROLE} is {role!r}, but {missing[0]} is not set; set both, or none.")
+    return role
 
 
 def run_workers(folder, count):
@@ -29,8 +43,7 @@ def run_workers(folder, count):
     """
     environment = {
         **os.environ,
-        "KERASTUNER_ORACLE_IP": "127.0.0.1",
-        "KERASTUNER_ORACLE_PORT": str(_free_port()),
+        **dict(zip(ADDRESS, ("127.0.0.1", str(_free_port())))),
     }
     threads = max(1, (os.cpu_count() or 1) // count)
     environment.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))  # else they are in each

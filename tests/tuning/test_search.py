@@ -228,6 +228,20 @@ def test_misuse_is_one_line(arguments, message, capsys, tmp_path):
     assert message in error and status == (1 if "nowhere" in message else 2)
 
 
+def test_a_role_needs_an_address(monkeypatch, tmp_path):
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "worker3")
+    with pytest.raises(ValueError, match="'worker3', but KERASTUNER_ORACLE_IP is not set"):
+        tune(RECIPE, tmp_path / "search")
+
+
+def test_only_recipes_of_the_package_are_known_to_other_processes(tmp_path):
+    class Own(MnistSegmentation):
+        pass
+
+    with pytest.raises(ValueError, match="Own is no recipe of this package; give workers=1"):
+        tune(Own(), tmp_path / "search", workers=2)
+
+
 def test_data_that_are_missing_are_an_error_before_all_the_work(capsys, tmp_path):
     folder = str(tmp_path / "empty")
     settings = ["--set", f"data_dir={folder}", "--set", "data=image_folder"]
