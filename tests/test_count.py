@@ -17,6 +17,13 @@ KERAS_OWN = ("ResNet-50", "VGG-16-ImageNet")
 OURS = [name for name in NAMES if name not in KERAS_OWN]
 
 
+@pytest.fixture(autouse=True)
+def forget_graphs():
+    """Frees Keras' global graph, which keeps every network built, and which later tests copy."""
+    yield
+    keras.backend.clear_session()
+
+
 def of_the_built(constructor, **arguments):
     with keras.StatelessScope(initialize_variables=False):
         counts = profile(constructor(**arguments))

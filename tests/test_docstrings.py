@@ -16,6 +16,7 @@ MODULES = (
     kmg.layers,
     kmg.top_down,
     kmg.training,
+    kmg.tuning,
 )
 PUBLIC = {
     f"{module.__name__.rpartition('.')[2]}.{name}": getattr(module, name)
