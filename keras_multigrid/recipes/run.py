@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import logging
 import os
 import pathlib
 import signal
@@ -63,6 +64,7 @@ def run(recipe, output=None):
     ...     results = run(recipe, folder)  # doctest: +SKIP
     """
     output = pathlib.Path(output or default_folder(recipe))
+    hide_retracing()
     with contextlib.ExitStack() as stack:
         stack.enter_context(leaving_upon_sigterm())
         if is_first_process():
@@ -108,6 +110,15 @@ def without_gradient_warnings():
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Gradients do not exist for variables")
         yield
+
+
+def hide_retracing():
+    """Hides TensorFlow's warning of the fifth function that a process traces: each run has some."""
+    logging.getLogger("tensorflow").addFilter(_is_not_of_retracing)
+
+
+def _is_not_of_retracing(record):
+    return "retracing" not in record.getMessage()
 
 
 def verbosity():

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import logging
 import shutil
 import threading
 import time
@@ -10,6 +9,7 @@ import time
 from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.trial import TrialStatus
 
+from keras_multigrid.recipes.run import hide_retracing
 from keras_multigrid.recipes.run_folder import CHECKPOINTS
 from keras_multigrid.tuning.oracles import make_oracle
 from keras_multigrid.tuning.report import describe, read_results
@@ -20,8 +20,7 @@ TRIALS = "trials"
 
 def work(search, output):
     """Runs trials until none is left."""
-    # Each trial has a function to trace; TensorFlow warns of the fifth.
-    logging.getLogger("tensorflow").addFilter(lambda record: "retracing" not in record.getMessage())
+    hide_retracing()
     CandidateTuner(search, output).search()
 
 
