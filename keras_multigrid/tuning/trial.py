@@ -51,7 +51,7 @@ def run_trial(recipe, candidate, folder, epochs, objective, before=None):
         sizes = dataclasses.asdict(candidate.count)
         result = Result(trial=folder.name, settings=candidate.settings(), epochs=epochs, **sizes)
         try:
-            metrics, seconds = _train(recipe, folder, epochs, before)
+            metrics, seconds = _train(recipe, folder, epochs, objective, before)
             score = metrics[objective]
             if not math.isfinite(score):
                 raise FloatingPointError(f"{objective} is {score}")
@@ -85,7 +85,7 @@ def show(line):
     print(line, flush=True)
 
 
-def _train(recipe, folder, epochs, before):
+def _train(recipe, folder, epochs, objective, before):
     """Returns the metrics on the data to choose by, and the seconds that the training took."""
     claim(folder, recipe)
     if before is not None and not (folder / CHECKPOINTS).exists():
@@ -94,7 +94,8 @@ def _train(recipe, folder, epochs, before):
     splits = recipe.tuning_splits()
 
     def show_epoch(epoch, logs):
-        values = ", ".join(f"{name} {value:.4g}" for name, value in logs.items())
+        names = [name for name in logs if name.removeprefix("val_") in ("loss", objective)]
+        values = ", ".join(f"{name} {logs[name]:.4g}" for name in names)
         show(f"trial {folder.name}, epoch {epoch + 1} of {epochs}: {values}")
 
     progress = keras.callbacks.LambdaCallback(on_epoch_end=show_epoch)
