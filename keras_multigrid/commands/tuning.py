@@ -1,5 +1,6 @@
 """The command `tune`."""
 
+import math
 import pathlib
 import sys
 
@@ -60,7 +61,7 @@ def _tune(options):
     from keras_multigrid.tuning import Budget, SearchSpace, tune
 
     limits = {
-        name: int(getattr(options, name))
+        name: _limit(name, getattr(options, name))
         for name in ("max_params", "max_macs")
         if getattr(options, name) is not None
     }
@@ -78,6 +79,13 @@ def _tune(options):
         print("keras-multigrid: every trial failed, as said above.", file=sys.stderr)
         return 1
     return 0
+
+
+def _limit(name, value):
+    if not 1 <= value < math.inf:
+        option = name.replace("_", "-")
+        raise ValueError(f"--{option} is {value:g}; expected a positive number, such as 3e6.")
+    return int(value)
 
 
 def _choices(options):

@@ -30,7 +30,10 @@ def locked(folder):
     Raises:
         OSError: If another process works in it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise OSError(f"{folder} cannot be a folder, for a file is there; name another.") from error
     with open(folder / ".lock", "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -145,17 +148,25 @@ def read_recipe_file(path, recipes):
         ValueError: If it is no recipe file.
     """
     try:
-        written = json.loads(path.read_text())
+        written = read_json(path)
         fields = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in written["fields"].items()
         }
         return recipes[written["recipe"]](**fields)
-    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path} is no recipe file ({type(error).__name__}: {error}); expected one such as "
             f"{RECIPE} of a run, or best.json of a search."
         ) from error
+
+
+def read_json(path):
+    """Returns what a file of `write_json` holds, or raises a `ValueError` that names it."""
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}).") from error
 
 
 def write_json(path, value):

@@ -40,8 +40,8 @@ class Budget:
         if not limits:
             raise ValueError("A budget needs max_params, max_macs, or both.")
         for limit in limits:
-            if not 0 < limit < math.inf:
-                raise ValueError(f"The budget is {limit}; expected a positive number.")
+            if not isinstance(limit, int | float) or not 0 < limit < math.inf:
+                raise ValueError(f"The budget is {limit!r}; expected a positive number.")
 
     def __str__(self):
         limits = (("parameters", self.max_params), ("multiply-adds", self.max_macs))

@@ -63,7 +63,8 @@ class MultigridHyperModel(keras_tuner.HyperModel):
 
     Works with every tuner of KerasTuner. Sizes are counted by arithmetic: with a budget, each
     candidate is completed to it by solving for the width, and one over it is never built. Where
-    whole channels leave more than 1 % of it unused, ratios are raised a little.
+    whole channels leave more than 1 % of it unused, ratios other than the network's own are raised
+    by up to a quarter; narrow networks may use less all the same.
 
     Args:
         constructor: A function of `keras_multigrid.applications`, or a name of `list_models`.
@@ -105,7 +106,9 @@ class MultigridHyperModel(keras_tuner.HyperModel):
         self.own_ratios = self._own_ratios()
         if self.own_ratios is None and self.space.grids is not None:
             raise ValueError(f"{constructor.__name__} has no grids to choose from.")
-        self.candidate(keras_tuner.HyperParameters())  # an error before any work
+        self.candidate(keras_tuner.HyperParameters())  # errors before any work
+        for grids in self.space.grids or ():
+            count(constructor, **{**arguments, "channel_ratios": (1,) * grids})
 
     def declare_hyperparameters(self, hp):
         self._choose(hp)
@@ -128,25 +131,30 @@ class MultigridHyperModel(keras_tuner.HyperModel):
         return Candidate(**chosen, count=size)
 
     def _fill(self, chosen):
-        """Completes a choice to the budget: by the width, and whole channels by the ratios."""
+        """Completes a choice to the budget by the width."""
 
         def of_width(width):
             return self._count({**chosen, "width_multiplier": width})
 
-        def of_ratio(grid, ratio):
+        chosen["width_multiplier"] = self.budget.fill(of_width)
+        if chosen["channel_ratios"] not in (None, self.own_ratios):
+            self._fill_by_ratios(chosen)
+
+    def _fill_by_ratios(self, chosen):
+        """Raises ratios a little where whole channels leave some of the budget."""
+
+        def of_ratio(ratios, grid, ratio):
             return self._count({**chosen, "channel_ratios": _replaced(ratios, grid, ratio)})
 
-        chosen["width_multiplier"] = self.budget.fill(of_width)
-        ratios = chosen["channel_ratios"] or ()
-        grids = range(len(ratios) - 1, 0, -1)
+        grids = range(len(chosen["channel_ratios"]) - 1, 0, -1)
         for factor, grid in itertools.product(RAISED, grids):  # the coarsest first, a little first
-            if self.budget.share(self._count(chosen)) >= FILLED:
+            ratios, size = chosen["channel_ratios"], self._count(chosen)
+            if self.budget.share(size) >= FILLED:
                 return
-            highest = factor * ratios[grid]
-            count_of = functools.partial(of_ratio, grid)
-            ratio = self.budget.fill(count_of, ratios[grid], highest)
-            if count_of(ratio) != self._count(chosen):
-                ratios = chosen["channel_ratios"] = _replaced(ratios, grid, ratio)
+            of_this = functools.partial(of_ratio, ratios, grid)
+            ratio = self.budget.fill(of_this, ratios[grid], factor * ratios[grid])
+            if of_this(ratio) != size:
+                chosen["channel_ratios"] = _replaced(ratios, grid, ratio)
 
     def _count(self, chosen):
         names = ("channel_ratios", "width_multiplier", "depth")

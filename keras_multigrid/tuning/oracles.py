@@ -36,9 +36,9 @@ class Survival:
         self._max_collisions = 1000  # draws before a space counts as exhausted
         self.trials_folder = trials_folder
         self._file = pathlib.Path(folder, "oracle.json")
-        self._is_consistent = True
+        self._may_save = True
         self._has_stopped = False
-        self._heard = {}  # when a worker asked, by its number
+        self._last_asked = {}  # when a worker asked, by its number
         if self._file.exists():
             self.reload()
 
@@ -51,20 +51,20 @@ class Survival:
         super().set_state(state)
 
     def save(self):
-        if self._is_consistent:
+        if self._may_save:
             write_json(self._file, self.get_state())
 
     def reload(self):
         self.set_state(json.loads(self._file.read_text()))
-        self._heard = dict.fromkeys(self.ongoing_trials, time.monotonic())
+        self._last_asked = dict.fromkeys(self.ongoing_trials, time.monotonic())
 
     def _save_trial(self, trial):
         """Leaves the files of single trials out: all are in the one of the oracle."""
 
     @keras_tuner.synchronized
     def create_trial(self, tuner_id):
-        self._heard[tuner_id] = time.monotonic()
-        self._bury_the_dead(tuner_id)
+        self._last_asked[tuner_id] = time.monotonic()
+        self._give_up_silent_workers(tuner_id)
         trial = super().create_trial(tuner_id)
         if trial.status == TrialStatus.STOPPED:
             if self.ongoing_trials:  # one of which may be given to this worker yet
@@ -77,16 +77,16 @@ class Survival:
     def end_trial(self, trial):
         # On their way between processes the values were rounded.
         trial.hyperparameters = self.trials[trial.trial_id].hyperparameters
-        self._is_consistent = False  # until the trial is off the list of ongoing ones
+        self._may_save = False  # until the trial is off the list of ongoing ones
         super().end_trial(trial)
-        self._is_consistent = True
+        self._may_save = True
         self.save()
 
     @keras_tuner.synchronized
     def is_over(self):
         """Returns whether nothing is left to do, and every worker knows, or is dead."""
         if self._has_stopped:
-            self._bury_the_dead(None)
+            self._give_up_silent_workers(None)
         return self._has_stopped and not self.ongoing_trials and not self.tuner_ids
 
     def populate_space(self, trial_id):
@@ -104,10 +104,10 @@ class Survival:
         space = self.get_space()
         return {hp.name: hp.default for hp in space.space if space.is_active(hp)}
 
-    def _bury_the_dead(self, asking):
+    def _give_up_silent_workers(self, asking):
         for tuner_id in [*self.tuner_ids, *self.ongoing_trials]:
             trial = self.ongoing_trials.get(tuner_id)
-            is_silent = time.monotonic() - self._heard.get(tuner_id, 0) > SILENT_SECONDS
+            is_silent = time.monotonic() - self._last_asked.get(tuner_id, 0) > SILENT_SECONDS
             if tuner_id == asking or not is_silent:
                 continue
             if trial is None or not is_locked(self.trials_folder / trial.trial_id):
@@ -153,6 +153,37 @@ class Grid(Survival, keras_tuner.Oracle):
 class Hyperband(Survival, keras_tuner.oracles.HyperbandOracle):
     """Hyperband: many short trainings, the best of which are continued."""
 
+    def fit_into(self, trials):
+        """Starts with the shortest trainings whose best are still continued to the end."""
+        brackets = reversed(range(self._get_num_brackets()))
+        start = next((each for each in brackets if self._trials_of(each) <= trials), 0)
+        self.min_epochs = 0.99 * self.max_epochs / self.factor**start
+        self._current_bracket, self._brackets = start, []
+        self._start_new_bracket()
+
+    def populate_space(self, trial_id):
+        response = super().populate_space(trial_id)
+        if response["status"] != TrialStatus.STOPPED:
+            return response
+        # Nothing new is left: go on with the best, if it is not at its end.
+        before = {
+            trial.hyperparameters.values.get("tuner/trial_id") for trial in self.trials.values()
+        }
+        ranked = self.get_best_trials(len(self.trials))
+        best = next((trial for trial in ranked if trial.trial_id not in before), None)
+        values = best.hyperparameters.values if best else {}
+        if not best or best.score is None or values["tuner/epochs"] == self.max_epochs:
+            return response
+        longer = {
+            "tuner/trial_id": best.trial_id,
+            "tuner/initial_epoch": values["tuner/epochs"],
+            "tuner/epochs": self.max_epochs,
+        }
+        return {"status": TrialStatus.RUNNING, "values": {**values, **longer}}
+
+    def _trials_of(self, bracket):
+        return sum(self._get_size(bracket, number) for number in range(bracket + 1))
+
 
 ORACLES = {"hyperband": Hyperband, "bayesian": Bayesian, "random": Random, "grid": Grid}
 
@@ -180,5 +211,7 @@ def make_oracle(name, objective, direction, trials, epochs, seed, folder, trials
     if name == "bayesian":  # random ones; KerasTuner would take three for each hyperparameter
         options["num_initial_points"] = max(3, trials // 4)
     oracle = ORACLES[name](folder, trials_folder, **options)
+    if name == "hyperband" and not oracle.start_order:
+        oracle.fit_into(trials)
     oracle.max_trials = trials
     return oracle

@@ -4,7 +4,9 @@ from keras_multigrid.recipes.run_folder import write_recipe
 from keras_multigrid.tuning.trial import RESULT, read_result
 
 BEST, RANKING, PARETO = "best.json", "ranking.md", "pareto.png"
-OWN = {"color": "tab:orange", "marker": "D", "label": "the recipe's own", "zorder": 3}
+WHOLE = {"color": "0.6", "label": "trials"}
+SHORT = {"facecolor": "none", "edgecolor": "0.6", "label": "shorter trainings"}
+FIRST = {"color": "tab:orange", "marker": "D", "label": "the first trial", "zorder": 3}
 
 
 def read_results(trials_folder, direction):
@@ -14,7 +16,8 @@ def read_results(trials_folder, direction):
 
     def rank(result):
         failed = result.score is None
-        return failed, 0 if failed else sign * result.score, result.trial
+        score = 0 if failed else sign * result.score
+        return failed, score, -(result.epochs or 0), result.trial
 
     return sorted(results, key=rank)
 
@@ -46,6 +49,8 @@ def write_report(folder, search, results):
 def draw_pareto(path, results, objective, direction):
     """Draws scores against multiply-adds, with the Pareto front: what none betters in both.
 
+    The front is of the longest trainings, for Hyperband's shorter ones are no match.
+
     Args:
         path: Path of the PNG file.
         results: List of `Result` with scores.
@@ -54,14 +59,16 @@ def draw_pareto(path, results, objective, direction):
     """
     from matplotlib.figure import Figure  # no pyplot: no display is needed
 
-    front = pareto_front(results, direction)
+    longest = max(result.epochs for result in results)
+    whole = [result for result in results if result.epochs == longest]
+    short = [result for result in results if result.epochs < longest]
+    front = pareto_front(whole, direction)
     figure = Figure(figsize=(6.4, 4.4), dpi=120, layout="constrained")
     axes = figure.subplots()
-    for group, options in (
-        (results, {"color": "0.6", "label": "trials"}),
-        ([result for result in results if int(result.trial) == 0], OWN),
-    ):
-        axes.scatter([r.macs / 1e6 for r in group], [r.score for r in group], s=28, **options)
+    first = [result for result in results if int(result.trial) == 0]
+    for group, options in ((short, SHORT), (whole, WHOLE), (first, FIRST)):
+        if group:
+            axes.scatter([r.macs / 1e6 for r in group], [r.score for r in group], s=28, **options)
     axes.step(
         [result.macs / 1e6 for result in front],
         [result.score for result in front],
@@ -107,13 +114,12 @@ def describe(candidate):
 
 def _ranking(search, results):
     """Returns a Markdown table, and below it why trials failed."""
-    names = [*dict.fromkeys(name for result in results for name in result.settings)]
+    scored = [result for result in results if result.score is not None]
+    names = [*dict.fromkeys(name for result in scored for name in result.settings)]
     header = ["", search.objective, *[name.replace("_", " ") for name in names]]
     header += ["parameters", "multiply-adds", "epochs", "seconds", "trial"]
     lines = ["| " + " | ".join(header) + " |", "|---" * len(header) + "|"]
-    for place, result in enumerate(results, 1):
-        if result.score is None:
-            continue
+    for place, result in enumerate(scored, 1):
         values = [_value(result.settings.get(name)) for name in names]
         cells = [str(place), f"{result.score:.4f}", *values, f"{result.trainable_params:,}"]
         cells += [f"{result.macs:,}", str(result.epochs), f"{result.seconds:.0f}", result.trial]

@@ -3,19 +3,19 @@
 import dataclasses
 import json
 import pathlib
-import shutil
+import time
 
 from keras_multigrid.applications.paper import paper_model
 from keras_multigrid.recipes import RECIPES, Recipe
 from keras_multigrid.recipes.run import leaving_upon_sigterm
-from keras_multigrid.recipes.run_folder import CHECKPOINTS, check_empty, locked, write_json
+from keras_multigrid.recipes.run_folder import check_empty, locked, read_json, write_json
 from keras_multigrid.tuning.budget import Budget
 from keras_multigrid.tuning.hypermodel import MultigridHyperModel
 from keras_multigrid.tuning.oracles import ORACLES
 from keras_multigrid.tuning.report import read_results, write_report
 from keras_multigrid.tuning.space import SearchSpace
 from keras_multigrid.tuning.tuner import TRIALS, lead, work
-from keras_multigrid.tuning.workers import CHIEF, own_role, run_workers
+from keras_multigrid.tuning.workers import CHIEF, address, own_role, run_workers
 
 SEARCH = "search.json"
 MAY_CHANGE = ("trials", "data_dir", "checkpoint_seconds")  # between the parts of a search
@@ -74,7 +74,7 @@ class Search:
     @classmethod
     def read(cls, folder):
         """Returns the search of a folder."""
-        asked = json.loads((folder / SEARCH).read_text())
+        asked = read_json(folder / SEARCH)
         fields = {name: _tuples(value) for name, value in asked["recipe"].items()}
         asked["recipe"] = RECIPES[fields.pop("name")](**fields)
         asked["space"] = SearchSpace(**asked["space"])
@@ -152,10 +152,12 @@ def tune(
         raise ValueError(f"{type(recipe).__name__} is no recipe of this package; give workers=1.")
     output = pathlib.Path(output or pathlib.Path("runs", f"tune-{recipe.NAME}"))
     role = own_role()
+    if role is not None and workers > 1:
+        raise ValueError(f"workers is {workers}, but this process is {role!r}; give workers=1.")
     with leaving_upon_sigterm():
         if role not in (None, CHIEF):
-            if (output / SEARCH).exists():
-                check_search(output, search)
+            wait_for_chief(output, role)
+            check_search(output, search)
             return work(search, output)
         with locked(output):
             claim_search(output, search)
@@ -174,10 +176,17 @@ def tune(
 def finish(search, output):
     """Writes the ranking; returns the results, best first."""
     results = read_results(output / TRIALS, search.direction)
+    if not results:
+        raise OSError(f"{output} has no results; give workers a folder that all of them see.")
     write_report(output, search, results)
-    for trial in results:
-        shutil.rmtree(output / TRIALS / trial.trial / CHECKPOINTS, ignore_errors=True)
     return results
+
+
+def wait_for_chief(folder, role):
+    """Waits until the chief has written the search into the folder."""
+    print(f"{role} works in {folder}, for the chief at {address()}", flush=True)
+    while not (folder / SEARCH).exists():
+        time.sleep(1)
 
 
 def claim_search(folder, search):
@@ -196,7 +205,7 @@ def claim_search(folder, search):
 
 def check_search(folder, search):
     """Raises a `ValueError` if a folder is of another search."""
-    was, now = _flat(json.loads((folder / SEARCH).read_text())), _flat(search.as_json())
+    was, now = _flat(read_json(folder / SEARCH)), _flat(search.as_json())
     changes = [
         f"{name} was {was.get(name)}, is {now.get(name)}"
         for name in sorted({*was, *now})

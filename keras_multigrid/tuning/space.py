@@ -52,7 +52,8 @@ class SearchSpace:
             object.__setattr__(self, field.name, distinct)
 
     def _check(self, name, value, whole):
-        smallest_fits = value >= 0 if name == "weight_decays" else value > 0
-        if not smallest_fits or not value < math.inf or (whole and value != int(value)):
+        smallest = 0 if name == "weight_decays" else math.nextafter(0, 1)
+        is_number = isinstance(value, int | float) and smallest <= value < math.inf
+        if not is_number or (whole and value != int(value)):
             kind = "positive integers" if whole else "positive numbers"
-            raise ValueError(f"{name} has {value}; expected {kind}.")
+            raise ValueError(f"{name} has {value!r}; expected {kind}.")

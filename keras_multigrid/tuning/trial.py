@@ -10,7 +10,7 @@ import shutil
 import keras
 
 from keras_multigrid.recipes.run import LOG, set_up, train
-from keras_multigrid.recipes.run_folder import CHECKPOINTS, claim, locked, write_json
+from keras_multigrid.recipes.run_folder import CHECKPOINTS, claim, read_json, write_json
 
 RESULT, ATTEMPT = "result.json", "attempt.json"
 MOST_DEATHS = 3  # of processes, without a checkpoint in between
@@ -40,33 +40,41 @@ def run_trial(recipe, candidate, folder, epochs, objective, before=None):
         folder: Path of the trial's folder, named by its number.
         epochs: How far to train it.
         objective: Name of the metric that is the score.
-        before: Folder of a shorter training of the same candidate to go on from, or None.
+        before: Folder of a shorter training of the same candidate, to go on from its checkpoint, or
+            None.
 
     Returns:
         A `Result`. Whatever goes wrong in a trial is its failure, and not an error.
+
+    Raises:
+        OSError: If something cannot be read or written, for which the candidate is not to blame.
     """
-    with locked(folder):
-        if (folder / RESULT).exists():
-            return read_result(folder / RESULT)
-        sizes = dataclasses.asdict(candidate.count)
-        result = Result(trial=folder.name, settings=candidate.settings(), epochs=epochs, **sizes)
-        try:
-            metrics, seconds = _train(recipe, folder, epochs, objective, before)
-            score = metrics[objective]
-            if not math.isfinite(score):
-                raise FloatingPointError(f"{objective} is {score}")
-            result = dataclasses.replace(result, score=score, metrics=metrics, seconds=seconds)
-        except Exception as error:
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            result = dataclasses.replace(result, failure=reason)
-        write_result(folder, result)
-        (folder / ATTEMPT).unlink(missing_ok=True)
-        return result
+    if (folder / RESULT).exists():
+        return read_result(folder / RESULT)
+    folder.mkdir(parents=True, exist_ok=True)
+    sizes = dataclasses.asdict(candidate.count)
+    result = Result(trial=folder.name, settings=candidate.settings(), epochs=epochs, **sizes)
+    try:
+        metrics, seconds = _train(recipe, folder, epochs, objective, before)
+        score = metrics[objective]
+        if not math.isfinite(score):
+            raise FloatingPointError(f"{objective} is {score}")
+        result = dataclasses.replace(result, score=score, metrics=metrics, seconds=seconds)
+    except OSError:
+        raise
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        result = dataclasses.replace(result, failure=reason)
+    keras.backend.clear_session()  # here, where nothing holds the network any more
+    gc.collect()
+    write_result(folder, result)
+    (folder / ATTEMPT).unlink(missing_ok=True)
+    return result
 
 
 def read_result(path):
     """Returns the `Result` in a file."""
-    written = json.loads(path.read_text())
+    written = read_json(path)
     settings = written["settings"]
     if settings.get("channel_ratios"):
         settings["channel_ratios"] = tuple(settings["channel_ratios"])
@@ -75,7 +83,6 @@ def read_result(path):
 
 def write_result(folder, result):
     """Writes a `Result` into its trial's folder, and returns it."""
-    folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / RESULT, dataclasses.asdict(result))
     return result
 
@@ -88,7 +95,8 @@ def show(line):
 def _train(recipe, folder, epochs, objective, before):
     """Returns the metrics on the data to choose by, and the seconds that the training took."""
     claim(folder, recipe)
-    if before is not None and not (folder / CHECKPOINTS).exists():
+    is_new = not (folder / CHECKPOINTS).exists()
+    if is_new and before is not None and (before / CHECKPOINTS).exists():
         _copy(before, folder)
     _check_attempts(folder)
     splits = recipe.tuning_splits()
@@ -108,12 +116,9 @@ def _train(recipe, folder, epochs, objective, before):
                 metrics = {name.removeprefix("val_"): value for name, value in marked.items()}
             else:
                 metrics = recipe.evaluate(model, splits[1], verbose=0)
-    except (KeyboardInterrupt, SystemExit):
+    except (KeyboardInterrupt, SystemExit, OSError):
         (folder / ATTEMPT).unlink(missing_ok=True)  # saved and left in good order
         raise
-    finally:
-        keras.backend.clear_session()
-        gc.collect()
     return {name: float(value) for name, value in metrics.items()}, last["seconds"]
 
 

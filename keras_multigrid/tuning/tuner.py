@@ -6,14 +6,16 @@ import shutil
 import threading
 import time
 
+import grpc
 from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.trial import TrialStatus
 
 from keras_multigrid.recipes.run import hide_retracing
-from keras_multigrid.recipes.run_folder import CHECKPOINTS
+from keras_multigrid.recipes.run_folder import CHECKPOINTS, is_locked, locked
 from keras_multigrid.tuning.oracles import make_oracle
 from keras_multigrid.tuning.report import describe, read_results
 from keras_multigrid.tuning.trial import Result, run_trial, show, write_result
+from keras_multigrid.tuning.workers import address, check_address
 
 TRIALS = "trials"
 
@@ -21,11 +23,18 @@ TRIALS = "trials"
 def work(search, output):
     """Runs trials until none is left."""
     hide_retracing()
-    CandidateTuner(search, output).search()
+    try:
+        CandidateTuner(search, output).search()
+    except grpc.RpcError as error:
+        raise ConnectionError(
+            f"The chief at {address()} does not answer ({error.code().name}); the same command "
+            "continues when it does."
+        ) from error
 
 
 def lead(search, output):
     """Gives trials to workers until all are done."""
+    check_address()
     tuner = CandidateTuner(search, output)
     # KerasTuner's own loop would wait forever for a worker that died.
     server = threading.Thread(target=tuner.search, daemon=True)
@@ -33,7 +42,7 @@ def lead(search, output):
     with without_keras_tuners_prints():
         while not tuner.oracle.is_over():
             if not server.is_alive():
-                raise OSError("The chief cannot listen; it says why above.")
+                raise OSError(f"The chief cannot listen at {address()}; it says why above.")
             time.sleep(0.5)
 
 
@@ -46,8 +55,9 @@ class CandidateTuner(BaseTuner):
     """KerasTuner's loop over trials, each trained in its own folder."""
 
     def __init__(self, search, output):
-        self.wanted, self.trials_folder = search, output / TRIALS
+        self.asked_for, self.trials_folder = search, output / TRIALS
         self._asked = 0.0
+        self._lock = contextlib.ExitStack()
         oracle = make_oracle(
             search.tuner,
             search.objective,
@@ -71,6 +81,7 @@ class CandidateTuner(BaseTuner):
     def on_trial_end(self, trial):
         with without_keras_tuners_prints():
             super().on_trial_end(trial)
+        self._lock.close()
 
     def pre_create_trial(self):
         """Lets a worker that waits ask once in a second."""
@@ -79,9 +90,14 @@ class CandidateTuner(BaseTuner):
 
     def _try_run_and_update_trial(self, trial):
         """Runs a trial; KerasTuner's own would print every failure's traceback."""
-        objective, folder = self.wanted.objective, self.trials_folder / trial.trial_id
-        result = self._run(trial, folder)
-        if self.wanted.tuner != "hyperband":  # which goes on from them
+        objective, folder = self.asked_for.objective, self.trials_folder / trial.trial_id
+        while is_locked(folder):  # by a worker that was taken for dead
+            time.sleep(1)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(locked(folder))
+            result = self._run(trial, folder)
+            self._lock = stack.pop_all()  # until the oracle knows: whoever works holds its lock
+        if self.asked_for.tuner != "hyperband":  # which goes on from them
             shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
         if result.failure is not None:
             trial.status = TrialStatus.FAILED
@@ -89,17 +105,23 @@ class CandidateTuner(BaseTuner):
             return
         self.oracle.update_trial(trial.trial_id, {objective: result.score})
         trial.status = TrialStatus.COMPLETED
-        finished = read_results(self.trials_folder, self.wanted.direction)
+        finished = read_results(self.trials_folder, self.asked_for.direction)
         best = f"best of {len(finished)}: {finished[0].score:.4f}, trial {finished[0].trial}"
         took = f"in {result.seconds:.0f} s"
         show(f"trial {trial.trial_id}: {objective} {result.score:.4f} {took}; {best}")
 
     def _run(self, trial, folder):
-        search, values = self.wanted, trial.hyperparameters.values
+        search, values = self.asked_for, trial.hyperparameters.values
         try:
             candidate = self.hypermodel.candidate(trial.hyperparameters)
         except ValueError as error:  # nothing fits the budget
-            return write_result(folder, Result(trial=folder.name, failure=str(error)))
+            chosen = {
+                name: value
+                for name, value in values.items()
+                if name != "network" and not name.startswith("tuner/")
+            }
+            failed = Result(trial=folder.name, settings=chosen, failure=str(error))
+            return write_result(folder, failed)
         show(f"trial {trial.trial_id} of {search.trials}: {describe(candidate)}")
         before = values.get("tuner/trial_id")
         return run_trial(

@@ -10,6 +10,7 @@ import time
 
 CHIEF, ROLE = "chief", "KERASTUNER_TUNER_ID"
 ADDRESS = ("KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
+LAST_SECONDS = 5
 LEAVING_SECONDS = 120  # to write a checkpoint
 TERMINATE_EVERY = 3  # seconds
 MOST_RESTARTS = 100
@@ -26,6 +27,21 @@ def own_role():
     if role is not None and missing:
         raise ValueError(f"{ROLE} is {role!r}, but {missing[0]} is not set; set both, or none.")
     return role
+
+
+def address():
+    """Returns where the chief listens, as a text."""
+    return ":".join(os.environ[name] for name in ADDRESS)
+
+
+def check_address():
+    """Raises an `OSError` if the chief could not listen at its address."""
+    host, port = (os.environ[name] for name in ADDRESS)
+    try:
+        with socket.create_server((host, int(port))):
+            pass
+    except (OSError, ValueError, OverflowError) as error:
+        raise OSError(f"The chief cannot listen at {address()}: {error}.") from error
 
 
 def run_workers(folder, count):
@@ -46,8 +62,13 @@ def run_workers(folder, count):
         **dict(zip(ADDRESS, ("127.0.0.1", str(_free_port())))),
     }
     threads = max(1, (os.cpu_count() or 1) // count)
-    environment.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))  # else they are in each
-    environment.setdefault("OMP_NUM_THREADS", str(threads))  # other's way
+    for name, value in (
+        ("TF_NUM_INTRAOP_THREADS", str(threads)),
+        ("OMP_NUM_THREADS", str(threads)),
+        ("TF_FORCE_GPU_ALLOW_GROWTH", "true"),
+        ("XLA_PYTHON_CLIENT_PREALLOCATE", "false"),
+    ):
+        environment.setdefault(name, value)  # else the workers are in each other's way
 
     def start(role):
         command = [sys.executable, "-m", "keras_multigrid.tuning", str(folder)]
@@ -56,9 +77,9 @@ def run_workers(folder, count):
     processes = {role: start(role) for role in (CHIEF, *map("worker{}".format, range(count)))}
     restarts = 0
     try:
-        while any([process.poll() is None for process in processes.values()]):
+        while processes[CHIEF].poll() != 0:  # with which the search is over
             for role, process in processes.items():
-                if not process.returncode:
+                if not process.poll():
                     continue
                 if role == CHIEF or process.returncode > 0 or restarts == MOST_RESTARTS:
                     raise ChildProcessError(
@@ -70,8 +91,19 @@ def run_workers(folder, count):
                 processes[role] = start(role)
                 restarts += 1
             time.sleep(0.2)
+        _wait(processes.values())
+    except KeyboardInterrupt:  # which all have got
+        _wait(processes.values())
+        raise
     finally:
         _end(processes.values())
+
+
+def _wait(processes):
+    """Waits a little for processes that are about to end."""
+    deadline = time.monotonic() + LAST_SECONDS
+    while any([process.poll() is None for process in processes]) and time.monotonic() < deadline:
+        time.sleep(0.1)
 
 
 def _end(processes):

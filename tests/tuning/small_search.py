@@ -8,7 +8,6 @@ import sys
 import time
 
 from keras_multigrid.recipes import MnistSegmentation
-from keras_multigrid.recipes.run_folder import locked
 from keras_multigrid.tuning import oracles, tune, tuner
 from keras_multigrid.tuning.trial import RESULT, Result, read_result, write_result
 
@@ -16,19 +15,18 @@ FOLDER, SECONDS, TRIALS = pathlib.Path(sys.argv[1]), float(sys.argv[2]), int(sys
 
 
 def run_trial(recipe, candidate, folder, epochs, objective, before=None):
-    with locked(folder):
-        if (folder / RESULT).exists():
-            return read_result(folder / RESULT)
-        with open(FOLDER.parent / "begun", "a") as begun:
-            begun.write(f"{folder.name}\n")
-        time.sleep(SECONDS)
-        score = sum(candidate.channel_ratios)
-        settings = candidate.settings()
-        result = Result(
-            trial=folder.name, settings=settings, score=score, seconds=SECONDS, epochs=epochs,
-            trainable_params=candidate.count.trainable_params, macs=candidate.count.macs,
-        )  # fmt: skip
-        return write_result(folder, result)
+    if (folder / RESULT).exists():
+        return read_result(folder / RESULT)
+    with open(FOLDER.parent / "begun", "a") as begun:
+        begun.write(f"{folder.name}\n")
+    time.sleep(SECONDS)
+    score = sum(candidate.channel_ratios)
+    settings = candidate.settings()
+    result = Result(
+        trial=folder.name, settings=settings, score=score, seconds=SECONDS, epochs=epochs,
+        trainable_params=candidate.count.trainable_params, macs=candidate.count.macs,
+    )  # fmt: skip
+    return write_result(folder, result)
 
 
 if __name__ == "__main__":

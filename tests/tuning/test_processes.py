@@ -1,8 +1,10 @@
 """Searches in real processes that are killed."""
 
+import contextlib
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -11,6 +13,10 @@ import time
 
 import pytest
 
+TUNE = [
+    *(sys.executable, "-m", "keras_multigrid.cli", "tune", "mnist_segmentation"),
+    *("--scale", "smoke"),
+]
 SMALL = [sys.executable, "-m", "tests.tuning.small_search"]
 
 
@@ -44,7 +50,7 @@ def scores(folder):
 
 def test_a_killed_search_goes_on_and_repeats_no_finished_trial(tmp_path):
     folder = tmp_path / "search"
-    first = start([*SMALL, folder, 0.3, 6])
+    first = start([*SMALL, folder, 1.5, 6])
     wait_for(lambda: len(begun(folder)) == 3)
     first.kill()
     first.communicate()
@@ -83,17 +89,9 @@ def test_another_worker_takes_over_from_one_that_died(tmp_path):
 
 def test_two_workers_of_a_command_of_which_one_is_killed(tmp_path):
     folder = tmp_path / "search"
-    command = [sys.executable, "-m", "keras_multigrid.cli", "tune", "mnist_segmentation"]
-    settings = [
-        "--set",
-        "model=SG-11",
-        "--set",
-        "checkpoint_seconds=0",
-        "--widths",
-        "0.05,0.06,0.07",
-    ]
-    options = ["--scale", "smoke", "--trials", "3", "--tuner", "grid", "--workers", "2"]
-    search = start([*command, *settings, *options, "--output", folder])
+    settings = "--set model=SG-11 --set checkpoint_seconds=0 --set epochs=12"
+    options = "--trials 3 --tuner grid --widths 0.05,0.06,0.07 --workers 2"
+    search = start([*TUNE, *settings.split(), *options.split(), "--output", folder])
     logs = folder / "trials" / "0" / "metrics.jsonl"
     wait_for(logs.exists)
     os.kill(_process_of(folder / "trials" / "0"), signal.SIGKILL)
@@ -101,16 +99,45 @@ def test_two_workers_of_a_command_of_which_one_is_killed(tmp_path):
     assert search.returncode == 0, output
     assert "ended by SIGKILL; another goes on with its trial." in output
     assert {*scores(folder)} == {"0", "1", "2"}
-    assert [json.loads(line)["epoch"] for line in logs.read_text().splitlines()] == [1, 2]
-    assert "Traceback" not in output and "\n3\n" not in output  # nor what KerasTuner prints
+    assert [json.loads(line)["epoch"] for line in logs.read_text().splitlines()] == [*range(1, 13)]
+    assert "Traceback" not in output
+    assert not re.search(r"^\d+$", output, re.MULTILINE)  # which KerasTuner would print
+
+
+def test_a_worker_that_comes_too_late_is_not_waited_for(tmp_path):
+    folder = tmp_path / "search"
+    options = "--set model=SG-11 --tuner grid --widths 0.05 --trials 1 --output".split()
+    first = start([*TUNE, *options, folder])
+    first.communicate(timeout=120)
+    again = start([*TUNE, *options, folder, "--workers", "2"])
+    wait_for(lambda: len(_children(again.pid)) == 3)
+    late = max(_children(again.pid))
+    os.kill(late, signal.SIGSTOP)
+    wait_for(lambda: len(_children(again.pid)) == 1 or again.poll() is not None)
+    os.kill(late, signal.SIGCONT)
+    output, _ = again.communicate(timeout=60)
+    assert again.returncode == 0, output
+
+
+def test_a_chief_that_cannot_listen_says_so_in_a_line(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = {
+            "KERASTUNER_ORACLE_IP": "127.0.0.1",
+            "KERASTUNER_ORACLE_PORT": str(taken.getsockname()[1]),
+        }
+        command = [*TUNE, "--output", tmp_path / "search"]
+        chief = start(command, KERASTUNER_TUNER_ID="chief", **address)
+        output, _ = chief.communicate(timeout=120)
+    assert chief.returncode == 1
+    assert "keras-multigrid: The chief cannot listen at 127.0.0.1:" in output.splitlines()[-1]
+    assert "Traceback" not in output
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_workers_end_with_their_command(number, tmp_path):
     folder = tmp_path / "search"
-    command = [sys.executable, "-m", "keras_multigrid.cli", "tune", "mnist_segmentation"]
-    options = ["--scale", "smoke", "--trials", "3", "--workers", "2", "--tuner", "random"]
-    search = start([*command, *options, "--output", folder])
+    options = "--trials 3 --workers 2 --tuner random --output".split()
+    search = start([*TUNE, *options, folder])
     wait_for(lambda: len([*folder.glob("trials/*/.lock")]) == 2)
     workers = [_process_of(path.parent) for path in folder.glob("trials/*/.lock")]
     search.send_signal(number)
@@ -127,6 +154,17 @@ def _process_of(folder):
         if fields[1] == "FLOCK" and fields[5].endswith(f":{inode}"):
             return int(fields[4])
     raise AssertionError(f"nobody works in {folder}")
+
+
+def _children(process):
+    """Returns the numbers of a process's children that have not ended."""
+    children = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = path.read_text().rpartition(")")[2].split()
+            if int(fields[1]) == process and fields[0] != "Z":
+                children.append(int(path.parent.name))
+    return children
 
 
 def _is_alive(process):

@@ -13,6 +13,7 @@ from keras_multigrid.tuning.trial import run_trial as real_run_trial
 
 RECIPE = MnistSegmentation(**MnistSegmentation.SCALES["smoke"], seed=3)
 SPACE = SearchSpace(ratios=(0.25, 0.5, 1), grids=(2, 3))  # 3 + 9 combinations
+WIDE = SearchSpace(ratios=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1))  # 1,000
 
 
 class Interrupted(BaseException):
@@ -78,15 +79,13 @@ def test_the_first_trial_is_the_networks_own_and_none_is_run_twice(name, search)
 
 
 def test_bayesian_optimization_finds_the_best_sooner_than_all(search):
-    space = SearchSpace(ratios=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1))  # 1,000
-    run, results = search(tuner="bayesian", space=space, trials=40)
+    run, results = search(tuner="bayesian", space=WIDE, trials=40)
     assert len(run) == 40 and results[0].score > 0.36
 
 
 def test_hyperband_goes_on_with_the_best(search, monkeypatch):
-    space = SearchSpace(ratios=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1))
     monkeypatch.setattr("tests.tuning.test_search.RECIPE", _with(epochs=9))
-    run, _ = search(tuner="hyperband", space=space, trials=13)
+    run, _ = search(tuner="hyperband", space=WIDE, trials=13)
     assert {epochs for _, _, epochs, _ in run} == {1, 3, 9}
     by_number = {number: ratios for number, ratios, _, _ in run}
     continued = [(ratios, before) for _, ratios, _, before in run if before]
@@ -108,9 +107,10 @@ def test_an_interrupted_search_goes_on_as_if_it_had_not_been(name, moment, searc
     assert again == [] and len(results) == 6
 
 
-def test_a_finished_search_takes_more_trials(search):
-    first, _ = search(trials=3)
-    more, results = search(trials=5)
+@pytest.mark.parametrize("name", ["random", "bayesian", "grid", "hyperband"])
+def test_a_finished_search_takes_more_trials(name, search):
+    first, _ = search(tuner=name, trials=3)
+    more, results = search(tuner=name, trials=5)
     assert len(first) == 3 and len(more) == 2 and len(results) == 5
 
 
@@ -143,10 +143,23 @@ def test_when_all_fail_the_status_is_1(search, capsys, monkeypatch):
     assert "every trial failed" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("epochs", [10, 200])
+def test_hyperband_fits_into_the_trials(epochs, search, monkeypatch):
+    monkeypatch.setattr("tests.tuning.test_search.RECIPE", _with(epochs=epochs))
+    run, _ = search(tuner="hyperband", space=WIDE, trials=20)
+    lengths = [trained for _, _, trained, _ in run]
+    assert len(run) == 20 and max(lengths) == epochs
+    assert min(lengths) < epochs / 2 and sum(before is not None for _, _, _, before in run) >= 3
+
+
 @pytest.mark.parametrize("name", ["random", "bayesian", "grid", "hyperband"])
-def test_a_space_of_one_candidate(name, search):
-    run, results = search(tuner=name, space=SearchSpace(ratios=(0.5,), grids=(2,)))
-    assert [ratios for _, ratios, _, _ in run] == [(1, 0.5)] and len(results) == 1
+def test_a_space_of_one_candidate(name, search, monkeypatch):
+    monkeypatch.setattr("tests.tuning.test_search.RECIPE", _with(epochs=9))
+    run, results = search(tuner=name, space=SearchSpace(ratios=(0.5,), grids=(2,)), trials=13)
+    assert {ratios for _, ratios, _, _ in run} == {(1, 0.5)}
+    expected = [1, 9] if name == "hyperband" else [9]
+    assert [epochs for _, _, epochs, _ in run] == expected
+    assert len(results) == len(expected) and results[0].epochs == 9
 
 
 def test_what_is_found_is_written(search, tmp_path):
@@ -215,14 +228,12 @@ def test_another_search_in_the_same_folder_is_refused(search, tmp_path):
             "over the budget of 10 parameters; raise the budget",
         ),
         (["quickstart", "--max-params", "1e6", "--widths", "1"], "leave widths out"),
-        (["cifar10", "--data-dir", "x"], None),
+        (["quickstart", "--max-params", "nan"], "--max-params is nan; expected a positive number"),
+        (["quickstart", "--max-macs", "1e400"], "--max-macs is inf; expected a positive number"),
+        (["mnist_segmentation", "--grids", "2,99"], "has 99 entries; expected 1 to 8"),
     ],
 )
 def test_misuse_is_one_line(arguments, message, capsys, tmp_path):
-    if message is None:
-        with pytest.raises(SystemExit):
-            main(["tune", *arguments])
-        return
     status = main(["tune", *arguments, "--output", str(tmp_path / "search")])
     (error,) = capsys.readouterr().err.splitlines()
     assert message in error and status == (1 if "nowhere" in message else 2)
@@ -232,6 +243,13 @@ def test_a_role_needs_an_address(monkeypatch, tmp_path):
     monkeypatch.setenv("KERASTUNER_TUNER_ID", "worker3")
     with pytest.raises(ValueError, match="'worker3', but KERASTUNER_ORACLE_IP is not set"):
         tune(RECIPE, tmp_path / "search")
+
+
+def test_a_role_has_no_workers(monkeypatch, tmp_path):
+    for name, value in zip(("TUNER_ID", "ORACLE_IP", "ORACLE_PORT"), ("chief", "127.0.0.1", "1")):
+        monkeypatch.setenv(f"KERASTUNER_{name}", value)
+    with pytest.raises(ValueError, match="workers is 2, but this process is 'chief'"):
+        tune(RECIPE, tmp_path / "search", workers=2)
 
 
 def test_only_recipes_of_the_package_are_known_to_other_processes(tmp_path):
@@ -245,8 +263,20 @@ def test_only_recipes_of_the_package_are_known_to_other_processes(tmp_path):
 def test_data_that_are_missing_are_an_error_before_all_the_work(capsys, tmp_path):
     folder = str(tmp_path / "empty")
     settings = ["--set", f"data_dir={folder}", "--set", "data=image_folder"]
-    assert main(["tune", "imagenet", *settings, "--output", str(tmp_path / "search")]) in (1, 2)
-    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert main(["tune", "imagenet", *settings, "--output", str(tmp_path / "search")]) == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert "empty/train is no directory" in error
+
+
+def test_files_that_are_not_what_they_should_be_are_named(capsys, tmp_path):
+    broken = tmp_path / "broken.json"
+    for content in (b"\xff", b"{}", b'{"recipe": "mnist_segmentation", "fields": {"epochs": 0}}'):
+        broken.write_bytes(content)
+        assert main(["train", str(broken)]) == 2
+        (error,) = capsys.readouterr().err.splitlines()
+        assert f"{broken} is no recipe file" in error
+    assert main(["tune", "quickstart", "--output", str(broken)]) == 1
+    assert f"{broken} cannot be a folder, for a file is there" in capsys.readouterr().err
 
 
 def _with(**fields):

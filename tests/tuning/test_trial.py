@@ -2,14 +2,21 @@
 
 import dataclasses
 import json
+import weakref
 
 import keras_tuner
 import pytest
 
 from keras_multigrid.datasets import Segmentation
 from keras_multigrid.recipes import Cifar10, ImageNet, LocatedMnist, MnistSegmentation
+from keras_multigrid.recipes.run import train
 from keras_multigrid.tuning import MultigridHyperModel, trial
 from keras_multigrid.tuning.trial import run_trial
+
+
+class Killed(BaseException):
+    """Stands in for SIGKILL: nothing is done upon it."""
+
 
 RECIPE = MnistSegmentation(
     **{**MnistSegmentation.SCALES["smoke"], "model": "SG-11"},
@@ -51,7 +58,7 @@ def test_a_trial_is_scored_on_validation_data(whole):
     assert result.seconds == last["seconds"] and result.failure is None
     assert (result.trainable_params, result.macs) == dataclasses.astuple(CANDIDATE.count)
     assert {path.name for path in folder.iterdir()} == {
-        *(".lock", "recipe.json", "metrics.jsonl", "tensorboard", "checkpoints", "result.json"),
+        *("recipe.json", "metrics.jsonl", "tensorboard", "checkpoints", "result.json"),
     }
 
 
@@ -87,23 +94,53 @@ def test_without_validation_it_is_tested_at_the_end(whole, tmp_path):
 
 
 def test_a_trial_that_kills_its_processes_fails(tmp_path, monkeypatch):
-    attempts = []
+    deaths = []
 
-    def die(*arguments):
-        attempts.append(arguments)
-        raise SystemError  # which is not kept, as if the process were gone
+    def die(recipe):
+        deaths.append(recipe)
+        raise Killed
 
     folder = tmp_path / "0"
     monkeypatch.setattr(trial, "set_up", die)
-    monkeypatch.setattr(trial, "write_result", lambda folder, result: result)
-    for _ in range(3):
-        run_trial(RECIPE, CANDIDATE, folder, 2, "iou")
-        (folder / "attempt.json").write_text(
-            json.dumps({"deaths": len(attempts) - 1, "saved": None})
-        )
+    for number in range(5):
+        with pytest.raises(Killed):
+            run_trial(RECIPE, CANDIDATE, folder, 2, "iou")
+        if number == 1:  # progress in between, after which it counts anew
+            (folder / "checkpoints").mkdir()
+            (folder / "checkpoints" / "checkpoint-000000001.npz").touch()
     result = run_trial(RECIPE, CANDIDATE, folder, 2, "iou")
-    assert len(attempts) == 3
+    assert len(deaths) == 5
     assert "MemoryError: 3 processes were killed in this trial" in result.failure
+
+
+def test_a_training_that_diverges_is_a_failed_trial(tmp_path):
+    recipe = dataclasses.replace(RECIPE, learning_rate=1e25)
+    result = run_trial(recipe, CANDIDATE, tmp_path / "0", 2, "iou")
+    assert result.score is None
+    assert result.failure.startswith("FloatingPointError: The ")
+
+
+def test_the_disk_is_not_the_candidates_fault(monkeypatch, tmp_path):
+    def refuse(recipe):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(trial, "set_up", refuse)
+    with pytest.raises(OSError, match="no space left"):
+        run_trial(RECIPE, CANDIDATE, tmp_path / "0", 2, "iou")
+    assert {path.name for path in (tmp_path / "0").iterdir()} == {"recipe.json"}
+
+
+def test_networks_of_finished_trials_are_forgotten(monkeypatch, tmp_path):
+    networks = []
+
+    def remember(*arguments, **options):
+        model = train(*arguments, **options)
+        networks.append(weakref.ref(model))
+        return model
+
+    monkeypatch.setattr(trial, "train", remember)
+    run_trial(RECIPE, CANDIDATE, tmp_path / "0", 1, "iou")
+    assert networks[0]() is None
 
 
 def test_nothing_is_chosen_by_what_the_paper_tests_on():
