@@ -41,6 +41,7 @@ class Trials:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("keras_multigrid.tuning.trial._train", train)
+            patch.setattr("gc.collect", lambda: None)  # there is nothing, and it takes long
             return real_run_trial(recipe, candidate, folder, epochs, objective, before)
 
 
