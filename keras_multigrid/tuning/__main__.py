@@ -18,6 +18,9 @@ def main(folder):
     try:
         with leaving_upon_sigterm():
             (lead if os.environ[ROLE] == CHIEF else work)(Search.read(folder), folder)
+    except (ValueError, OSError) as error:
+        print(f"{os.environ[ROLE]}: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
     except SystemExit:  # all is saved; end by the signal, not as if the search were over

@@ -161,8 +161,8 @@ def tune(
             return work(search, output)
         with locked(output):
             claim_search(output, search)
-            search.hypermodel()
-            for split in recipe.tuning_splits():  # data are prepared once, or missing, right here
+            search.hypermodel()  # what is wrong is an error before all the work
+            for split in recipe.tuning_splits():  # and data are prepared once
                 recipe.load(split, 1)
             if role == CHIEF:
                 lead(search, output)
