@@ -30,6 +30,16 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.skip(reason="slow: run with --runslow"))
 
 
+@pytest.fixture(scope="module")
+def drawn_without_xla():
+    """Draws samples as they come, without compiling for seconds."""
+    from keras_multigrid.datasets import Segmentation
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Segmentation, "jit_compile", False, raising=False)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def fresh_keras():
     """Seeds every test, and restores what tests may set for the whole process."""

@@ -1,7 +1,6 @@
 """KerasTuner's oracles, which propose what to try, made to survive what happens to processes."""
 
 import itertools
-import json
 import math
 import pathlib
 import time
@@ -12,7 +11,7 @@ import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 from sklearn.exceptions import ConvergenceWarning
 
-from keras_multigrid.recipes.run_folder import is_locked, write_json
+from keras_multigrid.recipes.run_folder import is_locked, read_json, write_json
 
 SILENT_SECONDS = 20  # without a sign of life a worker is dead; live ones ask, or lock a folder
 
@@ -38,7 +37,7 @@ class Survival:
         self._file = pathlib.Path(folder, "oracle.json")
         self._may_save = True
         self._has_stopped = False
-        self._last_asked = {}  # when a worker asked, by its number
+        self._last_heard = {}  # from each worker
         if self._file.exists():
             self.reload()
 
@@ -55,15 +54,15 @@ class Survival:
             write_json(self._file, self.get_state())
 
     def reload(self):
-        self.set_state(json.loads(self._file.read_text()))
-        self._last_asked = dict.fromkeys(self.ongoing_trials, time.monotonic())
+        self.set_state(read_json(self._file))
+        self._last_heard = dict.fromkeys(self.ongoing_trials, time.monotonic())
 
     def _save_trial(self, trial):
         """Leaves the files of single trials out: all are in the one of the oracle."""
 
     @keras_tuner.synchronized
     def create_trial(self, tuner_id):
-        self._last_asked[tuner_id] = time.monotonic()
+        self._last_heard[tuner_id] = time.monotonic()
         self._give_up_silent_workers(tuner_id)
         trial = super().create_trial(tuner_id)
         if trial.status == TrialStatus.STOPPED:
@@ -75,6 +74,9 @@ class Survival:
 
     @keras_tuner.synchronized
     def end_trial(self, trial):
+        for worker, ongoing in self.ongoing_trials.items():
+            if ongoing.trial_id == trial.trial_id:
+                self._last_heard[worker] = time.monotonic()
         # On their way between processes the values were rounded.
         trial.hyperparameters = self.trials[trial.trial_id].hyperparameters
         self._may_save = False  # until the trial is off the list of ongoing ones
@@ -105,15 +107,15 @@ class Survival:
         return {hp.name: hp.default for hp in space.space if space.is_active(hp)}
 
     def _give_up_silent_workers(self, asking):
-        for tuner_id in [*self.tuner_ids, *self.ongoing_trials]:
-            trial = self.ongoing_trials.get(tuner_id)
-            is_silent = time.monotonic() - self._last_asked.get(tuner_id, 0) > SILENT_SECONDS
-            if tuner_id == asking or not is_silent:
+        """Forgets workers that died, and leaves their trials to others."""
+        for worker in sorted({*self.tuner_ids, *self.ongoing_trials} - {asking}):
+            trial = self.ongoing_trials.get(worker)
+            is_silent = time.monotonic() - self._last_heard.get(worker, 0) > SILENT_SECONDS
+            if not is_silent or (trial and is_locked(self.trials_folder / trial.trial_id)):
                 continue
-            if trial is None or not is_locked(self.trials_folder / trial.trial_id):
-                self.tuner_ids.discard(tuner_id)
-            if trial is not None and not is_locked(self.trials_folder / trial.trial_id):
-                del self.ongoing_trials[tuner_id]
+            self.tuner_ids.discard(worker)
+            if trial:
+                del self.ongoing_trials[worker]
                 self._retry_queue.append(trial.trial_id)
 
 

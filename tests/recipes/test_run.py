@@ -8,20 +8,12 @@ import pytest
 import tensorflow as tf
 
 from keras_multigrid.cli import main
-from keras_multigrid.datasets import Segmentation
 from keras_multigrid.layers import ZCAWhitening
 from keras_multigrid.recipes import Cifar10, ImageNet, reproduce, run
 from keras_multigrid.recipes.overrides import resolve
 
 NETWORK = "SG-11"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def drawn_without_xla():
-    """Draws samples as they come, without compiling for seconds."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Segmentation, "jit_compile", False, raising=False)
-        yield
+pytestmark = pytest.mark.usefixtures("drawn_without_xla")
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,12 @@ import weakref
 import keras_tuner
 import pytest
 
-from keras_multigrid.datasets import Segmentation
 from keras_multigrid.recipes import Cifar10, ImageNet, LocatedMnist, MnistSegmentation
 from keras_multigrid.recipes.run import train
 from keras_multigrid.tuning import MultigridHyperModel, trial
 from keras_multigrid.tuning.trial import run_trial
+
+pytestmark = pytest.mark.usefixtures("drawn_without_xla")
 
 
 class Killed(BaseException):
@@ -27,14 +28,6 @@ RECIPE = MnistSegmentation(
 CANDIDATE = MultigridHyperModel("SG-11", classes=10, width_multiplier=0.0625).candidate(
     keras_tuner.HyperParameters()
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def drawn_without_xla():
-    """Draws samples as they come, without compiling for seconds."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Segmentation, "jit_compile", False, raising=False)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +111,13 @@ def test_a_training_that_diverges_is_a_failed_trial(tmp_path):
     result = run_trial(recipe, CANDIDATE, tmp_path / "0", 2, "iou")
     assert result.score is None
     assert result.failure.startswith("FloatingPointError: The ")
+
+
+def test_a_network_that_does_not_fit_into_memory_is_a_failed_trial(tmp_path):
+    recipe = dataclasses.replace(RECIPE, width_multiplier=40_000.0)  # kernels of 200 TB
+    result = run_trial(recipe, CANDIDATE, tmp_path / "0", 2, "iou")
+    assert result.score is None
+    assert "OOM when allocating tensor" in result.failure
 
 
 def test_the_disk_is_not_the_candidates_fault(monkeypatch, tmp_path):
