@@ -66,7 +66,7 @@ def add_commands(commands):
     reproduce.add_argument(
         "--output", type=pathlib.Path, help="folder of the runs and the table (default: runs/TABLE)"
     )
-    reproduce.set_defaults(command=_reproduce)
+    reproduce.set_defaults(command=_reproduce, scale="quick")
 
 
 def add_recipe_options(parser):
@@ -141,7 +141,5 @@ def _reproduce(options):
 
     rows = options.rows.split(",") if options.rows else None
     print()
-    print(
-        reproduce(options.table, rows, options.scale or "quick", options.settings, options.output)
-    )
+    print(reproduce(options.table, rows, options.scale, options.settings, options.output))
     return 0

@@ -29,6 +29,21 @@ def tuning_splits(data):
     return ("train[:98%]", HELD_OUT) if data == "imagenet2012" else ("train", "validation")
 
 
+def load_images(recipe, split, batch_size, **options):
+    """Returns the images of a recipe's `data`; what is held out for tuning is not augmented."""
+    if split == HELD_OUT:
+        options = {"training": False, **options}
+    return load(
+        recipe.data,
+        split,
+        batch_size,
+        seed=recipe.seed,
+        data_dir=recipe.data_dir,
+        image_size=recipe.image_size,
+        **options,
+    )
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageNet(Recipe):
     """Classification of ImageNet, Table 4.
@@ -103,17 +118,7 @@ class ImageNet(Recipe):
         return tuning_splits(self.data)
 
     def load(self, split, batch_size, **options):
-        if split == HELD_OUT:
-            options = {"training": False, **options}
-        return load(
-            self.data,
-            split,
-            batch_size,
-            seed=self.seed,
-            data_dir=self.data_dir,
-            image_size=self.image_size,
-            **options,
-        )
+        return load_images(self, split, batch_size, **options)
 
     def preprocessing(self, folder):
         shorter = round(SHORTER_SHARE * self.image_size)

@@ -159,14 +159,18 @@ class Recipe:
         Args:
             **options: More arguments of its constructor.
         """
-        arguments = {"classes": self.classes(), **self.size_arguments(), **options}
+        return create_model(self.model, **{**self.network_arguments(), **options})
+
+    def network_arguments(self):
+        """Returns the arguments of the network's constructor, but for those of its own choice."""
+        arguments = {"classes": self.classes(), **self.size_arguments()}
         if self.width_multiplier != 1:
             arguments["width_multiplier"] = self.width_multiplier
         if self.channel_ratios:
             arguments["channel_ratios"] = self.channel_ratios
         if self.depth is not None:
             arguments["depth"] = self.depth
-        return create_model(self.model, **arguments)
+        return arguments
 
     def size_arguments(self):
         """Returns the constructor's arguments that tell the size of an input."""

@@ -99,11 +99,7 @@ def check_settings(folder, recipe):
     written = json.loads((folder / RECIPE).read_text())
     before = {"recipe": written["recipe"], **written["fields"]}
     now = {"recipe": recipe.NAME, **json.loads(json.dumps(dataclasses.asdict(recipe)))}
-    changes = [
-        f"{name} was {before.get(name)}, is {now.get(name)}"
-        for name in sorted({*before, *now} - set(MAY_CHANGE))
-        if before.get(name) != now.get(name)
-    ]
+    changes = differences(before, now, MAY_CHANGE)
     if changes:
         raise ValueError(
             f"{folder} is of other settings ({'; '.join(changes)}); give those again to continue, "
@@ -116,6 +112,15 @@ def check_settings(folder, recipe):
     ]
     if changes:
         print(f"Careful: the versions changed ({'; '.join(changes)}).")
+
+
+def differences(before, now, may_change):
+    """Returns a text for each setting that has changed and may not; names may be `group.name`."""
+    return [
+        f"{name} was {before.get(name)}, is {now.get(name)}"
+        for name in sorted({*before, *now})
+        if before.get(name) != now.get(name) and name.rpartition(".")[2] not in may_change
+    ]
 
 
 def read_recipe(folder, recipes, data_dir=None):
@@ -149,16 +154,19 @@ def read_recipe_file(path, recipes):
     """
     try:
         written = read_json(path)
-        fields = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in written["fields"].items()
-        }
-        return recipes[written["recipe"]](**fields)
+        return recipes[written["recipe"]](**with_tuples(written["fields"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path} is no recipe file ({type(error).__name__}: {error}); expected one such as "
             f"{RECIPE} of a run, or best.json of a search."
         ) from error
+
+
+def with_tuples(fields):
+    """Returns what JSON has kept of fields, with tuples where it has lists."""
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
+    }
 
 
 def read_json(path):

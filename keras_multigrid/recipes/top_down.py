@@ -11,7 +11,7 @@ from keras_multigrid.applications.paper import paper_model
 from keras_multigrid.datasets import load
 from keras_multigrid.layers import ResizedCentre
 from keras_multigrid.recipes.dense_prediction import EVALUATION_SEED
-from keras_multigrid.recipes.imagenet import HELD_OUT, count_classes, tuning_splits
+from keras_multigrid.recipes.imagenet import count_classes, load_images, tuning_splits
 from keras_multigrid.recipes.recipe import EVALUATION_BATCH, Recipe, rescaling
 from keras_multigrid.recipes.run_folder import MODEL
 from keras_multigrid.top_down import (
@@ -291,18 +291,7 @@ class TopDownImageNet(TopDownRecipe):
         return tuning_splits(self.data)
 
     def load(self, split, batch_size, **options):
-        if split == HELD_OUT:
-            options = {"training": False, **options}
-        return load(
-            self.data,
-            split,
-            batch_size,
-            seed=self.seed,
-            data_dir=self.data_dir,
-            image_size=self.image_size,
-            augmentation="mild",
-            **options,
-        )
+        return load_images(self, split, batch_size, augmentation="mild", **options)
 
     def preprocessing(self, folder):
         return [ResizedCentre(self.image_size), rescaling(0.5, 0.5)]

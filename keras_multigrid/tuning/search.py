@@ -5,10 +5,16 @@ import json
 import pathlib
 import time
 
-from keras_multigrid.applications.paper import paper_model
 from keras_multigrid.recipes import RECIPES, Recipe
 from keras_multigrid.recipes.run import leaving_upon_sigterm
-from keras_multigrid.recipes.run_folder import check_empty, locked, read_json, write_json
+from keras_multigrid.recipes.run_folder import (
+    check_empty,
+    differences,
+    locked,
+    read_json,
+    with_tuples,
+    write_json,
+)
 from keras_multigrid.tuning.budget import Budget
 from keras_multigrid.tuning.hypermodel import MultigridHyperModel
 from keras_multigrid.tuning.oracles import ORACLES
@@ -34,14 +40,16 @@ class Search:
 
     def __post_init__(self):
         if self.tuner not in ORACLES:
-            raise ValueError(f"There is no tuner {self.tuner!r}; expected one of {_list(ORACLES)}.")
+            raise ValueError(
+                f"There is no tuner {self.tuner!r}; expected one of {', '.join(ORACLES)}."
+            )
         if isinstance(self.trials, bool) or not isinstance(self.trials, int) or self.trials < 1:
             raise ValueError(f"trials is {self.trials!r}; expected a positive integer.")
         metrics = ["loss", *(metric.name for metric in self.recipe.metrics())]
         if self.objective not in metrics:
             raise ValueError(
                 f"{self.recipe.NAME} has no objective {self.objective!r}; expected one of "
-                f"{_list(metrics)}."
+                f"{', '.join(metrics)}."
             )
 
     @property
@@ -50,14 +58,8 @@ class Search:
 
     def hypermodel(self):
         """Returns the `MultigridHyperModel` of the recipe's network."""
-        recipe = self.recipe
-        arguments = {"classes": recipe.classes(), **recipe.size_arguments()}
-        own = {"channel_ratios": recipe.channel_ratios, "depth": recipe.depth}
-        arguments |= {name: value for name, value in own.items() if value is not None}
-        if recipe.width_multiplier != 1:
-            arguments["width_multiplier"] = recipe.width_multiplier
-        constructor = paper_model(recipe.model).constructor
-        return MultigridHyperModel(constructor, self.space, self.budget, **arguments)
+        arguments = self.recipe.network_arguments()
+        return MultigridHyperModel(self.recipe.model, self.space, self.budget, **arguments)
 
     def recipe_of(self, settings):
         """Returns the recipe of a candidate's settings."""
@@ -75,7 +77,7 @@ class Search:
     def read(cls, folder):
         """Returns the search of a folder."""
         asked = read_json(folder / SEARCH)
-        fields = {name: _tuples(value) for name, value in asked["recipe"].items()}
+        fields = with_tuples(asked["recipe"])
         asked["recipe"] = RECIPES[fields.pop("name")](**fields)
         asked["space"] = SearchSpace(**asked["space"])
         asked["budget"] = asked["budget"] and Budget(**asked["budget"])
@@ -205,12 +207,8 @@ def claim_search(folder, search):
 
 def check_search(folder, search):
     """Raises a `ValueError` if a folder is of another search."""
-    was, now = _flat(read_json(folder / SEARCH)), _flat(search.as_json())
-    changes = [
-        f"{name} was {was.get(name)}, is {now.get(name)}"
-        for name in sorted({*was, *now})
-        if was.get(name) != now.get(name) and name.rpartition(".")[2] not in MAY_CHANGE
-    ]
+    before, now = _flat(read_json(folder / SEARCH)), _flat(search.as_json())
+    changes = differences(before, now, MAY_CHANGE)
     if changes:
         raise ValueError(
             f"{folder} is of another search ({'; '.join(changes)}); give the same to continue, or "
@@ -227,11 +225,3 @@ def _flat(asked):
         else:
             flat[name] = value
     return flat
-
-
-def _tuples(value):
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _list(names):
-    return ", ".join(names)

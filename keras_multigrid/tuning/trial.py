@@ -10,7 +10,13 @@ import shutil
 import keras
 
 from keras_multigrid.recipes.run import LOG, set_up, train
-from keras_multigrid.recipes.run_folder import CHECKPOINTS, claim, read_json, write_json
+from keras_multigrid.recipes.run_folder import (
+    CHECKPOINTS,
+    claim,
+    read_json,
+    with_tuples,
+    write_json,
+)
 
 RESULT, ATTEMPT = "result.json", "attempt.json"
 MOST_DEATHS = 3  # of processes, without a checkpoint in between
@@ -75,10 +81,7 @@ def run_trial(recipe, candidate, folder, epochs, objective, before=None):
 def read_result(path):
     """Returns the `Result` in a file."""
     written = read_json(path)
-    settings = written["settings"]
-    if settings.get("channel_ratios"):
-        settings["channel_ratios"] = tuple(settings["channel_ratios"])
-    return Result(**written)
+    return Result(**{**written, "settings": with_tuples(written["settings"])})
 
 
 def write_result(folder, result):

@@ -6,8 +6,6 @@ import contextlib
 import http.client
 import io
 import json
-import pathlib
-import socket
 import subprocess
 import sys
 import time
@@ -15,14 +13,11 @@ import time
 import numpy as np
 from PIL import Image
 
+from tests.processes import all_gone, descendants, free_port
+
 SERVE = [sys.executable, "-m", "keras_multigrid.cli", "serve"]
 RANDOM = np.random.default_rng(0)
 COLOR = RANDOM.integers(0, 256, (2, 40, 48, 3), dtype=np.uint8)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
 
 
 class Running:
@@ -71,15 +66,6 @@ class Running:
         return self.process.wait(30)
 
 
-def descendants(process):
-    found, parents = [], [process]
-    for parent in parents:
-        children = pathlib.Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        parents.extend(map(int, children))
-        found.extend(map(int, children))
-    return found
-
-
 @contextlib.contextmanager
 def serving(model, *options):
     server = Running(model, *options)
@@ -90,15 +76,6 @@ def serving(model, *options):
         status = server.end()
         assert all_gone(family)
     assert status == 0, server.process.stderr.read()
-
-
-def all_gone(family):
-    end = time.monotonic() + 5
-    while any(pathlib.Path(f"/proc/{process}").exists() for process in family):
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.1)
-    return True
 
 
 def at_once(function, arguments):

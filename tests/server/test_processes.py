@@ -13,7 +13,8 @@ import time
 import numpy as np
 import pytest
 
-from tests.server.running import SERVE, Running, all_gone, descendants, free_port
+from tests.processes import all_gone, descendants, free_port
+from tests.server.running import SERVE, Running
 
 
 @pytest.mark.parametrize("group", [False, True])

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ import pytest
 
 from keras_multigrid import cli
 from keras_multigrid.training import data_parallel, join_processes
+from tests.processes import free_port
 from tests.test_backends import ROOT, run_python
 
 
@@ -71,12 +71,6 @@ def start(folder, epochs, process=None, port=None, slow=0):
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def losses(folder):

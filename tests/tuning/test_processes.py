@@ -1,6 +1,5 @@
 """Searches in real processes that are killed."""
 
-import contextlib
 import json
 import os
 import pathlib
@@ -12,6 +11,8 @@ import sys
 import time
 
 import pytest
+
+from tests.processes import all_gone, descendants, free_port
 
 TUNE = [
     *(sys.executable, "-m", "keras_multigrid.cli", "tune", "mnist_segmentation"),
@@ -66,10 +67,7 @@ def test_a_killed_search_goes_on_and_repeats_no_finished_trial(tmp_path):
 
 def test_another_worker_takes_over_from_one_that_died(tmp_path):
     folder = tmp_path / "search"
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port = listening.getsockname()[1]
-    address = {"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": str(port)}
+    address = {"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": str(free_port())}
     chief = start([*SMALL, folder, 0, 5], KERASTUNER_TUNER_ID="chief", **address)
     wait_for(lambda: (folder / "search.json").exists())
     doomed = start([*SMALL, folder, 1000, 5], KERASTUNER_TUNER_ID="doomed", **address)
@@ -110,10 +108,10 @@ def test_a_worker_that_comes_too_late_is_not_waited_for(tmp_path):
     first = start([*TUNE, *options, folder])
     first.communicate(timeout=120)
     again = start([*TUNE, *options, folder, "--workers", "2"])
-    wait_for(lambda: len(_children(again.pid)) == 3)
-    late = max(_children(again.pid))
+    wait_for(lambda: len(descendants(again.pid)) == 3)
+    late = max(descendants(again.pid))
     os.kill(late, signal.SIGSTOP)
-    wait_for(lambda: len(_children(again.pid)) == 1 or again.poll() is not None)
+    wait_for(lambda: again.poll() is not None or len(descendants(again.pid)) == 1)
     os.kill(late, signal.SIGCONT)
     output, _ = again.communicate(timeout=60)
     assert again.returncode == 0, output
@@ -143,7 +141,7 @@ def test_workers_end_with_their_command(number, tmp_path):
     search.send_signal(number)
     search.communicate(timeout=150)
     assert search.returncode == (0 if number == signal.SIGTERM else -number)
-    wait_for(lambda: not any(_is_alive(process) for process in workers), seconds=30)
+    assert all_gone(workers, seconds=30)
 
 
 def _process_of(folder):
@@ -154,22 +152,3 @@ def _process_of(folder):
         if fields[1] == "FLOCK" and fields[5].endswith(f":{inode}"):
             return int(fields[4])
     raise AssertionError(f"nobody works in {folder}")
-
-
-def _children(process):
-    """Returns the numbers of a process's children that have not ended."""
-    children = []
-    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            fields = path.read_text().rpartition(")")[2].split()
-            if int(fields[1]) == process and fields[0] != "Z":
-                children.append(int(path.parent.name))
-    return children
-
-
-def _is_alive(process):
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
