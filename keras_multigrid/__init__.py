@@ -4,6 +4,7 @@ import importlib
 
 from keras_multigrid import (
     applications,
+    attention_maps,
     blocks,
     complexity,
     datasets,
@@ -22,6 +23,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "applications",
+    "attention_maps",
     "blocks",
     "complexity",
     "datasets",

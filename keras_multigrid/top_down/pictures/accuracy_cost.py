@@ -4,10 +4,8 @@ import itertools
 
 import numpy as np
 
-from keras_multigrid.top_down.pictures.drawing import new_figure
+from keras_multigrid.figures.style import COLOURS, MARKERS, new_figure, open_frame
 
-CURVE_COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
-CURVE_MARKERS = "osD^vPX*"
 UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "K"))
 LOG_FROM = 20  # ratio of the largest to the smallest cost
 
@@ -49,7 +47,7 @@ def draw_accuracy_cost(path, curves):
     unit, letter = next((unit for unit in UNITS if max(costs) >= unit[0]), (1, ""))
     figure = new_figure(path, 4.8, 3.4)
     axis = figure.subplots()
-    styles = zip(itertools.cycle(CURVE_COLOURS), itertools.cycle(CURVE_MARKERS))
+    styles = zip(itertools.cycle(COLOURS), itertools.cycle(MARKERS))
     for (label, points), (colour, marker) in zip(curves.items(), styles):
         places = [(cost / unit, 100 * accuracy) for cost, accuracy, _ in points]
         style = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.2}
@@ -69,9 +67,7 @@ def draw_accuracy_cost(path, curves):
         axis.xaxis.set_minor_formatter("")
     axis.set_xlabel(f"multiply-adds per image{letter and f' ({letter})'}")
     axis.set_ylabel("accuracy (%)")
-    axis.grid(color="0.9", linewidth=0.6)
-    axis.set_axisbelow(True)
-    axis.spines[["top", "right"]].set_visible(False)
+    open_frame(axis)
     axis.legend(fontsize=8, frameon=False)
     figure.savefig(path)
 

@@ -1,10 +1,7 @@
-"""What the pictures share: images in levels, windows in them, colours, files."""
-
-import pathlib
+"""What the pictures share: images in levels, windows in them, colours."""
 
 import numpy as np
 
-SUFFIXES = (".png", ".pdf")
 # Okabe and Ito's colours, distinct also for colour-blind eyes.
 LEVEL_COLOURS = ["#999999", "#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#F0E442"]
 
@@ -46,19 +43,6 @@ def window(node, side):
     """Returns where the window of a node is in an image of this side, as slices."""
     starts = round(node.row * side), round(node.column * side)
     return tuple(slice(start, start + round(node.side * side)) for start in starts)
-
-
-def new_figure(path, width, height, layout="constrained"):
-    """Returns a figure of a size in inches, for a file that matplotlib can write."""
-    if pathlib.Path(path).suffix not in SUFFIXES:
-        raise ValueError(f"path is {str(path)!r}; expected one that ends in .png or .pdf.")
-    try:
-        from matplotlib.figure import Figure  # no pyplot: no display is needed
-    except ImportError as error:
-        raise ImportError(
-            "Pictures need matplotlib: pip install 'keras_multigrid[plot]'."
-        ) from error
-    return Figure(figsize=(width, height), dpi=200, layout=layout)
 
 
 def show(axis, image, extent=(0, 1, 1, 0)):

@@ -4,10 +4,10 @@ import itertools
 
 import numpy as np
 
+from keras_multigrid.figures.style import new_figure
 from keras_multigrid.top_down.pictures.drawing import (
     check_range,
     level_images,
-    new_figure,
     outline,
     show,
     stretched,

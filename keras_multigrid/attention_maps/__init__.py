@@ -1,0 +1,21 @@
+"""What each pixel of a network's output heeds: by occlusion, as in the paper, and by gradients."""
+
+from keras_multigrid.attention_maps.gradients import (
+    ReceptiveField,
+    input_gradient,
+    integrated_gradients,
+    receptive_field,
+)
+from keras_multigrid.attention_maps.occlusion import Sweep, occlusion_attention, sweep
+from keras_multigrid.attention_maps.probes import bounding_box_probes
+
+__all__ = [
+    "ReceptiveField",
+    "Sweep",
+    "bounding_box_probes",
+    "input_gradient",
+    "integrated_gradients",
+    "occlusion_attention",
+    "receptive_field",
+    "sweep",
+]

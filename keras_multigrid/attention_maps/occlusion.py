@@ -1,0 +1,258 @@
+"""Attention by occlusion: where noise in the input changes the output (paper, Figures 6 and 7)."""
+
+import dataclasses
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_multigrid.attention_maps.batches import check_integer, even_batches, progress_bar
+from keras_multigrid.attention_maps.probes import (
+    check_channel,
+    check_images,
+    check_probes,
+    predict_maps,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """What an occluder changed, at each of its positions.
+
+    Attributes:
+        outputs: `(images, height, width, channels)`, of the images as they are.
+        probes: `(images, probes, 2)`, rows and columns in the outputs.
+        changes: `(images, probes, rows, columns)`, one entry per position of the occluder: the
+            largest absolute change of the output in the window round the probe.
+        occluder: `(side, side, channels)`, the noise.
+        stride: Pixels from one position to the next.
+        image_size: Height and width of the images.
+    """
+
+    outputs: np.ndarray
+    probes: np.ndarray
+    changes: np.ndarray
+    occluder: np.ndarray
+    stride: int
+    image_size: tuple[int, int]
+
+    def maps(self, threshold=0.0):
+        """Returns the attention maps `(images, probes, height, width)`.
+
+        Each pixel has the sum of the changes of all positions at which it was covered.
+
+        Args:
+            threshold: Changes below it count as none; the paper's release takes 0.1.
+        """
+        changes = np.where(self.changes >= threshold, self.changes, 0)
+        side = len(self.occluder)
+        for axis, length in ((2, self.image_size[0]), (3, self.image_size[1])):
+            changes = _spread(changes, axis, length, side, self.stride)
+        return changes
+
+
+def occlusion_attention(
+    model,
+    images,
+    probes=None,
+    occluder_size=8,
+    stride=1,
+    window=3,
+    seed=0,
+    threshold=0.0,
+    channel=None,
+    noise_range=None,
+    batch_size=32,
+    verbose="auto",
+):
+    """Returns attention maps: what parts of an image each probed pixel of the output heeds.
+
+    A square of uniform random noise slides over the image; a pixel's attention is the sum, over
+    all positions that cover it, of the largest absolute change of the output in a window round the
+    probe (paper, Figures 6 and 7).
+
+    Args:
+        model: A `keras.Model` of any kind, with one input and one output that are like images.
+        images: `(images, height, width, channels)`, as the model takes them.
+        probes: Integers `(probes, 2)`, rows and columns in the output, or `(images, probes, 2)`,
+            other ones for each image. None is `bounding_box_probes` of each output. All share one
+            sweep, and cost hardly more than one.
+        occluder_size: Side of the square, in pixels of the image.
+        stride: Pixels from one position to the next. The square stays within the image: if the
+            stride does not divide what is left beside it, the last rows or columns are not covered.
+        window: Side of the window round a probe, odd; at the border it is cut off.
+        seed: Of the noise, which is the same at all positions of all images.
+        threshold: Changes below it count as none; the paper's release takes 0.1.
+        channel: Number of the output's channel that is looked at; None is the one that changes
+            most.
+        noise_range: Smallest and largest value of the noise; None is those of `images`.
+        batch_size: Images computed at once, which bounds the memory.
+        verbose: `"auto"`, 0 (silent), 1 (a progress bar) or 2 (a line at the end).
+
+    Returns:
+        A float32 array `(images, probes, height, width)`, with the size of the images; the unit is
+        that of the output.
+
+    Raises:
+        ValueError: If the model's output is no image, or an argument does not fit the model.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_multigrid as kmg
+    >>> model = kmg.applications.SGSEG(width_multiplier=0.1, input_shape=(32, 32, 1))
+    >>> images = np.random.default_rng(0).normal(size=(1, 32, 32, 1))
+    >>> maps = kmg.attention_maps.occlusion_attention(model, images, [(16, 16)], stride=4)
+    >>> maps.shape
+    (1, 1, 32, 32)
+    >>> bool(maps[0, 0, 16, 16] > 0), float(maps[0, 0, 0, 0])  # SG-11 sees 8 pixels to each side
+    (True, 0.0)
+    """
+    swept = sweep(
+        model,
+        images,
+        probes,
+        occluder_size,
+        stride,
+        window,
+        seed,
+        channel,
+        noise_range,
+        batch_size,
+        verbose,
+    )
+    return swept.maps(threshold)
+
+
+def sweep(
+    model,
+    images,
+    probes=None,
+    occluder_size=8,
+    stride=1,
+    window=3,
+    seed=0,
+    channel=None,
+    noise_range=None,
+    batch_size=32,
+    verbose="auto",
+):
+    """Returns the changes at each position of the occluder, of which attention maps are made.
+
+    Args:
+        model, images, probes, occluder_size, stride, window, seed, channel, noise_range,
+            batch_size, verbose: As for `occlusion_attention`.
+
+    Returns:
+        A `Sweep`.
+
+    Raises:
+        ValueError: As `occlusion_attention`.
+
+    Example:
+
+    >>> import keras
+    >>> import keras_multigrid as kmg
+    >>> images = keras.Input((16, 16, 1))
+    >>> identity = keras.Model(images, keras.layers.Identity()(images))
+    >>> swept = kmg.attention_maps.sweep(identity, [[[[0.0]] * 16] * 16], [(4, 4)], verbose=0)
+    >>> swept.changes.shape, swept.maps(threshold=0.1).shape
+    ((1, 1, 9, 9), (1, 1, 16, 16))
+    """
+    images = check_images(model, images)
+    size = images.shape[1:3]
+    check_integer("occluder_size", occluder_size, 1, min(size))
+    for name, value in (("stride", stride), ("window", window), ("batch_size", batch_size)):
+        check_integer(name, value, 1)
+    if window % 2 == 0:
+        raise ValueError(f"window is {window}; expected an odd number, for its middle is a probe.")
+    outputs = predict_maps(model, images, batch_size)
+    probes = check_probes(probes, outputs)
+    check_channel(channel, outputs)
+    low, high = _noise_range(noise_range, images)
+    shape = (occluder_size, occluder_size, images.shape[-1])
+    occluder = np.random.default_rng(seed).uniform(low, high, shape).astype("float32")
+    rows, columns = (range(0, side - occluder_size + 1, stride) for side in size)
+    corners = [(row, column) for row in rows for column in columns]
+    changes = _Changes(outputs[0].shape, probes.shape[1], window, channel)
+    inputs = keras.Input(images.shape[1:])
+    changed = keras.Model(inputs, changes(model(inputs, training=False)))
+    batches = even_batches(corners, batch_size)
+    progress = progress_bar(len(images) * len(batches), verbose)
+    found = []
+    for image, output, places in zip(images, outputs, probes):
+        changes.look_at(output, places)
+        for batch in batches:
+            occluded = _occluded(image, occluder, batch, len(batches[0]))
+            found.append(changed.predict_on_batch(occluded)[: len(batch)])
+            progress.add(1)
+    found = np.concatenate(found).reshape(len(images), len(rows), len(columns), -1)
+    return Sweep(outputs, probes, np.moveaxis(found, 3, 1), occluder, stride, size)
+
+
+class _Changes(keras.layers.Layer):
+    """From outputs to the largest absolute change in the window round each probe."""
+
+    def __init__(self, shape, probes, window, channel):
+        super().__init__(dtype="float32", trainable=False)
+        height, width, channels = shape
+        self.size, self.window, self.channel = (height, width), window, channel
+        flat = (1, height * width, channels if channel is None else 1)
+        self.before = self.add_weight(shape=flat, initializer="zeros")
+        watched = (probes, window**2)
+        self.watched = self.add_weight(shape=watched, initializer="zeros", dtype="int32")
+
+    def look_at(self, output, probes):
+        """Sets the output to compare with, and the probes."""
+        self.before.assign(self._flat(output[None]))
+        reach = np.arange(self.window) - self.window // 2
+        height, width = self.size
+        # Beyond the border a pixel of the border is looked at again: the largest stays the same.
+        rows = np.clip(probes[:, :1] + reach, 0, height - 1)
+        columns = np.clip(probes[:, 1:] + reach, 0, width - 1)
+        pixels = rows[:, :, None] * width + columns[:, None]
+        self.watched.assign(pixels.reshape(len(probes), -1))
+
+    def call(self, outputs):
+        changes = ops.max(ops.abs(self._flat(outputs) - self.before), axis=-1)
+        return ops.max(ops.take(changes, self.watched, axis=1), axis=-1)
+
+    def _flat(self, outputs):
+        if self.channel is not None:
+            outputs = outputs[..., self.channel : self.channel + 1]
+        return ops.reshape(outputs, (-1, *self.before.shape[1:]))
+
+
+def _occluded(image, occluder, corners, room):
+    """Returns copies of an image, `room` of them, each occluded at one of the corners."""
+    images = np.repeat(image[None], room, axis=0)
+    side = len(occluder)
+    for copy, (row, column) in zip(images, corners):
+        copy[row : row + side, column : column + side] = occluder
+    return images
+
+
+def _spread(changes, axis, length, side, stride):
+    """Adds up along an axis, for each pixel, the changes of the positions that cover it."""
+    changes = np.moveaxis(changes, axis, -1)
+    spread = np.zeros((*changes.shape[:-1], length), "float32")
+    for offset in range(side):
+        end = offset + stride * (changes.shape[-1] - 1) + 1
+        spread[..., offset:end:stride] += changes
+    return np.moveaxis(spread, -1, axis)
+
+
+def _noise_range(noise_range, images):
+    if noise_range is None:
+        low, high = float(images.min()), float(images.max())
+        return low, (high if high > low else low + 1)  # of images without contrast
+    try:
+        low, high = map(float, noise_range)
+    except (TypeError, ValueError):
+        low = high = 0.0
+    if not -np.inf < low < high < np.inf:
+        raise ValueError(
+            f"noise_range is {noise_range!r}; expected the smallest and the largest value, such as "
+            "(0, 1)."
+        )
+    return low, high

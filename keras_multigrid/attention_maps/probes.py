@@ -1,0 +1,120 @@
+"""Where a network's output is probed, and what images a network takes."""
+
+import keras
+import numpy as np
+
+INK = 0.5  # share of an output's largest value from which on a pixel belongs to the object
+
+
+def bounding_box_probes(outputs):
+    """Returns seven probes on what each output shows, as the release of the paper places them.
+
+    The corners of the bounding box, the middles of its left and right sides, and its centre; the
+    box has all pixels of at least half the output's largest value.
+
+    Args:
+        outputs: `(images, height, width, channels)`, what a network returns.
+
+    Returns:
+        Integers `(images, 7, 2)`, rows and columns.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_multigrid.attention_maps import bounding_box_probes
+    >>> outputs = np.zeros((1, 9, 9, 1))
+    >>> outputs[0, 2:7, 3:6] = 1
+    >>> bounding_box_probes(outputs)[0].tolist()
+    [[2, 3], [2, 5], [6, 3], [6, 5], [4, 3], [4, 5], [4, 4]]
+    """
+    probes = []
+    for output in np.max(outputs, axis=-1):
+        rows, columns = np.nonzero(output >= INK * output.max())
+        (top, bottom), (left, right) = (
+            (places.min(), places.max()) if len(places) else (0, 0) for places in (rows, columns)
+        )
+        middle, centre = (top + bottom) // 2, (left + right) // 2
+        corners = [(top, left), (top, right), (bottom, left), (bottom, right)]
+        probes.append([*corners, (middle, left), (middle, right), (middle, centre)])
+    return np.array(probes)
+
+
+def check_images(model, images):
+    """Returns images as a float32 array, or raises a `ValueError` that says what is wrong."""
+    images = np.asarray(images)
+    expected = getattr(model, "input_shape", (None,) * 4)  # subclassed models do not tell theirs
+    if isinstance(expected, list | dict) or len(expected) != 4:
+        raise ValueError(
+            f"The model's input has shape {expected}; expected a model of one input, images "
+            "(batch, height, width, channels)."
+        )
+    fits = images.ndim == 4 and len(images) and images.dtype.kind in "fiub"
+    if not fits or any(
+        side not in (None, own) for side, own in zip(expected[1:], images.shape[1:])
+    ):
+        raise ValueError(
+            f"The images have shape {images.shape}; expected {expected}, with one image or more. "
+            "For a single image, pass image[None]."
+        )
+    images = images.astype("float32")
+    if not np.isfinite(images).all():
+        raise ValueError("An image has values that are not finite; expected finite ones.")
+    return images
+
+
+def predict_maps(model, images, batch_size):
+    """Returns the outputs of a model, float32, or raises a `ValueError` if they are no images."""
+    outputs = model.predict(images, batch_size=batch_size, verbose=0)
+    if not isinstance(outputs, np.ndarray) or outputs.ndim != 4:
+        shape = keras.tree.map_structure(np.shape, outputs)
+        raise ValueError(
+            f"The model's output has shape {shape}; expected one of image-like form, (batch, "
+            "height, width, channels). Pass a model that ends in such a tensor, for example "
+            "keras.Model(model.input, layer.output)."
+        )
+    return outputs.astype("float32")
+
+
+def check_probes(probes, outputs):
+    """Returns probes as integers `(images, probes, 2)`; None is those of `bounding_box_probes`.
+
+    Args:
+        probes: None, `(probes, 2)` for all images alike, or `(images, probes, 2)`.
+        outputs: `(images, height, width, channels)`.
+
+    Raises:
+        ValueError: If they have another shape, or lie outside.
+    """
+    if probes is None:
+        return bounding_box_probes(outputs)
+    probes = np.asarray(probes)
+    count, height, width, _ = outputs.shape
+    if probes.ndim == 2:
+        probes = np.broadcast_to(probes, (count, *probes.shape))
+    shape = probes.shape
+    if len(shape) != 3 or shape[0] != count or not shape[1] or shape[2] != 2:
+        raise ValueError(
+            f"The probes have shape {shape}; expected (probes, 2), rows and columns in the output, "
+            f"or ({count}, probes, 2), other ones for each image."
+        )
+    if probes.dtype.kind not in "iu":
+        raise ValueError(f"The probes are {probes.dtype}; expected integers.")
+    outside = ((probes < 0) | (probes >= (height, width))).any(-1)
+    if outside.any():
+        row, column = probes[outside][0]
+        raise ValueError(
+            f"Probe ({row}, {column}) is outside the output; expected rows from 0 to "
+            f"{height - 1} and columns from 0 to {width - 1}."
+        )
+    return probes
+
+
+def check_channel(channel, outputs):
+    """Raises a `ValueError` if a channel is neither None nor one of the outputs'."""
+    channels = outputs.shape[-1]
+    if channel is None or (isinstance(channel, int | np.integer) and 0 <= channel < channels):
+        return
+    raise ValueError(
+        f"channel is {channel!r}; expected None, for all together, or an integer from 0 to "
+        f"{channels - 1}."
+    )
