@@ -28,6 +28,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["keras_multigrid", "keras_multigrid.*"]),
+    package_data={"keras_multigrid.attention_maps": ["page.html"]},
     python_requires=">=3.11",
     # Where a floor gives no other reason, it is the oldest version that was tested.
     install_requires=[
@@ -57,6 +58,7 @@ setup(
             "matplotlib>=3.9",  # the quickstart draws
             "pytest>=8.0",  # runs the tests
             "pytest-xdist>=3.5",  # on all cores
+            "selenium>=4.40",  # points at pixels of a page, in Chromium
             "ruff>=0.17,<0.18",  # lint and format, which change with its minor versions
         ],
     },

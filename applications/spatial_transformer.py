@@ -9,7 +9,7 @@ prints their mean IoU side by side. Interrupted, the same command continues.
 import pathlib
 import sys
 
-from keras_multigrid.datasets import DISTORTIONS
+from keras_multigrid.datasets.spatial_transformer import DISTORTIONS
 from keras_multigrid.recipes import MnistSpatialTransformer, run
 
 if len(sys.argv) != 2:

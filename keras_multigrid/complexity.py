@@ -131,18 +131,13 @@ def profile(model, input_shape=None):
     """
     rows = []
 
-    def count_in(model, images):
-        uncompiled = keras.Model(model.input, model.output)  # a clone would make the optimizer, too
-        # A clone, so that the model's own graph stays as it is; its weights are never allocated.
-        keras.models.clone_model(uncompiled, input_tensors=images, call_function=count_call)
-
     def count_call(layer, *args, **kwargs):
         outputs = layer(*args, **kwargs)
         if hasattr(layer, "costs"):
             rows.extend(_module_profile(layer).rows)
         elif isinstance(layer, keras.Model):
             if hasattr(layer, "operations"):
-                count_in(layer, keras.tree.map_structure(_input_of, args[0]))
+                replay(layer, keras.tree.map_structure(_input_of, args[0]), count_call)
         elif isinstance(layer, keras.layers.Layer):
             inputs = args[0] if args else None
             rows.append(_layer_profile(layer, _shapes(inputs), _shapes(outputs)))
@@ -150,15 +145,28 @@ def profile(model, input_shape=None):
 
     if hasattr(model, "costs"):
         return _module_profile(model)
-    images = _input_like(model, input_shape)
-    with keras.StatelessScope(initialize_variables=False):
-        count_in(model, images)
+    replay(model, input_like(model, input_shape), count_call)
     return ModelProfile(
         name=model.name,
         trainable_params=_count(model.trainable_variables),
         macs=sum(row.macs or 0 for row in rows),
         rows=tuple(rows),
     )
+
+
+def replay(model, images, call):
+    """Calls copies of a functional model's layers on other images, each through a function.
+
+    The model's own graph stays as it is, and the copies' weights are never allocated.
+
+    Args:
+        model: A functional model.
+        images: Its symbolic input, such as `input_like` returns.
+        call: Function of a layer and its arguments that calls the layer.
+    """
+    uncompiled = keras.Model(model.input, model.output)  # a copy would make the optimizer, too
+    with keras.StatelessScope(initialize_variables=False):
+        keras.models.clone_model(uncompiled, input_tensors=images, call_function=call)
 
 
 def traversal_macs(model, attention, shared_windows=False):
@@ -295,11 +303,12 @@ def _count(variables):
     return sum(math.prod(variable.shape) for variable in variables)
 
 
-def _input_like(model, input_shape):
+def input_like(model, input_shape):
+    """Returns a symbolic input of a functional model, or of a known size; checks both."""
     if not isinstance(model, keras.Model) or not hasattr(model, "operations"):
         raise ValueError(
-            f"profile takes a functional keras.Model; got {type(model).__name__}. "
-            "Build a model from keras.Input, or profile its functional parts."
+            f"Counting takes a functional keras.Model; got {type(model).__name__}. "
+            "Build a model from keras.Input, or take its functional parts."
         )
     shape = model.input_shape
     if isinstance(shape, list | dict):

@@ -5,14 +5,22 @@ import doctest
 import pytest
 
 import keras_multigrid as kmg
-from keras_multigrid.recipes import export_run, reproduce, run
+from keras_multigrid.recipes import (
+    attend_run,
+    draw_paper_figures,
+    export_run,
+    reproduce,
+    run,
+)
 from keras_multigrid.server import Limits, serve
 
 MODULES = (
     kmg.applications,
+    kmg.attention_maps,
     kmg.blocks,
     kmg.datasets,
     kmg.export,
+    kmg.figures,
     kmg.layers,
     kmg.top_down,
     kmg.training,
@@ -31,6 +39,8 @@ PUBLIC |= {
     "metrics.LabelledPixelError": kmg.metrics.LabelledPixelError,
     "metrics.RegionIoU": kmg.metrics.RegionIoU,
     "optimizers.SGD": kmg.optimizers.SGD,
+    "recipes.attend_run": attend_run,
+    "recipes.draw_paper_figures": draw_paper_figures,
     "recipes.export_run": export_run,
     "recipes.reproduce": reproduce,
     "recipes.run": run,

@@ -7,6 +7,7 @@ from keras_multigrid.attention_maps.gradients import (
     receptive_field,
 )
 from keras_multigrid.attention_maps.occlusion import Sweep, occlusion_attention, sweep
+from keras_multigrid.attention_maps.page import write_attention_page
 from keras_multigrid.attention_maps.probes import bounding_box_probes
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "occlusion_attention",
     "receptive_field",
     "sweep",
+    "write_attention_page",
 ]

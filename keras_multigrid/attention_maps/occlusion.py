@@ -26,6 +26,7 @@ class Sweep:
             largest absolute change of the output in the window round the probe.
         occluder: `(side, side, channels)`, the noise.
         stride: Pixels from one position to the next.
+        window: Side of the window round a probe.
         image_size: Height and width of the images.
     """
 
@@ -34,6 +35,7 @@ class Sweep:
     changes: np.ndarray
     occluder: np.ndarray
     stride: int
+    window: int
     image_size: tuple[int, int]
 
     def maps(self, threshold=0.0):
@@ -187,7 +189,7 @@ def sweep(
             found.append(changed.predict_on_batch(occluded)[: len(batch)])
             progress.add(1)
     found = np.concatenate(found).reshape(len(images), len(rows), len(columns), -1)
-    return Sweep(outputs, probes, np.moveaxis(found, 3, 1), occluder, stride, size)
+    return Sweep(outputs, probes, np.moveaxis(found, 3, 1), occluder, stride, window, size)
 
 
 class _Changes(keras.layers.Layer):

@@ -52,15 +52,17 @@ def add_commands(commands):
 
     reproduce = commands.add_parser(
         "reproduce",
-        help="train the networks of a paper's table or figure, and print what they reach",
+        help="train the networks of a paper's table or figures, and print or draw what they reach",
         epilog="Example: keras-multigrid reproduce table2 --rows PMG-11,SG-11 --scale quick",
     )
     reproduce.add_argument(
-        "table", help="table1, table2, table3 or table4; of the second paper figure4 or figure6"
+        "table",
+        help="table1, table2, table3 or table4, or figures; of the second paper figure4 or figure6",
     )
     reproduce.add_argument(
         "--rows",
-        help="networks, with commas between, such as M3-MNIST/plain in figure4 (default: all)",
+        help="networks, with commas between, such as M3-MNIST/plain in figure4; of figures such as "
+        "figure5,figure6 (default: all)",
     )
     add_recipe_options(reproduce)
     reproduce.add_argument(
@@ -120,16 +122,11 @@ def find_recipe(options):
 
 
 def _evaluate(options):
-    import keras
-
     from keras_multigrid.recipes import RECIPES as CLASSES
     from keras_multigrid.recipes.run import verbosity
-    from keras_multigrid.recipes.run_folder import MODEL, read_recipe
+    from keras_multigrid.recipes.run_folder import load_run
 
-    recipe = read_recipe(options.run, CLASSES, options.data_dir)
-    if not (options.run / MODEL).exists():
-        raise ValueError(f"{options.run} is not finished; `keras-multigrid train` continues it.")
-    model = keras.models.load_model(options.run / MODEL)
+    recipe, model = load_run(options.run, CLASSES, options.data_dir)
     results = recipe.evaluate(model, options.split or recipe.TEST_SPLIT, verbosity())
     for name, value in {**results, **recipe.scores(results)}.items():
         print(f"{name:<24} {value:.4f}")

@@ -2,36 +2,23 @@
 
 import numpy as np
 
+from keras_multigrid.figures.style import CLASS_COLOURS, new_figure, stretched
+
 COLUMNS = 8
-# Distinct also for colour-blind eyes, after Paul Tol's muted palette.
-CLASS_COLOURS = np.array(
-    [
-        [0.80, 0.40, 0.47],
-        [0.20, 0.13, 0.53],
-        [0.87, 0.80, 0.47],
-        [0.07, 0.47, 0.20],
-        [0.53, 0.80, 0.93],
-        [0.53, 0.13, 0.33],
-        [0.27, 0.67, 0.60],
-        [0.60, 0.60, 0.20],
-        [0.67, 0.27, 0.60],
-        [0.30, 0.30, 0.30],
-    ]
-)
 
 
 def draw_contact_sheet(path, dataset, samples=32, title=None):
     """Draws the first samples of a data set: images with their labels, or above their masks.
 
     Args:
-        path: Path of the PNG file.
+        path: Path of the PNG or PDF file.
         dataset: A dataset of `(images, targets)`, such as `load` returns; of ten crops the first is
             shown. Images that leave [0, 1], as normalized ones do, are stretched to it.
         samples: Number of samples.
         title: Line above the samples.
 
     Raises:
-        ValueError: If there are no samples.
+        ValueError: If there are no samples, or the file is of another kind.
         ImportError: If matplotlib is missing.
 
     Example:
@@ -45,18 +32,11 @@ def draw_contact_sheet(path, dataset, samples=32, title=None):
     ...     path.read_bytes()[1:4]
     b'PNG'
     """
-    try:
-        from matplotlib.figure import Figure  # no pyplot: no display is needed
-    except ImportError as error:
-        raise ImportError(
-            "Pictures need matplotlib: pip install 'keras_multigrid[plot]'."
-        ) from error
-
     images, targets = _first(dataset, samples)
     masks = targets if targets.ndim == 4 else None
     lines = -(-len(images) // COLUMNS)
     per_line = 1 if masks is None else 2
-    figure = Figure(figsize=(COLUMNS, lines * per_line * 1.1 + 0.4), dpi=120, layout="constrained")
+    figure = new_figure(path, COLUMNS, lines * per_line * 1.1 + 0.4, dpi=120)
     axes = figure.subplots(lines * per_line, COLUMNS, squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
@@ -88,7 +68,7 @@ def _first(dataset, samples):
 
 def _visible(image):
     if image.min() < 0 or image.max() > 1:
-        image = (image - image.min()) / np.ptp(image)
+        image = stretched(image)
     return image[..., 0] if image.shape[-1] == 1 else image
 
 

@@ -8,10 +8,11 @@ import numpy as np
 from keras_multigrid.applications import preprocess_digits
 from keras_multigrid.applications.preprocessing import DIGITS_MEAN, DIGITS_STD
 from keras_multigrid.datasets import load
+from keras_multigrid.figures import Panel, draw_panels
+from keras_multigrid.figures.style import CLASS_COLOURS, stretched
 from keras_multigrid.layers import PerGrid
 from keras_multigrid.metrics import LabelledPixelError, RegionIoU
 from keras_multigrid.recipes.recipe import EVALUATION_BATCH, Recipe, rescaling
-from keras_multigrid.recipes.report import draw_predictions
 
 PREDICTIONS = "predictions.png"
 SHOWN_IMAGES = 8
@@ -104,12 +105,11 @@ class DensePrediction(Recipe):
         """Draws test images with true and predicted masks; of several classes the strongest."""
         images, masks = next(self.load_evaluation(self.TEST_SPLIT).as_numpy_iterator())
         images, masks = images[:SHOWN_IMAGES], masks[:SHOWN_IMAGES]
-        low, high = images.min(), images.max()
-        rows = {"input": (images - low) / (high - low)}
-        rows |= {"truth": masks, "output": model.predict(images, verbose=0)}
+        rows = {"input": stretched(images), "truth": masks}
+        rows["output"] = model.predict(images, verbose=0)
         if masks.shape[-1] > 1:
             rows |= {row: _coloured(rows[row]) for row in ("truth", "output")}
-        draw_predictions(folder / PREDICTIONS, rows)
+        draw_panels(folder / PREDICTIONS, [[Panel(rows)]])
         return [("Predictions on test images", PREDICTIONS)]
 
     def scores(self, results):
@@ -186,8 +186,5 @@ class MnistSpatialTransformer(DensePrediction):
 
 def _coloured(maps):
     """Returns pictures in which each class has its colour, where its map is strongest."""
-    from matplotlib import colormaps
-
-    colours = colormaps["tab10"].colors
-    strongest = maps.argmax(-1) % len(colours)
-    return np.array(colours)[strongest] * (maps.max(-1, keepdims=True) >= 0.5)
+    colours = CLASS_COLOURS[maps.argmax(-1) % len(CLASS_COLOURS)]
+    return np.where(maps.max(-1, keepdims=True) >= 0.5, colours, 1)

@@ -11,9 +11,10 @@ import numpy as np
 from keras_multigrid.applications import preprocess_digits
 from keras_multigrid.complexity import profile
 from keras_multigrid.datasets import Distortion, SpatialTransformer, draw_batches, load_digits
+from keras_multigrid.figures import Panel, draw_panels
 from keras_multigrid.metrics import LabelledPixelError, RegionIoU
 from keras_multigrid.recipes.dense_prediction import EVALUATION_SEED, DensePrediction
-from keras_multigrid.recipes.report import draw_predictions, versions
+from keras_multigrid.recipes.report import versions
 from keras_multigrid.recipes.run import (
     leaving_upon_sigterm,
     set_up,
@@ -152,7 +153,7 @@ def _train_both(recipe, output):
         "results": results,
     }
     rows = {"input": images[:SHOWN_IMAGES], "truth": masks[:SHOWN_IMAGES], **rows}
-    draw_predictions(output / "predictions.png", rows)
+    draw_panels(output / "predictions.png", [[Panel(rows)]])
     write_json(output / RESULTS, metrics)
     _print_results(results, output)
     return metrics

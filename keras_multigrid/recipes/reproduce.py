@@ -6,9 +6,12 @@ import pathlib
 
 from keras_multigrid.recipes.figures import PAPER_FIGURES, reproduce_figure
 from keras_multigrid.recipes.overrides import resolve
+from keras_multigrid.recipes.paper_figures import reproduce_paper_figures
 from keras_multigrid.recipes.paper_tables import PAPER_TABLES
 from keras_multigrid.recipes.run import run
 from keras_multigrid.recipes.run_folder import RESULTS, default_folder
+
+FIGURES = "figures"  # of the first paper
 
 
 def reproduce(name, rows=None, scale="quick", settings=(), output=None):
@@ -18,16 +21,17 @@ def reproduce(name, rows=None, scale="quick", settings=(), output=None):
     interrupted call is continued by the same call, and a table grows over several.
 
     Args:
-        name: `"table1"` to `"table4"`; of the second paper `"figure4"` and `"figure6"`, whose
-            networks are trained in several sessions, and for which pictures are drawn, too.
-        rows: List of networks, of `"figure4"` with their data: `"M3-MNIST/plain"`; None takes all,
-            in the paper's order.
+        name: `"table1"` to `"table4"`, or `"figures"`, those of the first paper; of the second
+            paper `"figure4"` and `"figure6"`, whose networks are trained in several sessions, and
+            for which pictures are drawn, too.
+        rows: List of networks, of `"figure4"` with their data: `"M3-MNIST/plain"`; of `"figures"`
+            those of `draw_paper_figures`. None takes all, in the paper's order.
         scale: `"smoke"`, `"quick"` or `"paper"`.
         settings: List of `"key=value"` texts that change fields of the recipe.
         output: Folder; None is `runs/` and the name. `NAME.md` in it is the table.
 
     Returns:
-        The table as Markdown.
+        The table as Markdown, or which figures were written.
 
     Raises:
         ValueError: If there is no such table, network, scale or field.
@@ -37,10 +41,13 @@ def reproduce(name, rows=None, scale="quick", settings=(), output=None):
     >>> from keras_multigrid.recipes import reproduce
     >>> print(reproduce("table2", ["PMG-11"], "smoke", output="runs"))  # doctest: +SKIP
     """
+    if name == FIGURES:
+        output = pathlib.Path(output or pathlib.Path("runs", FIGURES))
+        return reproduce_paper_figures(rows, scale, settings, output)
     if name in PAPER_FIGURES:
         return reproduce_figure(name, rows, scale, settings, output)
     if name not in PAPER_TABLES:
-        known = ", ".join([*PAPER_TABLES, *PAPER_FIGURES])
+        known = ", ".join([*PAPER_TABLES, FIGURES, *PAPER_FIGURES])
         raise ValueError(f"There is no table or figure {name!r}; expected one of {known}.")
     table = PAPER_TABLES[name]
     for row in rows or ():

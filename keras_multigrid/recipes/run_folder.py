@@ -8,6 +8,8 @@ import json
 import os
 import pathlib
 
+import keras
+
 from keras_multigrid.recipes.report import versions
 
 RECIPE, RESULTS, MODEL = "recipe.json", "metrics.json", "model.keras"
@@ -139,6 +141,21 @@ def read_recipe(folder, recipes, data_dir=None):
         raise ValueError(f"{folder} is no folder of a run: it has no {RECIPE}.")
     recipe = read_recipe_file(path, recipes)
     return dataclasses.replace(recipe, data_dir=data_dir) if data_dir else recipe
+
+
+def load_run(folder, recipes, data_dir=None):
+    """Returns the recipe and the trained network of a finished run.
+
+    Args:
+        folder, recipes, data_dir: As for `read_recipe`.
+
+    Raises:
+        ValueError: If it is no run's folder, or the run is not finished.
+    """
+    recipe = read_recipe(folder, recipes, data_dir)
+    if not pathlib.Path(folder, MODEL).exists():
+        raise ValueError(f"{folder} is not finished; `keras-multigrid train` continues it.")
+    return recipe, keras.models.load_model(pathlib.Path(folder, MODEL))
 
 
 def read_recipe_file(path, recipes):

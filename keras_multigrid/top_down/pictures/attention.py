@@ -4,14 +4,13 @@ import textwrap
 
 import numpy as np
 
-from keras_multigrid.figures.style import new_figure
+from keras_multigrid.figures.style import new_figure, stretched
 from keras_multigrid.top_down.pictures.drawing import (
     LEVEL_COLOURS,
     check_range,
     level_images,
     outline,
     show,
-    stretched,
     window,
 )
 

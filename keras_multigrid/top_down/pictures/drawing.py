@@ -12,14 +12,6 @@ def check_range(name, value, low, high):
         raise ValueError(f"{name} is {value!r}; expected an integer from {low} to {high}.")
 
 
-def stretched(image):
-    """Returns the image in [0, 1], for display."""
-    image = np.asarray(image, float)
-    if not np.isfinite(image).all():
-        raise ValueError("An image has values that are not finite; expected finite ones.")
-    return (image - image.min()) / (np.ptp(image) or 1) if image.size else image
-
-
 def level_images(image, attention):
     """Returns the image of each level, coarsest first, by means over areas."""
     image = np.asarray(image, float)

@@ -4,13 +4,12 @@ import itertools
 
 import numpy as np
 
-from keras_multigrid.figures.style import new_figure
+from keras_multigrid.figures.style import new_figure, stretched
 from keras_multigrid.top_down.pictures.drawing import (
     check_range,
     level_images,
     outline,
     show,
-    stretched,
     window,
 )
 

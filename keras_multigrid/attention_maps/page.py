@@ -1,0 +1,145 @@
+"""A page on which pointing at a pixel of the output shows what it heeds: one file, no network."""
+
+import base64
+import html
+import importlib.resources
+import json
+
+import numpy as np
+
+from keras_multigrid.attention_maps.batches import check_integer
+from keras_multigrid.attention_maps.occlusion import sweep
+from keras_multigrid.attention_maps.probes import check_images, predict_maps
+
+MOST_BYTES = 64 * 2**20  # of all changes: a page of twice that can hardly be opened
+
+
+def write_attention_page(
+    path,
+    model,
+    images,
+    title=None,
+    occluder_size=8,
+    stride=4,
+    window=3,
+    seed=0,
+    channel=None,
+    probe_stride=1,
+    batch_size=32,
+    verbose="auto",
+):
+    """Writes an HTML page that shows the attention map of each pixel of the output.
+
+    Every pixel is a probe of one sweep of the occluder (paper, Figures 6 and 7). The file has all
+    it needs, and works without a network.
+
+    Args:
+        path: Path of the HTML file.
+        model, images, occluder_size, window, seed, channel, batch_size, verbose: As for
+            `occlusion_attention`; the images have 1 or 3 channels.
+        title: Of the page; None names the model.
+        stride: Pixels from one position of the occluder to the next; the file has a byte for each
+            position and probe: 1.2 MB per image of 64x64 pixels.
+        probe_stride: Only each so many rows and columns of the output are probes; the pixels
+            between share theirs.
+
+    Raises:
+        ValueError: If the page would be too large, or as of `occlusion_attention`.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> import keras_multigrid as kmg
+    >>> model = kmg.applications.PMGSEG(width_multiplier=0.05, input_shape=(32, 32, 1))
+    >>> images = np.random.default_rng(0).random((1, 32, 32, 1))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "attention.html")
+    ...     kmg.attention_maps.write_attention_page(path, model, images, stride=8, verbose=0)
+    ...     path.read_text()[:15]
+    '<!doctype html>'
+    """
+    check_integer("probe_stride", probe_stride, 1)
+    images = check_images(model, images)
+    if images.shape[-1] not in (1, 3):
+        raise ValueError(f"The images have {images.shape[-1]} channels; expected 1 or 3.")
+    height, width = predict_maps(model, images[:1], batch_size).shape[1:3]
+    rows, columns = np.arange(0, height, probe_stride), np.arange(0, width, probe_stride)
+    probes = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
+    positions = [max(side - occluder_size, 0) // max(stride, 1) + 1 for side in images.shape[1:3]]
+    size = len(images) * len(probes) * np.prod(positions)
+    if size > MOST_BYTES:
+        raise ValueError(
+            f"The page would have {size / 2**20:,.0f} MiB; expected at most "
+            f"{MOST_BYTES // 2**20}. Take fewer images, or a larger stride or probe_stride."
+        )
+    swept = sweep(
+        model,
+        images,
+        probes,
+        occluder_size,
+        stride,
+        window,
+        seed,
+        channel,
+        batch_size=batch_size,
+        verbose=verbose,
+    )
+    template = importlib.resources.files(__package__).joinpath("page.html").read_text("utf-8")
+    parts = {
+        "{{title}}": html.escape(title or f"What {model.name} heeds"),
+        "{{method}}": _method(swept, channel),
+        "{{data}}": json.dumps(_data(images, swept, probe_stride, channel)),
+    }
+    for name, text in parts.items():
+        template = template.replace(name, text)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(template)
+
+
+def _method(swept, channel):
+    side = len(swept.occluder)
+    what = "the channel that changes most" if channel is None else f"channel {channel}"
+    return (
+        f"A square of {side} x {side} pixels of noise was slid over the input, {swept.stride} "
+        "pixels at a time. A pixel's attention is the sum, over all places that covered it, of the "
+        f"largest change of the output ({what}) in {swept.window} x {swept.window} pixels round "
+        "the pixel pointed at."
+    )
+
+
+def _data(images, swept, probe_stride, channel):
+    outputs = swept.outputs.max(-1) if channel is None else swept.outputs[..., channel]
+    low, high = images.min(), images.max()
+    span = (high - low) or 1
+    return {
+        "imageSize": images.shape[1:3],
+        "channels": images.shape[-1],
+        "outputSize": outputs.shape[1:],
+        "positions": swept.changes.shape[2:],
+        "stride": swept.stride,
+        "occluderSize": len(swept.occluder),
+        "probeStride": probe_stride,
+        "images": [
+            {
+                "input": _encoded(255 * (image - low) / span),
+                "output": _encoded(255 * np.clip(output, 0, 1)),
+                **_changes(changes),
+            }
+            for image, output, changes in zip(images, outputs, swept.changes)
+        ],
+    }
+
+
+def _changes(changes):
+    """Returns the changes of each probe as bytes, relative to its largest."""
+    most = changes.max((1, 2))
+    relative = changes / np.where(most > 0, most, 1)[:, None, None]
+    return {
+        "changes": _encoded(255 * relative),
+        "most": base64.b64encode(most.astype("<f4").tobytes()).decode(),
+    }
+
+
+def _encoded(values):
+    return base64.b64encode(np.round(values).astype("uint8").tobytes()).decode()

@@ -1,0 +1,203 @@
+"""Attention maps over images (paper, Figures 6 and 7)."""
+
+import numpy as np
+
+from keras_multigrid.figures.style import COLOURS, MARKERS, new_figure, stretched
+
+INCH = 0.95  # side of a picture
+PROBE_COLOURS, PROBE_MARKERS = COLOURS[1:] + COLOURS[:1], MARKERS  # vermilion and green first
+LEAST_POSITIONS = 4  # of the occluder that are shown
+MOST_PROBES = len(PROBE_MARKERS)
+
+
+def draw_attention_maps(path, images, attention):
+    """Draws what probed pixels of outputs heed, image by image (paper, Figure 6).
+
+    A row per image: the image, and for each network its output with the probes, and the attention
+    map of each probe, framed in the probe's colour.
+
+    Args:
+        path: Path of the PNG or PDF file.
+        images: `(images, height, width, 1 or 3)`, in any range.
+        attention: Mapping from networks to `(outputs, probes, maps)`: outputs `(images, height,
+            width, channels)`, of which the largest channel is shown, from 0 to 1; probes `(images,
+            probes, 2)`; and maps `(images, probes, height, width)` as of `occlusion_attention`,
+            each drawn from zero to its own largest value.
+
+    Raises:
+        ValueError: If there are no networks or more than 7 probes, or shapes do not agree.
+        ImportError: If matplotlib is missing.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> import keras_multigrid as kmg
+    >>> model = kmg.applications.PMGSEG(width_multiplier=0.05, input_shape=(32, 32, 1), classes=1)
+    >>> images = np.random.default_rng(0).random((2, 32, 32, 1))
+    >>> swept = kmg.attention_maps.sweep(model, images, [(9, 9), (20, 9)], stride=6, verbose=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "figure6.png")
+    ...     shown = {"PMG-11": (swept.outputs, swept.probes, swept.maps())}
+    ...     kmg.figures.draw_attention_maps(path, images, shown)
+    ...     path.read_bytes()[1:4]
+    b'PNG'
+    """
+    _check(images, attention)
+    widths = [1 + probes.shape[1] for _, probes, _ in attention.values()]
+    columns, rows = 1 + sum(widths), len(images)
+    width, height = INCH * columns + 0.12 * len(widths), INCH * rows + 0.3
+    figure = new_figure(path, width, height, layout=None)
+
+    def place(row, column, gaps):
+        left, bottom = INCH * column + 0.12 * gaps + 0.03, INCH * (rows - row - 1) + 0.03
+        side = INCH - 0.06
+        return figure.add_axes((left / width, bottom / height, side / width, side / height))
+
+    for row, image in enumerate(images):
+        axis = place(row, 0, 0)
+        _show(axis, stretched(image))
+        titled = [(axis, "input")]
+        column = 1
+        for gaps, (network, (outputs, probes, maps)) in enumerate(attention.items(), 1):
+            axis = place(row, column, gaps)
+            _show(axis, outputs[row].max(-1))
+            titled.append((axis, network))
+            for probe, colour, marker in zip(probes[row], PROBE_COLOURS, PROBE_MARKERS):
+                _mark(axis, probe, colour, marker)
+            for number, map_ in enumerate(maps[row]):
+                axis = place(row, column + 1 + number, gaps)
+                _show(axis, map_, cmap="magma", vmax=_top(map_))
+                _frame(axis, PROBE_COLOURS[number])
+                titled.append((axis, f"probe {number + 1}"))
+            column += widths[gaps - 1]
+        if row == 0:
+            for axis, title in titled:
+                axis.set_title(title, fontsize=8, pad=4)
+    figure.savefig(path)
+
+
+def draw_attention_generation(path, image, model, swept, index=0):
+    """Draws how an attention map comes about (paper, Figure 7).
+
+    Above: the image under some positions of the occluder, what the network makes of each, and how
+    it differs from the output of the image as it is, with the window round the probe that changed
+    most. Below: the attention map of each probe, round the output with all of them.
+
+    Args:
+        path: Path of the PNG or PDF file.
+        image: `(height, width, 1 or 3)`, one of those that were swept.
+        model: The network.
+        swept: `Sweep` of it.
+        index: Number of the image in the sweep.
+
+    Raises:
+        ValueError: If there are more than 7 probes.
+        ImportError: If matplotlib is missing.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> import keras_multigrid as kmg
+    >>> model = kmg.applications.PMGSEG(width_multiplier=0.05, input_shape=(32, 32, 1), classes=1)
+    >>> images = np.random.default_rng(0).random((1, 32, 32, 1))
+    >>> swept = kmg.attention_maps.sweep(model, images, stride=6, verbose=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "figure7.png")
+    ...     kmg.figures.draw_attention_generation(path, images[0], model, swept)
+    ...     path.read_bytes()[1:4]
+    b'PNG'
+    """
+    output, probes = swept.outputs[index], swept.probes[index]
+    changes, maps = swept.changes[index], swept.maps()[index]
+    _check_probes(len(probes))
+    most = int(changes.max((1, 2)).argmax())
+    shown = max(len(probes), LEAST_POSITIONS)
+    corners = _some_corners(changes[most], shown) * swept.stride
+    occluded = np.repeat(np.asarray(image, "float32")[None], len(corners), axis=0)
+    side = len(swept.occluder)
+    for copy, (row, column) in zip(occluded, corners):
+        copy[row : row + side, column : column + side] = swept.occluder
+    changed = model.predict(occluded, verbose=0)
+    differences = np.abs(changed - output).max(-1)
+
+    figure = new_figure(path, INCH * (1 + shown) + 0.6, INCH * 4 + 0.5)
+    axes = figure.subplots(4, 1 + shown)
+    for axis in axes.flat:
+        axis.axis("off")
+    for axis, label in zip(axes[:, 0], ("occluded", "output", "change", "attention")):
+        axis.text(0.95, 0.5, label, transform=axis.transAxes, ha="right", va="center", fontsize=8)
+    for column, corner in enumerate(corners, 1):
+        _show(axes[0, column], stretched(occluded[column - 1]))
+        _outline(axes[0, column], corner, side, "white")
+        _show(axes[1, column], changed[column - 1].max(-1))
+        _show(axes[2, column], differences[column - 1], cmap="magma", vmax=_top(differences))
+        corner = probes[most] - swept.window // 2
+        _outline(axes[2, column], corner, swept.window, "white")
+    for number, map_ in enumerate(maps):
+        axis = axes[3, number + 1]
+        _show(axis, map_, cmap="magma", vmax=_top(map_))
+        _frame(axis, PROBE_COLOURS[number])
+    for column in range(1, len(corners) + 1):
+        for place, colour, marker in zip(probes, PROBE_COLOURS, PROBE_MARKERS):
+            _mark(axes[1, column], place, colour, marker)
+    figure.savefig(path)
+
+
+def _some_corners(changes, count):
+    """Returns occluder positions, from the one that changes most to one that changes little."""
+    order = np.argsort(changes, axis=None)[::-1]
+    shares = np.linspace(0, 1, count) ** 2  # changes fall off quickly
+    chosen = order[(shares * (changes.size // 2)).astype(int)]
+    return np.stack(np.unravel_index(chosen, changes.shape), axis=1)
+
+
+def _show(axis, picture, **options):
+    axis.imshow(picture.squeeze(), **{"cmap": "gray", "vmin": 0, "vmax": 1, **options})
+    axis.axis("on")
+    axis.set(xticks=[], yticks=[])
+    axis.spines[:].set(color="0.6", linewidth=0.4)
+
+
+def _frame(axis, colour):
+    axis.spines[:].set(color=colour, linewidth=1.6)
+
+
+def _mark(axis, probe, colour, marker):
+    row, column = probe
+    edge = {"markeredgecolor": "white", "markeredgewidth": 0.6, "markersize": 4.5}
+    axis.plot(column, row, marker, color=colour, clip_on=False, **edge)
+
+
+def _outline(axis, corner, side, colour):
+    from matplotlib.patches import Rectangle
+
+    row, column = corner
+    axis.add_patch(
+        Rectangle((column - 0.5, row - 0.5), side, side, fill=False, color=colour, lw=0.9)
+    )
+
+
+def _top(map_):
+    return map_.max() or 1
+
+
+def _check(images, attention):
+    if not attention:
+        raise ValueError("There are no networks; expected one or more.")
+    for network, (outputs, probes, maps) in attention.items():
+        _check_probes(probes.shape[1])
+        if not len(outputs) == len(probes) == len(maps) == len(images):
+            raise ValueError(
+                f"{network!r} has {len(outputs)} outputs, probes of {len(probes)} and maps of "
+                f"{len(maps)} images; expected {len(images)} of each, as there are images."
+            )
+
+
+def _check_probes(count):
+    if count > MOST_PROBES:
+        raise ValueError(
+            f"There are {count} probes; expected at most {MOST_PROBES}, for more cannot be told "
+            "apart. Pass fewer."
+        )

@@ -1,0 +1,139 @@
+"""Diagrams of networks, drawn from the models themselves (paper, Figure 3)."""
+
+import collections
+import dataclasses
+import math
+
+from keras_multigrid.figures.style import BLUE, VERMILION, new_figure
+from keras_multigrid.figures.wiring import wiring
+
+COLUMN, ROW = 0.36, 0.42  # inches
+MARGIN, MOST_NARROW = 0.24, 3.4
+WIDTH = 0.62  # of a box, in columns
+LIFT = 0.56  # of a box that another one is in the way of, in rows
+OWN = "0.45"
+EDGES = {"from the same grid": OWN, "from a finer grid": VERMILION, "from a coarser grid": BLUE}
+CONVOLUTION, DENSE = "#DDEAF4", "#E4E4E4"
+
+
+def draw_network(path, model, input_shape=None, title=None):
+    """Draws a network as a diagram (paper, Figure 3).
+
+    A column for each layer with kernels, from the first to the last, and a row for each size of
+    grids, the finest above; in the boxes are the numbers of channels, and the kernel's side where
+    it is not 3. Lines say who reads whom, in colour where it is another size; circles are sums.
+
+    Args:
+        path: Path of the PNG or PDF file.
+        model: A functional model of images.
+        input_shape: Shape of one image without the batch, if the model leaves it open.
+        title: Line above; None is the model's name.
+
+    Raises:
+        ValueError: If the model is not functional, or the size of its input is not known.
+        ImportError: If matplotlib is missing.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> import keras_multigrid as kmg
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "network.png")
+    ...     kmg.figures.draw_network(path, kmg.applications.PMG9())
+    ...     path.read_bytes()[1:4]
+    b'PNG'
+    """
+    boxes = wiring(model, input_shape)
+    columns = math.ceil(max(box.column for box in boxes))
+    rows = max(box.row for box in boxes) + 1
+    width, height = max(COLUMN * (columns + 0.8), MOST_NARROW), ROW * (rows + 0.3) + 2 * MARGIN
+    figure = new_figure(path, width, height, layout=None)
+    axis = figure.add_axes((0, MARGIN / height, 1, 1 - 2 * MARGIN / height))
+    axis.set(xlim=(0.1, 0.1 + width / COLUMN), ylim=(rows - 0.5, -0.8))
+    axis.axis("off")
+    boxes = _apart(boxes)
+    occupied = {(box.column, box.row) for box in boxes if not box.is_sum}
+    for box in boxes:
+        for source in box.reads:
+            _connect(axis, boxes[source], box, occupied)
+    for box in boxes:
+        _draw_box(axis, box)
+    figure.text(0.1 / width, 1 - 0.06 / height, title or model.name, fontsize=8, va="top")
+    _add_legend(figure)
+    figure.savefig(path)
+
+
+def _apart(boxes):
+    """Lifts what would be drawn over another box, such as a convolution in a shortcut."""
+    lifted, places = [], collections.Counter()
+    for box in boxes:
+        place = (box.column, box.row)
+        lifted.append(dataclasses.replace(box, row=box.row - LIFT * places[place]))
+        places[place] += 1
+    return lifted
+
+
+def _draw_box(axis, box):
+    from matplotlib.patches import Rectangle
+
+    if box.is_sum:
+        axis.plot(box.column, box.row, "o", color="white", markeredgecolor=OWN, markersize=3.5)
+        return
+    half = _height(box) / 2
+    colour = DENSE if box.kernel is None else CONVOLUTION
+    corner = (box.column - WIDTH / 2, box.row - half)
+    axis.add_patch(Rectangle(corner, WIDTH, 2 * half, facecolor=colour, edgecolor="0.3", lw=0.5))
+    axis.text(box.column, box.row, str(box.channels), fontsize=5.5, ha="center", va="center")
+    if box.kernel not in (3, None):
+        above = box.row - half - 0.03
+        text = f"{box.kernel}x{box.kernel}"
+        axis.text(box.column, above, text, fontsize=4, ha="center", va="bottom", color="0.3")
+
+
+def _connect(axis, source, target, occupied):
+    """Draws a line, round the boxes that are in its way."""
+    if round(source.row) == round(target.row):
+        colour = EDGES["from the same grid"]
+    else:
+        finer = source.row < target.row
+        colour = EDGES["from a finer grid" if finer else "from a coarser grid"]
+    start, end = _side(source, 1), _side(target, -1)
+    between = range(math.floor(source.column) + 1, math.ceil(target.column))
+    style = {"arrowstyle": "-|>,head_length=0.12,head_width=0.06", "color": colour}
+    if source.row == target.row and any((column, source.row) in occupied for column in between):
+        top = source.row - 0.47
+        bend = min(0.5, (end - start) / 2)
+        axis.plot(
+            [start, start + bend, end - bend, end],
+            [source.row, top, top, target.row],
+            color=colour,
+            linewidth=0.6,
+            solid_joinstyle="round",
+        )
+        return
+    arrow = {"arrowprops": {**style, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 0}}
+    axis.annotate("", (end, target.row), (start, source.row), **arrow)
+
+
+def _side(box, sign):
+    return box.column + sign * (0.06 if box.is_sum else WIDTH / 2)
+
+
+def _height(box):
+    """Coarser grids are lower, but not so much that no number would fit."""
+    return max(0.66 - 0.07 * box.row, 0.36) if box.row == round(box.row) else 0.22
+
+
+def _add_legend(figure):
+    from matplotlib.lines import Line2D
+
+    handles = [Line2D([], [], color=colour, label=label) for label, colour in EDGES.items()]
+    figure.legend(
+        handles=handles,
+        loc="lower left",
+        ncols=len(handles),
+        fontsize=5.5,
+        frameon=False,
+        borderpad=0.1,
+        handlelength=1.5,
+    )

@@ -1,0 +1,140 @@
+"""Rows of small images: what goes in, what should come out, and what networks make of it."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_multigrid.figures.style import new_figure, stretched
+
+INCH, GAP = 0.62, 0.12  # side of an image; space between panels
+LETTER, LINE = 0.058, 0.19  # of labels
+
+
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    """Labelled rows of images under one title.
+
+    Attributes:
+        rows: Mapping from labels to images `(height, width, 1)` with values from 0 to 1, or with 3
+            channels for colours; None leaves a gap, and rows may be of different length.
+        title: Line above.
+        columns: Titles of the columns.
+    """
+
+    rows: dict
+    title: str = ""
+    columns: tuple[str, ...] = ()
+
+    @property
+    def size(self):
+        """Width and height in inches, with labels and titles."""
+        longest = max(len(line) for label in self.rows for line in label.split("\n"))
+        images = max(len(images) for images in self.rows.values())
+        heads = LINE * (bool(self.title) + bool(self.columns))
+        return LETTER * longest + 0.1 + images * INCH, heads + len(self.rows) * INCH
+
+
+def draw_panels(path, columns):
+    """Draws panels of images: columns side by side, in each its panels one below the other.
+
+    Args:
+        path: Path of the PNG or PDF file.
+        columns: List of columns, each a list of `Panel`.
+
+    Raises:
+        ValueError: If there is nothing to draw, or the file is of another kind.
+        ImportError: If matplotlib is missing.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> from keras_multigrid.figures import Panel, draw_panels
+    >>> images = np.random.default_rng(0).random((5, 28, 28, 1))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "rows.png")
+    ...     draw_panels(path, [[Panel({"input": images, "inverse": 1 - images})]])
+    ...     path.read_bytes()[1:4]
+    b'PNG'
+    """
+    if not columns or not all(panel.rows for column in columns for panel in column):
+        raise ValueError("There is a panel without rows, or no panel; expected images to draw.")
+    widths = [max(panel.size[0] for panel in column) + GAP for column in columns]
+    height = max(sum(panel.size[1] + GAP for panel in column) for column in columns) + GAP
+    figure = new_figure(path, sum(widths) + GAP, height, layout=None)
+    right = 0
+    for column, width in zip(columns, widths):
+        right += width
+        top = height - GAP
+        for panel in column:
+            _draw(figure, panel, right, top)
+            top -= panel.size[1] + GAP
+    figure.savefig(path)
+
+
+def _draw(figure, panel, right, top):
+    """Draws a panel within a figure, up to a place in inches."""
+    width, height = figure.get_size_inches()
+    left = right - INCH * max(len(images) for images in panel.rows.values())
+    below = top - LINE * (bool(panel.title) + bool(panel.columns))
+    if panel.title:
+        figure.text(left / width, (top - 0.03) / height, panel.title, fontsize=8, va="top")
+    for column, title in enumerate(panel.columns):
+        x = (left + (column + 0.47) * INCH) / width
+        figure.text(x, (below + 0.04) / height, title, fontsize=7, ha="center")
+    side = 0.94 * INCH
+    for line, (label, images) in enumerate(panel.rows.items()):
+        bottom = below - (line + 1) * INCH + 0.06 * INCH
+        place = ((left - 0.06) / width, (bottom + side / 2) / height)
+        figure.text(*place, label, fontsize=7, ha="right", va="center")
+        for column, image in enumerate(images):
+            if image is None:
+                continue
+            start = left + column * INCH
+            axis = figure.add_axes((start / width, bottom / height, side / width, side / height))
+            axis.imshow(np.squeeze(image), cmap="gray", vmin=0, vmax=1)
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set(color="0.6", linewidth=0.4)
+
+
+def draw_segmentation(path, images, masks, outputs):
+    """Draws what networks make of each class in images (paper, Figure 4).
+
+    Each image has a row with the true mask of each class, and below it a row for each network.
+
+    Args:
+        path: Path of the PNG or PDF file.
+        images: `(images, height, width, 1 or 3)`, in any range.
+        masks: `(images, height, width, classes)`, what is true.
+        outputs: Mapping from networks to what they return, of the same shape as the masks.
+
+    Raises:
+        ValueError: If shapes differ.
+        ImportError: If matplotlib is missing.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> import keras_multigrid as kmg
+    >>> data = kmg.datasets.load("mnist_segmentation", "test", 2, source="digits", fresh=True)
+    >>> images, masks = next(data.as_numpy_iterator())
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "figure4.pdf")
+    ...     kmg.figures.draw_segmentation(path, images, masks, {"the truth again": masks})
+    ...     path.read_bytes()[1:4]
+    b'PDF'
+    """
+    for network, maps in outputs.items():
+        if np.shape(maps) != np.shape(masks):
+            raise ValueError(
+                f"The output of {network!r} has shape {np.shape(maps)}; expected "
+                f"{np.shape(masks)}, that of the masks."
+            )
+    panels = []
+    for index, image in enumerate(images):
+        classes = {"truth": masks[index], **{name: maps[index] for name, maps in outputs.items()}}
+        rows = {label: [None, *np.moveaxis(maps, -1, 0)] for label, maps in classes.items()}
+        rows["truth"][0] = stretched(image)
+        titles = ("input", *map(str, range(masks.shape[-1])))
+        panels.append(Panel(rows, columns=titles))
+    draw_panels(path, [panels])

@@ -1,0 +1,80 @@
+"""The metrics of trainings over their epochs."""
+
+import math
+
+from keras_multigrid.figures.style import COLOURS, new_figure, open_frame
+
+NO_METRICS = ("epoch", "step", "seconds")
+MOST_COLUMNS = 4
+
+
+def draw_training_curves(path, logs):
+    """Draws each metric over the epochs, of training (dotted) and of validation (solid).
+
+    Args:
+        path: Path of the PNG or PDF file.
+        logs: Mapping from a training's label to its log: a list of dictionaries with `"epoch"` and
+            metrics, those of validation with `val_` before their names.
+
+    Raises:
+        ValueError: If a log is empty.
+        ImportError: If matplotlib is missing.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> import keras_multigrid as kmg
+    >>> log = [{"epoch": n, "loss": 1 / n, "val_loss": 1.1 / n} for n in (1, 2, 3)]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "curves.png")
+    ...     kmg.figures.draw_training_curves(path, {"PMG-11": log})
+    ...     path.read_bytes()[1:4]
+    b'PNG'
+    """
+    for label, log in logs.items():
+        if not log:
+            raise ValueError(f"The log of {label!r} is empty; expected an epoch or more.")
+    names = list(dict.fromkeys(name for log in logs.values() for name in log[-1]))
+    metrics = list(
+        dict.fromkeys(name.removeprefix("val_") for name in names if name not in NO_METRICS)
+    )
+    columns = min(len(metrics), MOST_COLUMNS)
+    rows = math.ceil(len(metrics) / columns)
+    figure = new_figure(path, 2.7 * columns, 2.2 * rows + 0.3)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axis, metric in zip(axes, metrics):
+        for log, colour in zip(logs.values(), COLOURS * len(logs)):
+            _draw(axis, log, f"val_{metric}", colour)
+            _draw(axis, log, metric, colour, style=":")
+        axis.set_title(metric.replace("_", " "), fontsize=8)
+        axis.set_xlabel("epoch", fontsize=7)
+        axis.tick_params(which="both", labelsize=7)
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        if metric in ("loss", "learning_rate"):
+            axis.set_yscale("log", nonpositive="mask")
+        open_frame(axis)
+    for axis in axes[len(metrics) :]:
+        axis.axis("off")
+    _add_legend(figure, logs, with_validation=any(name.startswith("val_") for name in names))
+    figure.savefig(path)
+
+
+def _draw(axis, log, name, colour, style="-"):
+    if name in log[-1]:
+        marker = "o" if len(log) < 20 else None
+        values = [line.get(name, math.nan) for line in log]
+        epochs = [line["epoch"] for line in log]
+        axis.plot(epochs, values, style, color=colour, marker=marker, markersize=2, linewidth=1)
+
+
+def _add_legend(figure, logs, with_validation):
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=colour, label=label)
+        for label, colour in zip(logs, COLOURS * len(logs))
+    ]
+    if with_validation:
+        handles.append(Line2D([], [], color="0.4", label="validation"))
+    handles.append(Line2D([], [], color="0.4", linestyle=":", label="training"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=8, fontsize=7, frameon=False)

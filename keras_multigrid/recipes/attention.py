@@ -1,0 +1,110 @@
+"""Attention maps of the network of a finished run."""
+
+import pathlib
+
+import numpy as np
+
+from keras_multigrid.attention_maps import sweep, write_attention_page
+from keras_multigrid.datasets.image_augmentation import decode
+from keras_multigrid.figures import draw_attention_maps
+from keras_multigrid.recipes.run_folder import load_run
+
+ATTENTION = "attention"
+PAGE_STRIDE = 4
+
+
+def attend_run(
+    run,
+    image_files=(),
+    probes=None,
+    samples=4,
+    occluder_size=8,
+    stride=1,
+    channel=None,
+    output=None,
+    data_dir=None,
+):
+    """Writes what pixels of the output of a trained network heed (paper, Figures 6 and 7).
+
+    Args:
+        run: The run's folder.
+        image_files: Paths of images, of one size; none takes test images of the run.
+        probes: List of `(row, column)` in the output; None is those of `bounding_box_probes`.
+        samples: Number of test images.
+        occluder_size, stride, channel: As for `occlusion_attention`.
+        output: Folder; None is the run's own. It gets `attention.png`, `attention.pdf`,
+            `attention.npz` (images, outputs, probes and maps) and `attention.html`, on which every
+            pixel can be pointed at.
+        data_dir: Where the data are now, if elsewhere.
+
+    Returns:
+        List of the paths that were written.
+
+    Raises:
+        ValueError: If the run is not finished, its outputs are no images, or an argument is
+            invalid.
+        OSError: If a file cannot be read or written.
+
+    Example:
+
+    >>> from keras_multigrid.recipes import attend_run
+    >>> attend_run("runs/first", probes=[(32, 32)])  # doctest: +SKIP
+    """
+    from keras_multigrid.recipes import RECIPES
+
+    run, output = pathlib.Path(run), pathlib.Path(output or run)
+    recipe, model = load_run(run, RECIPES, data_dir)
+    if len(model.output_shape) != 4:
+        raise ValueError(
+            f"The output of {recipe.model} has shape {model.output_shape}; expected images, as of "
+            "the recipes mnist_segmentation and mnist_spatial_transformer."
+        )
+    if image_files:
+        images = _read(image_files, model.input_shape[-1])
+        for layer in recipe.preprocessing(run):
+            images = np.asarray(layer(images))
+    else:
+        images, _ = next(recipe.load_evaluation(recipe.TEST_SPLIT).as_numpy_iterator())
+        images = images[:samples]
+    swept = sweep(model, images, probes, occluder_size, stride, channel=channel)
+    maps = swept.maps()
+    output.mkdir(parents=True, exist_ok=True)
+    paths = [output / f"{ATTENTION}.{kind}" for kind in ("png", "pdf", "npz", "html")]
+    png, pdf, arrays, page = paths
+    for path in (png, pdf):
+        shown = {recipe.model: (swept.outputs, swept.probes, maps)}
+        draw_attention_maps(path, images, shown)
+    np.savez_compressed(
+        arrays, images=images, outputs=swept.outputs, probes=swept.probes, maps=maps
+    )
+    write_attention_page(
+        page,
+        model,
+        images,
+        f"What {recipe.model} heeds",
+        occluder_size,
+        max(stride, PAGE_STRIDE),
+        channel=channel,
+    )
+    return paths
+
+
+def _read(files, channels):
+    """Returns images of one size as floats from 0 to 255, grey for networks of one channel."""
+    import tensorflow as tf
+
+    images = []
+    for file in files:
+        try:
+            image = decode(pathlib.Path(file).read_bytes())
+        except tf.errors.InvalidArgumentError as error:
+            raise OSError(
+                f"{file} is no image that can be read (PNG, JPEG, GIF or BMP)."
+            ) from error
+        image = tf.image.rgb_to_grayscale(image) if channels == 1 else image
+        images.append(image.numpy().astype("float32"))
+    sizes = {image.shape[:2] for image in images}
+    if len(sizes) > 1:
+        texts = ", ".join(sorted(f"{height}x{width}" for height, width in sizes))
+        raise ValueError(f"The images are of several sizes, {texts}; expected one.")
+    return np.stack(images)

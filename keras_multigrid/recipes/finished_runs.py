@@ -1,0 +1,68 @@
+"""The finished runs in folders, to be shown together."""
+
+import dataclasses
+import json
+import pathlib
+
+import keras
+
+from keras_multigrid.recipes.run import LOG
+from keras_multigrid.recipes.run_folder import MODEL, RESULTS, read_recipe
+
+
+@dataclasses.dataclass(frozen=True)
+class FinishedRun:
+    """A run's folder, its recipe, and what its `metrics.json` holds."""
+
+    folder: pathlib.Path
+    recipe: object
+    metrics: dict
+
+    @property
+    def samples(self):
+        """Number of samples that it was trained on."""
+        return self.metrics["epochs"] * self.recipe.steps_per_epoch * self.recipe.batch_size
+
+    def model(self):
+        """Returns the trained network."""
+        return keras.models.load_model(self.folder / MODEL)
+
+    def log(self):
+        """Returns the metrics of each epoch."""
+        return [json.loads(line) for line in (self.folder / LOG).read_text().splitlines()]
+
+
+class FinishedRuns:
+    """The finished runs in folders, at any depth; of equal ones the longest trained."""
+
+    def __init__(self, folders, data_dir=None):
+        from keras_multigrid.recipes import RECIPES
+
+        self.runs = []
+        for path in sorted(path for folder in folders for path in folder.rglob(RESULTS)):
+            metrics = json.loads(path.read_text())
+            if "scores" not in metrics:  # the quickstart's
+                continue
+            recipe = read_recipe(path.parent, RECIPES, data_dir)
+            self.runs.append(FinishedRun(path.parent, recipe, metrics))
+        self.runs.sort(key=lambda each: each.samples)
+
+    def of(self, recipe_class, networks=None, **fields):
+        """Returns runs by their networks, in the order of `networks`; None is any, by name.
+
+        All are of one source of digits, that of the longest training.
+        """
+        found = {
+            each.recipe.model: each
+            for each in self.runs
+            if type(each.recipe) is recipe_class
+            and all(getattr(each.recipe, name) == value for name, value in fields.items())
+        }
+        networks = sorted(found) if networks is None else networks
+        found = {network: found[network] for network in networks if network in found}
+        longest = max(found.values(), key=lambda each: each.samples, default=None)
+        return {
+            network: each
+            for network, each in found.items()
+            if each.recipe.source == longest.recipe.source
+        }

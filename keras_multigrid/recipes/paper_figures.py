@@ -1,0 +1,233 @@
+"""The figures of the paper, drawn from finished runs."""
+
+import dataclasses
+import functools
+import pathlib
+
+from keras_multigrid.applications import create_model
+from keras_multigrid.applications.paper import paper_model
+from keras_multigrid.attention_maps import bounding_box_probes, sweep
+from keras_multigrid.datasets.spatial_transformer import DISTORTIONS
+from keras_multigrid.figures import (
+    Panel,
+    Result,
+    draw_attention_generation,
+    draw_attention_maps,
+    draw_error_cost,
+    draw_network,
+    draw_panels,
+    draw_segmentation,
+    draw_training_curves,
+)
+from keras_multigrid.figures.style import stretched
+from keras_multigrid.recipes.cifar import Cifar100
+from keras_multigrid.recipes.dense_prediction import MnistSegmentation, MnistSpatialTransformer
+from keras_multigrid.recipes.finished_runs import FinishedRuns
+from keras_multigrid.recipes.overrides import resolve
+from keras_multigrid.recipes.paper_tables import PAPER_TABLES
+from keras_multigrid.recipes.run import run
+from keras_multigrid.recipes.run_folder import default_folder
+
+DIAGRAMS = ("VGG-16", "MG-16", "PMG-16", "RES-12", "R-MG-12", "R-PMG-16", "U-NET-11", "PMG-11")
+SEGMENTATION = ("U-NET-11", "SG-11", "PMG-11", "R-SG-20", "R-PMG-20")
+TRANSFORMATION = ("U-NET-11", "SG-11", "R-SG-20", "PMG-11", "R-PMG-20")
+SINGLE_DISTORTION = ("U-NET-11", "PMG-11")
+ATTENTION = ("U-NET-11", "PMG-11", "R-PMG-20")
+SINGLE = [variant for variant in DISTORTIONS if variant != "all"]
+SEGMENTED_IMAGES, TRANSFORMED_IMAGES, ATTENDED_IMAGES = 2, 6, 4
+
+
+def draw_paper_figures(folders, output, names=None, data_dir=None):
+    """Draws the figures of the paper from finished runs, each as PNG and as PDF.
+
+    `figure3` are diagrams of networks, `figure4` is segmentation, `figure5` spatial transformation,
+    `figure6` and `figure7` are attention, `table1` is error against multiply-adds, the paper's
+    beside ours, and `curves` are trainings. A figure shows the networks of which there are runs.
+
+    Args:
+        folders: Folders with finished runs in them, at any depth.
+        output: Folder of the pictures.
+        names: List of figures; None is all.
+        data_dir: Where the data are now, if elsewhere.
+
+    Returns:
+        List of the paths that were written.
+
+    Raises:
+        ValueError: If there is no such figure or folder.
+        OSError: If the test data of a run are missing.
+
+    Example:
+
+    >>> from keras_multigrid.recipes import draw_paper_figures
+    >>> draw_paper_figures(["runs/table2", "runs/table3"], "runs/figures")  # doctest: +SKIP
+    """
+    _check_names(names)
+    folders, output = [pathlib.Path(folder) for folder in folders], pathlib.Path(output)
+    for folder in folders:
+        if not folder.is_dir():
+            raise ValueError(f"{folder} is no folder; expected one with finished runs.")
+    output.mkdir(parents=True, exist_ok=True)
+    runs, written = FinishedRuns(folders, data_dir), []
+    for name in names or FIGURES:
+        print(f"{name} ...", flush=True)
+        drawn = [path for part, draw in FIGURES[name](runs) for path in _draw(output, part, draw)]
+        print(f"  {', '.join(map(str, drawn)) or 'there are no finished runs that it shows'}")
+        written += drawn
+    return written
+
+
+def reproduce_paper_figures(names, scale, settings, output):
+    """Trains the networks of Figures 4 to 7 that are not trained yet, and draws the figures."""
+    _check_names(names)
+    needed = [recipe for name in names or FIGURES for recipe in _trainings(name, scale, settings)]
+    needed = list(dict.fromkeys(needed))
+    for number, recipe in enumerate(needed, 1):
+        print(f"\nfigures, network {number} of {len(needed)}: {recipe.model}", flush=True)
+        run(recipe, output / default_folder(recipe).name)
+    written = draw_paper_figures([output], output, names, needed[0].data_dir if needed else None)
+    return f"Written: {', '.join(map(str, written))}"
+
+
+def _check_names(names):
+    for name in names or ():
+        if name not in FIGURES:
+            raise ValueError(f"There is no figure {name!r}; expected one of {', '.join(FIGURES)}.")
+
+
+def _draw(output, name, draw):
+    paths = [output / f"{name}.{kind}" for kind in ("png", "pdf")]
+    for path in paths:
+        draw(path)
+    return paths
+
+
+# Each figure is a function from the finished runs to pairs of a file's name and what draws it.
+
+
+def _diagrams(runs):
+    trained = [each.recipe.model for each in runs.runs]
+    for network in dict.fromkeys([*DIAGRAMS, *trained]):
+        draw = functools.partial(draw_network, model=create_model(network))
+        yield f"figure3_{network}", draw
+
+
+def _segmentation(runs):
+    found = runs.of(MnistSegmentation, SEGMENTATION)
+    if found:
+        images, masks = _test_images(found, SEGMENTED_IMAGES)
+        outputs = _outputs(found, images)
+        yield "figure4", lambda path: draw_segmentation(path, images, masks, outputs)
+
+
+def _transformation(runs):
+    whole = _transformed(runs, "all", TRANSFORMATION)
+    single = [_transformed(runs, variant, SINGLE_DISTORTION) for variant in SINGLE]
+    single = [panel for panel in single if panel]
+    columns = [column for column in ([whole] if whole else [], single[::2], single[1::2]) if column]
+    if columns:
+        yield "figure5", lambda path: draw_panels(path, columns)
+
+
+def _transformed(runs, variant, networks):
+    """Returns the panel of a distortion, or None if nothing was trained on it."""
+    found = runs.of(MnistSpatialTransformer, networks, variant=variant)
+    if not found:
+        return None
+    images, masks = _test_images(found, TRANSFORMED_IMAGES)
+    rows = {"input": stretched(images), "truth": masks}
+    rows |= _outputs(found, images)
+    return Panel(rows, "all distortions" if variant == "all" else f"{variant} alone")
+
+
+def _attention(runs):
+    found = _attending(runs)
+    if found:
+        images, masks = _test_images(found, ATTENDED_IMAGES)
+        probes = bounding_box_probes(masks)[:, [0, 3]]  # upper left and lower right
+        attention = {}
+        for network, each in found.items():
+            swept = sweep(each.model(), images, probes)
+            attention[network] = (swept.outputs, swept.probes, swept.maps())
+        yield "figure6", lambda path: draw_attention_maps(path, images, attention)
+
+
+def _attention_generation(runs):
+    found = _attending(runs)
+    if found:
+        images, _ = _test_images(found, 1)
+        model = list(found.values())[-1].model()
+        swept = sweep(model, images)
+        yield "figure7", lambda path: draw_attention_generation(path, images[0], model, swept)
+
+
+def _attending(runs):
+    """Returns the runs whose attention is shown: on all distortions, or else on translation."""
+    return runs.of(MnistSpatialTransformer, ATTENTION, variant="all") or runs.of(
+        MnistSpatialTransformer, ATTENTION, variant="translation"
+    )
+
+
+def _errors(runs):
+    results = [
+        Result(network, 1e6 * paper_model(network).macs, error)
+        for network, (error,) in PAPER_TABLES["table1"].rows.items()
+    ]
+    results += [
+        Result(network, each.metrics["macs"], each.metrics["scores"]["error"], is_ours=True)
+        for network, each in runs.of(Cifar100).items()
+        if network in PAPER_TABLES["table1"].rows
+    ]
+    yield "table1", lambda path: draw_error_cost(path, results)
+
+
+def _curves(runs):
+    for recipe_class in dict.fromkeys(type(each.recipe) for each in runs.runs):
+        own = [each.recipe for each in runs.runs if type(each.recipe) is recipe_class]
+        variants = {getattr(recipe, "variant", None) for recipe in own}
+        for variant in sorted(variants, key=str):
+            fields = {} if variant is None else {"variant": variant}
+            found = runs.of(recipe_class, **fields)
+            logs = {network: each.log() for network, each in found.items()}
+            name = "_".join(["curves", recipe_class.NAME, *fields.values()])
+            if logs:
+                yield name, functools.partial(draw_training_curves, logs=logs)
+
+
+def _test_images(found, count):
+    """Returns test images and masks of the longest training; those of the others are the same."""
+    recipe = max(found.values(), key=lambda each: each.samples).recipe
+    images, masks = next(recipe.load_evaluation(recipe.TEST_SPLIT).as_numpy_iterator())
+    return images[:count], masks[:count]
+
+
+def _outputs(found, images):
+    return {network: each.model().predict(images, verbose=0) for network, each in found.items()}
+
+
+def _trainings(name, scale, settings):
+    """Returns the recipes whose networks a figure shows."""
+    if name == "figure4":
+        return _each_network(resolve(MnistSegmentation, scale, settings), SEGMENTATION)
+    if name not in ("figure5", "figure6", "figure7"):
+        return []
+    recipe = resolve(MnistSpatialTransformer, scale, settings)
+    recipes = _each_network(recipe, TRANSFORMATION if name == "figure5" else ATTENTION)
+    for variant in SINGLE if name == "figure5" else ():
+        recipes += _each_network(dataclasses.replace(recipe, variant=variant), SINGLE_DISTORTION)
+    return recipes
+
+
+def _each_network(recipe, networks):
+    return [dataclasses.replace(recipe, model=network) for network in networks]
+
+
+FIGURES = {
+    "figure3": _diagrams,
+    "figure4": _segmentation,
+    "figure5": _transformation,
+    "figure6": _attention,
+    "figure7": _attention_generation,
+    "table1": _errors,
+    "curves": _curves,
+}

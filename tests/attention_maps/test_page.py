@@ -1,0 +1,155 @@
+"""The page of attention maps, opened in a real browser without a network."""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from keras_multigrid.attention_maps import sweep, write_attention_page
+from tests.attention_maps.test_occlusion import identity, network, random_images
+
+OPTIONS = (
+    "--headless=new --no-sandbox --disable-gpu --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --window-size=1000,1400"
+).split()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """A headless Chromium; only outside of CI may there be none."""
+    programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
+    if None in programs and not os.environ.get("CI"):
+        pytest.skip("chromium and chromedriver are not installed")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = programs[0]
+    for option in [*OPTIONS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"]:
+        options.add_argument(option)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options, webdriver.ChromeService(programs[1]))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def page(browser, tmp_path_factory):
+    """An opened page of two images of 20x16 pixels, and the sweep that it should show."""
+    model, _ = network(channels=1)
+    images = random_images(2, 20, 16, 1)
+    settings = {"occluder_size": 4, "stride": 2, "seed": 7}
+    path = tmp_path_factory.mktemp("page") / "attention.html"
+    write_attention_page(path, model, images, "Noise & <more>", **settings, verbose=0)
+    browser.get(path.as_uri())
+    probes = np.stack(np.indices((20, 16)), axis=-1).reshape(-1, 2)
+    return browser, sweep(model, images, probes, **settings, verbose=0)
+
+
+def point_at(browser, row, column, click=False):
+    """Moves the mouse to the middle of a pixel of the output."""
+    from selenium.webdriver import ActionChains
+
+    canvas = browser.find_element("id", "output")
+    x = (column + 0.5 - 16 / 2) * canvas.size["width"] / 16
+    y = (row + 0.5 - 20 / 2) * canvas.size["height"] / 20
+    actions = ActionChains(browser).move_to_element_with_offset(canvas, round(x), round(y))
+    (actions.click() if click else actions).perform()
+
+
+def shown_map(browser):
+    values = browser.execute_script("return [...attentionState.map]")
+    return np.reshape(values, (20, 16))
+
+
+def assert_shows(browser, swept, image, row, column):
+    expected = swept.maps()[image, row * 16 + column]
+    place = browser.execute_script("return [attentionState.row, attentionState.column]")
+    assert place == [row, column]
+    # A change is rounded to 1 / 255 of the probe's largest; up to 4 positions cover a pixel.
+    tolerance = 4 * 0.5 / 255 * swept.changes[image, row * 16 + column].max()
+    np.testing.assert_allclose(shown_map(browser), expected, atol=1.01 * tolerance, rtol=1e-5)
+
+
+@pytest.mark.parametrize("row, column", [(0, 0), (3, 11), (19, 15), (10, 2)])
+def test_pointing_at_a_pixel_shows_its_map(page, row, column):
+    browser, swept = page
+    point_at(browser, row, column)
+    assert_shows(browser, swept, 0, row, column)
+    assert f"row {row}, column {column}" in browser.find_element("id", "place").text
+
+
+def test_the_canvas_is_brightest_where_the_map_is_largest(page):
+    browser, swept = page
+    point_at(browser, 8, 8)
+    script = """
+        const canvas = document.getElementById("attention");
+        return [...canvas.getContext("2d").getImageData(0, 0, 16, 20).data];
+    """
+    red = np.reshape(browser.execute_script(script), (20, 16, 4))[..., 0].astype(float)
+    map_ = swept.maps()[0, 8 * 16 + 8]
+    assert np.corrcoef(red.ravel(), map_.ravel())[0, 1] > 0.8
+    assert red[map_ == map_.max()].min() > red[map_ == 0].max()
+
+
+def test_a_click_holds_the_pixel_and_keys_move_it(page):
+    from selenium.webdriver import ActionChains, Keys
+
+    browser, swept = page
+    point_at(browser, 5, 6, click=True)
+    point_at(browser, 12, 3)
+    assert_shows(browser, swept, 0, 5, 6)
+    ActionChains(browser).send_keys(Keys.ARROW_DOWN, Keys.ARROW_LEFT).perform()
+    assert_shows(browser, swept, 0, 6, 5)
+    point_at(browser, 12, 3, click=True)
+    assert_shows(browser, swept, 0, 12, 3)
+
+
+def test_another_image_has_its_own_maps(page):
+    browser, swept = page
+    first, second = browser.find_elements("css selector", "#thumbnails button")
+    second.click()
+    point_at(browser, 9, 9)
+    assert_shows(browser, swept, 1, 9, 9)
+    first.click()
+    point_at(browser, 9, 10)
+    assert_shows(browser, swept, 0, 9, 10)
+
+
+def test_the_page_is_whole_and_asks_for_nothing(page):
+    browser, _ = page
+    assert browser.title == "Noise & <more>"
+    assert browser.execute_script("return performance.getEntriesByType('resource').length") == 0
+    errors = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    assert not errors
+
+
+def test_colours_and_sparse_probes(browser, tmp_path):
+    images = np.zeros((1, 12, 12, 3), "float32")
+    images[..., 0] = 1  # red
+    path = tmp_path / "attention.html"
+    model = identity((12, 12, 3))
+    settings = {"occluder_size": 2, "stride": 1, "window": 1}
+    write_attention_page(path, model, images, **settings, probe_stride=3, verbose=0)
+    browser.get(path.as_uri())
+    script = "moveTo(5, 11); return [...attentionState.map]"
+    shown = np.reshape(browser.execute_script(script), (12, 12))
+    rows, columns = np.nonzero(shown)  # the probe of rows 3 to 5 and columns 9 to 11
+    assert {*rows} <= {2, 3, 4} and {*columns} <= {8, 9, 10} and shown[3, 9] == shown.max()
+
+
+@pytest.mark.parametrize(
+    ("images", "options", "message"),
+    [
+        (np.zeros((1, 8, 8, 2)), {}, "images have 2 channels; expected 1 or 3"),
+        (np.zeros((1, 8, 8, 1)), {"probe_stride": 0}, "probe_stride is 0; expected an integer"),
+        (np.zeros((1, 8, 8, 1)), {"stride": 0}, "stride is 0; expected an integer"),
+        (np.zeros((1, 8, 8, 1)), {"occluder_size": 9}, "occluder_size is 9; expected an integer"),
+        (np.zeros((1, 120, 120, 1)), {"stride": 1}, "page would have 175 MiB; expected at most 64"),
+    ],
+)
+def test_misuse(images, options, message, tmp_path):
+    path = tmp_path / "attention.html"
+    with pytest.raises(ValueError, match=message):
+        write_attention_page(path, identity(images.shape[1:]), images, **options, verbose=0)
+    assert not path.exists()
