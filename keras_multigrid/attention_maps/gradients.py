@@ -43,7 +43,8 @@ def input_gradient(model, images, probes=None, channel=None, batch_size=32, verb
     >>> import keras_multigrid as kmg
     >>> image = keras.Input((8, 8, 1))
     >>> model = keras.Model(image, keras.layers.Rescaling(3.0)(image))
-    >>> gradient = kmg.attention_maps.input_gradient(model, np.ones((1, 8, 8, 1)), [(2, 5)])
+    >>> ones = np.ones((1, 8, 8, 1))
+    >>> gradient = kmg.attention_maps.input_gradient(model, ones, [(2, 5)], verbose=0)
     >>> float(gradient[0, 0, 2, 5, 0]), float(gradient.sum())
     (3.0, 3.0)
     """
@@ -86,7 +87,9 @@ def integrated_gradients(
     >>> image = keras.Input((8, 8, 1))
     >>> square = keras.Model(image, keras.ops.square(image))
     >>> images = np.full((1, 8, 8, 1), 3.0)
-    >>> maps = kmg.attention_maps.integrated_gradients(square, images, [(2, 5)], baseline=1)
+    >>> maps = kmg.attention_maps.integrated_gradients(
+    ...     square, images, [(2, 5)], baseline=1, verbose=0
+    ... )
     >>> float(maps.sum())  # 3 * 3 - 1 * 1
     8.0
     """
@@ -115,6 +118,14 @@ class ReceptiveField:
     Attributes:
         sensitivity: `(height, width)`, the mean absolute gradient of each pixel of the input.
         probe: Row and column of the pixel in the output.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_multigrid.attention_maps import ReceptiveField
+    >>> field = ReceptiveField(np.array([[0, 0, 0], [0, 1, 0.5], [0, 0.01, 0]]), probe=(1, 1))
+    >>> field.box, field.effective_pixels
+    ((1, 1, 2, 2), 2)
     """
 
     sensitivity: np.ndarray

@@ -28,6 +28,16 @@ class Sweep:
         stride: Pixels from one position to the next.
         window: Side of the window round a probe.
         image_size: Height and width of the images.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_multigrid.attention_maps import Sweep
+    >>> changes, probes = np.array([[[[1.0, 2.0]]]]), np.array([[[0, 0]]])
+    >>> output, noise = np.zeros((1, 2, 3, 1)), np.ones((2, 2, 1))
+    >>> swept = Sweep(output, probes, changes, noise, stride=1, window=1, image_size=(2, 3))
+    >>> swept.maps()[0, 0].tolist()  # the middle is covered twice
+    [[1.0, 3.0, 2.0], [1.0, 3.0, 2.0]]
     """
 
     outputs: np.ndarray
@@ -104,7 +114,9 @@ def occlusion_attention(
     >>> import keras_multigrid as kmg
     >>> model = kmg.applications.SGSEG(width_multiplier=0.1, input_shape=(32, 32, 1))
     >>> images = np.random.default_rng(0).normal(size=(1, 32, 32, 1))
-    >>> maps = kmg.attention_maps.occlusion_attention(model, images, [(16, 16)], stride=4)
+    >>> maps = kmg.attention_maps.occlusion_attention(
+    ...     model, images, [(16, 16)], stride=4, verbose=0
+    ... )
     >>> maps.shape
     (1, 1, 32, 32)
     >>> bool(maps[0, 0, 16, 16] > 0), float(maps[0, 0, 0, 0])  # SG-11 sees 8 pixels to each side

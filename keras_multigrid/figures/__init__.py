@@ -5,10 +5,8 @@ from keras_multigrid.figures.error_cost import Result, draw_error_cost
 from keras_multigrid.figures.network import draw_network
 from keras_multigrid.figures.panels import Panel, draw_panels, draw_segmentation
 from keras_multigrid.figures.training_curves import draw_training_curves
-from keras_multigrid.figures.wiring import Box, wiring
 
 __all__ = [
-    "Box",
     "Panel",
     "Result",
     "draw_attention_generation",
@@ -18,5 +16,4 @@ __all__ = [
     "draw_panels",
     "draw_segmentation",
     "draw_training_curves",
-    "wiring",
 ]

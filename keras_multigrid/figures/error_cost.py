@@ -22,6 +22,13 @@ class Result:
         macs: Multiply-adds per image.
         error: Test error in percent.
         is_ours: Whether it was measured here; else it is the paper's.
+
+    Example:
+
+    >>> from keras_multigrid.figures import Result
+    >>> result = Result("R-PMG-sm-16", macs=183.3e6, error=29.41)
+    >>> result.family, result.is_residual
+    ('PMG-sm', True)
     """
 
     network: str

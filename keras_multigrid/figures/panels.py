@@ -19,6 +19,13 @@ class Panel:
             channels for colours; None leaves a gap, and rows may be of different length.
         title: Line above.
         columns: Titles of the columns.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_multigrid.figures import Panel
+    >>> digits = np.zeros((2, 28, 28, 1))
+    >>> panel = Panel({"input": digits, "output": [None, digits[1]]}, title="two digits")
     """
 
     rows: dict

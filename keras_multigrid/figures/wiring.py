@@ -46,7 +46,7 @@ def wiring(model, input_shape=None):
     Example:
 
     >>> import keras_multigrid as kmg
-    >>> from keras_multigrid.figures import wiring
+    >>> from keras_multigrid.figures.wiring import wiring
     >>> boxes = wiring(kmg.applications.PMGSEG())
     >>> len(boxes), boxes[0].layer, boxes[0].channels, boxes[0].reads
     (29, 'input_0_conv', 64, frozenset())
