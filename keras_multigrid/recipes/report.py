@@ -50,7 +50,7 @@ def _report(recipe, metrics, log, pictures):
         (
             dict(zip(table.columns, table.rows[recipe.model]))
             for table in PAPER_TABLES.values()
-            if table.recipe is type(recipe) and recipe.model in table.rows
+            if table.recipe.NAME == recipe.NAME and recipe.model in table.rows
         ),
         {},
     )
