@@ -2,9 +2,7 @@
 
 import dataclasses
 
-import keras
 import numpy as np
-from keras import ops
 
 from keras_multigrid.attention_maps.batches import check_integer, even_batches, progress_bar
 from keras_multigrid.attention_maps.probes import (
@@ -180,61 +178,50 @@ def sweep(
         check_integer(name, value, 1)
     if window % 2 == 0:
         raise ValueError(f"window is {window}; expected an odd number, for its middle is a probe.")
-    outputs = predict_maps(model, images, batch_size)
+    rows, columns = (range(0, side - occluder_size + 1, stride) for side in size)
+    batches = even_batches([(row, column) for row in rows for column in columns], batch_size)
+    room = len(batches[0])
+    # In batches of the same size, for rounding depends on it: what sees nothing changes nothing.
+    outputs = np.concatenate(
+        [predict_maps(model, np.repeat(image[None], room, axis=0), room)[:1] for image in images]
+    )
     probes = check_probes(probes, outputs)
     check_channel(channel, outputs)
     low, high = _noise_range(noise_range, images)
     shape = (occluder_size, occluder_size, images.shape[-1])
     occluder = np.random.default_rng(seed).uniform(low, high, shape).astype("float32")
-    rows, columns = (range(0, side - occluder_size + 1, stride) for side in size)
-    corners = [(row, column) for row in rows for column in columns]
-    changes = _Changes(outputs[0].shape, probes.shape[1], window, channel)
-    inputs = keras.Input(images.shape[1:])
-    changed = keras.Model(inputs, changes(model(inputs, training=False)))
-    batches = even_batches(corners, batch_size)
     progress = progress_bar(len(images) * len(batches), verbose)
     found = []
     for image, output, places in zip(images, outputs, probes):
-        changes.look_at(output, places)
+        watched = _windows(places, output.shape[:2], window)
         for batch in batches:
-            occluded = _occluded(image, occluder, batch, len(batches[0]))
-            found.append(changed.predict_on_batch(occluded)[: len(batch)])
+            occluded = _occluded(image, occluder, batch, room)
+            changed = model.predict_on_batch(occluded)[: len(batch)]
+            found.append(_changes(changed, output, watched, channel))
             progress.add(1)
     found = np.concatenate(found).reshape(len(images), len(rows), len(columns), -1)
     return Sweep(outputs, probes, np.moveaxis(found, 3, 1), occluder, stride, window, size)
 
 
-class _Changes(keras.layers.Layer):
-    """From outputs to the largest absolute change in the window round each probe."""
+def _windows(probes, size, window):
+    """Returns the numbers of the pixels round each probe, counted along the rows of the output."""
+    reach = np.arange(window) - window // 2
+    height, width = size
+    # Beyond the border a pixel of the border is looked at again: the largest stays the same.
+    rows = np.clip(probes[:, :1] + reach, 0, height - 1)
+    columns = np.clip(probes[:, 1:] + reach, 0, width - 1)
+    return (rows[:, :, None] * width + columns[:, None]).reshape(len(probes), -1)
 
-    def __init__(self, shape, probes, window, channel):
-        super().__init__(dtype="float32", trainable=False)
-        height, width, channels = shape
-        self.size, self.window, self.channel = (height, width), window, channel
-        flat = (1, height * width, channels if channel is None else 1)
-        self.before = self.add_weight(shape=flat, initializer="zeros")
-        watched = (probes, window**2)
-        self.watched = self.add_weight(shape=watched, initializer="zeros", dtype="int32")
 
-    def look_at(self, output, probes):
-        """Sets the output to compare with, and the probes."""
-        self.before.assign(self._flat(output[None]))
-        reach = np.arange(self.window) - self.window // 2
-        height, width = self.size
-        # Beyond the border a pixel of the border is looked at again: the largest stays the same.
-        rows = np.clip(probes[:, :1] + reach, 0, height - 1)
-        columns = np.clip(probes[:, 1:] + reach, 0, width - 1)
-        pixels = rows[:, :, None] * width + columns[:, None]
-        self.watched.assign(pixels.reshape(len(probes), -1))
-
-    def call(self, outputs):
-        changes = ops.max(ops.abs(self._flat(outputs) - self.before), axis=-1)
-        return ops.max(ops.take(changes, self.watched, axis=1), axis=-1)
-
-    def _flat(self, outputs):
-        if self.channel is not None:
-            outputs = outputs[..., self.channel : self.channel + 1]
-        return ops.reshape(outputs, (-1, *self.before.shape[1:]))
+def _changes(changed, before, watched, channel):
+    """Returns the largest absolute change in each window, `(outputs, probes)`."""
+    chosen = slice(None) if channel is None else slice(channel, channel + 1)
+    pixels = before.shape[0] * before.shape[1]
+    before = before[..., chosen].reshape(pixels, -1)
+    changed = changed[..., chosen].astype("float32").reshape(len(changed), pixels, -1)
+    if watched.size < pixels:
+        return np.abs(changed[:, watched] - before[watched]).max((2, 3))
+    return np.abs(changed - before).max(-1)[:, watched].max(-1)
 
 
 def _occluded(image, occluder, corners, room):

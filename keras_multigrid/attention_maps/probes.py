@@ -66,7 +66,7 @@ def predict_maps(model, images, batch_size):
     """Returns the outputs of a model, float32, or raises a `ValueError` if they are no images."""
     outputs = model.predict(images, batch_size=batch_size, verbose=0)
     if not isinstance(outputs, np.ndarray) or outputs.ndim != 4:
-        shape = keras.tree.map_structure(np.shape, outputs)
+        shape = keras.tree.map_structure(lambda output: (None, *output.shape[1:]), outputs)
         raise ValueError(
             f"The model's output has shape {shape}; expected one of image-like form, (batch, "
             "height, width, channels). Pass a model that ends in such a tensor, for example "
