@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from keras_multigrid.commands import serving, training, tuning, zoo
+from keras_multigrid.commands import routing, serving, training, tuning, zoo
 
 
 def main(arguments=None):
@@ -40,11 +40,11 @@ def _run(options):
 def _parser():
     parser = argparse.ArgumentParser(
         prog="keras-multigrid",
-        description="Multigrid neural networks: list, train, tune, export and serve them.",
+        description="Multigrid neural networks: list, train, tune, explain, export and serve them.",
         epilog="Example: keras-multigrid train quickstart",
     )
     commands = parser.add_subparsers(title="commands", required=True)
-    for part in (zoo, training, tuning, serving):
+    for part in (zoo, training, tuning, routing, serving):
         part.add_commands(commands)
     return parser
 

@@ -119,17 +119,27 @@ def find_recipe(options):
     return change(read_recipe_file(pathlib.Path(options.recipe), CLASSES), options.settings)
 
 
-def _evaluate(options):
+def load_run(run, data_dir=None):
+    """Returns the recipe and the network of a finished run.
+
+    Raises:
+        ValueError: If the folder is none of a finished run.
+    """
     import keras
 
     from keras_multigrid.recipes import RECIPES as CLASSES
-    from keras_multigrid.recipes.run import verbosity
     from keras_multigrid.recipes.run_folder import MODEL, read_recipe
 
-    recipe = read_recipe(options.run, CLASSES, options.data_dir)
-    if not (options.run / MODEL).exists():
-        raise ValueError(f"{options.run} is not finished; `keras-multigrid train` continues it.")
-    model = keras.models.load_model(options.run / MODEL)
+    recipe = read_recipe(run, CLASSES, data_dir)
+    if not (run / MODEL).exists():
+        raise ValueError(f"{run} is not finished; `keras-multigrid train` continues it.")
+    return recipe, keras.models.load_model(run / MODEL)
+
+
+def _evaluate(options):
+    from keras_multigrid.recipes.run import verbosity
+
+    recipe, model = load_run(options.run, options.data_dir)
     results = recipe.evaluate(model, options.split or recipe.TEST_SPLIT, verbosity())
     for name, value in {**results, **recipe.scores(results)}.items():
         print(f"{name:<24} {value:.4f}")
