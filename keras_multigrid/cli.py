@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from keras_multigrid.commands import seeing, serving, training, tuning, zoo
+from keras_multigrid.commands import routing, seeing, serving, training, tuning, zoo
 
 
 def main(arguments=None):
@@ -40,11 +40,11 @@ def _run(options):
 def _parser():
     parser = argparse.ArgumentParser(
         prog="keras-multigrid",
-        description="Multigrid neural networks: list, train, tune, examine, export, serve.",
+        description="Multigrid neural networks: list, train, tune, explain, export, serve.",
         epilog="Example: keras-multigrid train quickstart",
     )
     commands = parser.add_subparsers(title="commands", required=True)
-    for part in (zoo, training, tuning, seeing, serving):
+    for part in (zoo, training, tuning, seeing, routing, serving):
         part.add_commands(commands)
     return parser
 

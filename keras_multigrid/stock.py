@@ -50,11 +50,7 @@ def stock_network(model, for_inference=False):
     >>> kmg.complexity.profile(fast).macs < kmg.complexity.profile(model).macs
     True
     """
-    if not hasattr(model, "operations"):
-        raise ValueError(
-            f"The model is a {type(model).__name__}; expected a functional model, one made by "
-            "keras.Model(inputs, outputs)."
-        )
+    check_functional(model)
     rewriter = _Rewriter(model, for_inference)
 
     def call(layer, *inputs, mask=None, **options):
@@ -63,6 +59,15 @@ def stock_network(model, for_inference=False):
         return rewriter.call(layer, *inputs, **options)
 
     return keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
+
+
+def check_functional(model):
+    """Raises a `ValueError` for a model that is not functional."""
+    if not hasattr(model, "operations"):
+        raise ValueError(
+            f"The model is a {type(model).__name__}; expected a functional model, one made by "
+            "keras.Model(inputs, outputs)."
+        )
 
 
 class _Convolution(NamedTuple):

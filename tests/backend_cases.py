@@ -108,6 +108,10 @@ def run():
         randomize(model)
         record(results, name, model(to_backend(image), training=False))
         if name == "PMGSEG":
+            measured = kmg.routing.routing(
+                model, ops.convert_to_numpy(to_backend(image)), verbose=0
+            )
+            results["routing"] = np.array([row.activation_norm for row in measured.rows])
             model.compile(keras.optimizers.SGD(0.1), "binary_crossentropy")
             image = ops.convert_to_numpy(to_backend(image))
             model.train_on_batch(image, np.zeros((2, *model.output_shape[1:])))

@@ -40,6 +40,25 @@ def drawn_without_xla():
         yield
 
 
+@pytest.fixture
+def drawn(monkeypatch, tmp_path):
+    """Returns a function that draws, and returns the figure."""
+    Figure = pytest.importorskip("matplotlib.figure").Figure
+    figures = []
+    save = Figure.savefig
+
+    def savefig(figure, *arguments, **options):
+        figures.append(figure)
+        save(figure, *arguments, **options)
+
+    def draw(function, *arguments, **options):
+        function(tmp_path / "figure.png", *arguments, **options)
+        return figures[-1]
+
+    monkeypatch.setattr(Figure, "savefig", savefig)
+    return draw
+
+
 @pytest.fixture(autouse=True)
 def fresh_keras():
     """Seeds every test, and restores what tests may set for the whole process."""

@@ -11,7 +11,9 @@ import pytest
 import keras_multigrid as kmg
 from keras_multigrid.cli import main
 
-COMMANDS = ("models", "data", "train", "evaluate", "reproduce", "tune", "export", "serve")
+COMMANDS = (
+    *("models", "data", "train", "evaluate", "reproduce", "tune", "routing", "export", "serve"),
+)
 
 
 def test_help_has_an_example_for_every_command(capsys):

@@ -22,6 +22,7 @@ MODULES = (
     kmg.export,
     kmg.figures,
     kmg.layers,
+    kmg.routing,
     kmg.top_down,
     kmg.training,
     kmg.tuning,

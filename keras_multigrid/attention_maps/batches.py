@@ -25,8 +25,8 @@ def even_batches(items, batch_size):
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-def progress_bar(batches, verbose):
+def progress_bar(steps, verbose, unit="batch"):
     """Returns Keras' progress bar; `"auto"` moves on a terminal, elsewhere it is a last line."""
     if verbose == "auto":
         verbose = 1 if sys.stdout.isatty() else 2
-    return keras.utils.Progbar(batches, verbose=verbose, unit_name="batch")
+    return keras.utils.Progbar(steps, verbose=verbose, unit_name=unit)

@@ -122,11 +122,10 @@ def find_recipe(options):
 
 
 def _evaluate(options):
-    from keras_multigrid.recipes import RECIPES as CLASSES
     from keras_multigrid.recipes.run import verbosity
     from keras_multigrid.recipes.run_folder import load_run
 
-    recipe, model = load_run(options.run, CLASSES, options.data_dir)
+    recipe, model = load_run(options.run, options.data_dir)
     results = recipe.evaluate(model, options.split or recipe.TEST_SPLIT, verbosity())
     for name, value in {**results, **recipe.scores(results)}.items():
         print(f"{name:<24} {value:.4f}")

@@ -40,6 +40,20 @@ def new_figure(path, width, height, layout="constrained", dpi=200):
     return Figure(figsize=(width, height), dpi=dpi, layout=layout)
 
 
+def draw_both(path, draw, *arguments):
+    """Draws into a PNG and a PDF file; returns their paths.
+
+    Args:
+        path: Path without the suffix.
+        draw: Function of a path and the arguments.
+        *arguments: Of it.
+    """
+    paths = [path.with_name(path.name + suffix) for suffix in SUFFIXES]
+    for each in paths:
+        draw(each, *arguments)
+    return paths
+
+
 def open_frame(axis):
     """Leaves the left and the lower side of an axis' frame, over a light grid."""
     axis.grid(color="0.9", linewidth=0.6)

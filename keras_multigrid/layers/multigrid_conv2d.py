@@ -127,7 +127,8 @@ class MultigridConv2D(PyramidLayer):
         tied_kernel = None
         self.kernels, self.biases = [], []
         for grid, (filters, size) in enumerate(zip(self.filters, self.kernel_size)):
-            shape = (size, size, sum(channels[:grids][max(grid - 1, 0) : grid + 2]), filters)
+            *_, last = _slices(channels[:grids], grid).values()
+            shape = (size, size, last.stop, filters)
             tied = self.tie_filters and 0 < grid < grids - 1
             if tied and tied_kernel is not None and tuple(tied_kernel.shape) != shape:
                 raise ValueError(
@@ -144,6 +145,34 @@ class MultigridConv2D(PyramidLayer):
             if self.use_bias:
                 self.biases.append(self._add_bias(grid, filters))
         self._grid_channels = tuple(channels)
+
+    def sources(self, grid):
+        """Returns what an output grid reads, and by which input channels of its kernel.
+
+        Args:
+            grid: Number of the output grid, 0 for the finest.
+
+        Returns:
+            A dictionary from `"finer"`, `"own"` and `"coarser"`, as far as they exist, to a slice
+            of the kernel's axis 2, in its order.
+
+        Raises:
+            ValueError: If the layer is not built, or has no such grid.
+
+        Example:
+
+        >>> import keras_multigrid as kmg
+        >>> layer = kmg.layers.MultigridConv2D([8, 8])
+        >>> layer.build([(None, 32, 32, 3), (None, 16, 16, 5)])
+        >>> layer.sources(1)
+        {'finer': slice(0, 3, None), 'own': slice(3, 8, None)}
+        """
+        grids = len(self.filters)
+        if self._grid_channels is None:
+            raise ValueError(f"{self._label} is not built; call it once before asking for sources.")
+        if not 0 <= grid < grids:
+            raise ValueError(f"{self._label}: grid is {grid!r}; expected 0 to {grids - 1}.")
+        return _slices(self._grid_channels[:grids], grid)
 
     def call(self, pyramid, training=None):
         self._check_window(self.check_pyramid([grid.shape for grid in pyramid]))
@@ -218,6 +247,16 @@ class MultigridConv2D(PyramidLayer):
                     f"{window}x{window}; expected at least that with padding 'valid'. "
                     "Use padding='same'."
                 )
+
+
+def _slices(channels, grid):
+    """Returns, for each source of a grid, its slice of the channels of all of them joined."""
+    slices, start = {}, 0
+    for source, index in (("finer", grid - 1), ("own", grid), ("coarser", grid + 1)):
+        if 0 <= index < len(channels):
+            slices[source] = slice(start, start + channels[index])
+            start += channels[index]
+    return slices
 
 
 def fan_out_normal():

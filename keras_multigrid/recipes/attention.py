@@ -7,6 +7,7 @@ import numpy as np
 from keras_multigrid.attention_maps import sweep, write_attention_page
 from keras_multigrid.datasets.image_augmentation import decode
 from keras_multigrid.figures import draw_attention_maps
+from keras_multigrid.figures.style import draw_both
 from keras_multigrid.recipes.run_folder import load_run
 
 ATTENTION = "attention"
@@ -50,10 +51,8 @@ def attend_run(
     >>> from keras_multigrid.recipes import attend_run
     >>> attend_run("runs/first", probes=[(32, 32)])  # doctest: +SKIP
     """
-    from keras_multigrid.recipes import RECIPES
-
     run, output = pathlib.Path(run), pathlib.Path(output or run)
-    recipe, model = load_run(run, RECIPES, data_dir)
+    recipe, model = load_run(run, data_dir)
     if len(model.output_shape) != 4:
         raise ValueError(
             f"The output of {recipe.model} has shape {model.output_shape}; expected images, as of "
@@ -69,11 +68,9 @@ def attend_run(
     swept = sweep(model, images, probes, occluder_size, stride, channel=channel)
     maps = swept.maps()
     output.mkdir(parents=True, exist_ok=True)
-    paths = [output / f"{ATTENTION}.{kind}" for kind in ("png", "pdf", "npz", "html")]
-    png, pdf, arrays, page = paths
-    for path in (png, pdf):
-        shown = {recipe.model: (swept.outputs, swept.probes, maps)}
-        draw_attention_maps(path, images, shown)
+    shown = {recipe.model: (swept.outputs, swept.probes, maps)}
+    pictures = draw_both(output / ATTENTION, draw_attention_maps, images, shown)
+    arrays, page = output / f"{ATTENTION}.npz", output / f"{ATTENTION}.html"
     np.savez_compressed(
         arrays, images=images, outputs=swept.outputs, probes=swept.probes, maps=maps
     )
@@ -86,7 +83,7 @@ def attend_run(
         max(stride, PAGE_STRIDE),
         channel=channel,
     )
-    return paths
+    return [*pictures, arrays, page]
 
 
 def _read(files, channels):

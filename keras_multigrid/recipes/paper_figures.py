@@ -19,7 +19,7 @@ from keras_multigrid.figures import (
     draw_segmentation,
     draw_training_curves,
 )
-from keras_multigrid.figures.style import stretched
+from keras_multigrid.figures.style import draw_both, stretched
 from keras_multigrid.recipes.cifar import Cifar100
 from keras_multigrid.recipes.dense_prediction import MnistSegmentation, MnistSpatialTransformer
 from keras_multigrid.recipes.finished_runs import FinishedRuns
@@ -71,7 +71,9 @@ def draw_paper_figures(folders, output, names=None, data_dir=None):
     runs, written = FinishedRuns(folders, data_dir), []
     for name in names or FIGURES:
         print(f"{name} ...", flush=True)
-        drawn = [path for part, draw in FIGURES[name](runs) for path in _draw(output, part, draw)]
+        drawn = [
+            path for part, draw in FIGURES[name](runs) for path in draw_both(output / part, draw)
+        ]
         print(f"  {', '.join(map(str, drawn)) or 'there are no finished runs that it shows'}")
         written += drawn
     return written
@@ -93,13 +95,6 @@ def _check_names(names):
     for name in names or ():
         if name not in FIGURES:
             raise ValueError(f"There is no figure {name!r}; expected one of {', '.join(FIGURES)}.")
-
-
-def _draw(output, name, draw):
-    paths = [output / f"{name}.{kind}" for kind in ("png", "pdf")]
-    for path in paths:
-        draw(path)
-    return paths
 
 
 # Each figure is a function from the finished runs to pairs of a file's name and what draws it.

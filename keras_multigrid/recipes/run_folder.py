@@ -143,16 +143,19 @@ def read_recipe(folder, recipes, data_dir=None):
     return dataclasses.replace(recipe, data_dir=data_dir) if data_dir else recipe
 
 
-def load_run(folder, recipes, data_dir=None):
+def load_run(folder, data_dir=None):
     """Returns the recipe and the trained network of a finished run.
 
     Args:
-        folder, recipes, data_dir: As for `read_recipe`.
+        folder: The folder.
+        data_dir: Where the data are now, if elsewhere.
 
     Raises:
         ValueError: If it is no run's folder, or the run is not finished.
     """
-    recipe = read_recipe(folder, recipes, data_dir)
+    from keras_multigrid.recipes import RECIPES
+
+    recipe = read_recipe(folder, RECIPES, data_dir)
     if not pathlib.Path(folder, MODEL).exists():
         raise ValueError(f"{folder} is not finished; `keras-multigrid train` continues it.")
     return recipe, keras.models.load_model(pathlib.Path(folder, MODEL))

@@ -278,5 +278,7 @@ def test_several_inputs_are_refused():
 
 def test_a_classifier_is_refused():
     model = model_of(keras.layers.Flatten(), (4, 4, 1))
-    with pytest.raises(ValueError, match=r"output has shape \(None, 16\); expected one of image-like"):
+    with pytest.raises(
+        ValueError, match=r"output has shape \(None, 16\); expected one of image-like"
+    ):
         attend(model, np.zeros((1, 4, 4, 1)), [(0, 0)], occluder_size=2)

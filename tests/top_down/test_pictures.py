@@ -11,7 +11,7 @@ from keras_multigrid.top_down.pictures import (
     seen_image,
 )
 
-Figure = pytest.importorskip("matplotlib.figure").Figure
+pytest.importorskip("matplotlib")
 BASE, LEVELS = 4, 3
 SIDE = BASE * 2 ** (LEVELS - 1)
 CURVES = {"M1": [(2e6, 0.9, "2.2"), (3e6, 0.95, "")], "B3": [(5e6, 0.96, "")]}
@@ -41,24 +41,6 @@ def attended(count, *paths, levels=LEVELS):
 def everything(count, levels=LEVELS):
     masks = tuple(np.ones([count, 9**level], bool) for level in range(levels))
     return Attention(masks, attended(count, levels=levels).probabilities, BASE)
-
-
-@pytest.fixture
-def drawn(monkeypatch, tmp_path):
-    """Returns a function that draws, and returns the figure."""
-    figures = []
-    save = Figure.savefig
-
-    def savefig(figure, *arguments, **options):
-        figures.append(figure)
-        save(figure, *arguments, **options)
-
-    def draw(function, *arguments, **options):
-        function(tmp_path / "figure.png", *arguments, **options)
-        return figures[-1]
-
-    monkeypatch.setattr(Figure, "savefig", savefig)
-    return draw
 
 
 def pictures_in(figure):

@@ -1,0 +1,17 @@
+"""What each grid reads from its neighbours: measured, and taken away."""
+
+from keras_multigrid.routing.ablation import Ablation, Effect, ablate, without
+from keras_multigrid.routing.exchanges import Exchange, exchanges
+from keras_multigrid.routing.reading import Reading, Routing, routing
+
+__all__ = [
+    "Ablation",
+    "Effect",
+    "Exchange",
+    "Reading",
+    "Routing",
+    "ablate",
+    "exchanges",
+    "routing",
+    "without",
+]
