@@ -321,7 +321,7 @@ def input_like(model, input_shape):
             f"The input of '{model.name}' is {shape[1:]} and input_shape is {input_shape}; "
             f"expected {len(shape) - 1} known sizes. Pass, for example, input_shape=(64, 64, 1)."
         )
-    return keras.Input(sizes, dtype=model.input.dtype)
+    return keras.Input(sizes, dtype=model.inputs[0].dtype)
 
 
 def _shape_text(shape):

@@ -55,10 +55,21 @@ class Sweep:
             threshold: Changes below it count as none; the paper's release takes 0.1.
         """
         changes = np.where(self.changes >= threshold, self.changes, 0)
-        side = len(self.occluder)
-        for axis, length in ((2, self.image_size[0]), (3, self.image_size[1])):
-            changes = _spread(changes, axis, length, side, self.stride)
-        return changes
+        images, probes, *positions = changes.shape
+        height, width = self.image_size
+        rows, columns = map(self._covered, positions)
+        by_row = np.zeros((images, probes, height, positions[1]), "float32")
+        for covered in rows:
+            by_row[:, :, covered] += changes
+        maps = np.zeros((images, probes, height, width), "float32")
+        for covered in columns:
+            maps[..., covered] += by_row
+        return maps
+
+    def _covered(self, positions):
+        """Returns, for each row of the occluder, which rows of the image it covers; or columns."""
+        last = self.stride * (positions - 1)
+        return [slice(row, row + last + 1, self.stride) for row in range(len(self.occluder))]
 
 
 def occlusion_attention(
@@ -113,7 +124,7 @@ def occlusion_attention(
     >>> model = kmg.applications.SGSEG(width_multiplier=0.1, input_shape=(32, 32, 1))
     >>> images = np.random.default_rng(0).normal(size=(1, 32, 32, 1))
     >>> maps = kmg.attention_maps.occlusion_attention(
-    ...     model, images, [(16, 16)], stride=4, verbose=0
+    ...     model, images, [(16, 16)], stride=4, window=1, verbose=0
     ... )
     >>> maps.shape
     (1, 1, 32, 32)
@@ -200,7 +211,8 @@ def sweep(
             found.append(_changes(changed, output, watched, channel))
             progress.add(1)
     found = np.concatenate(found).reshape(len(images), len(rows), len(columns), -1)
-    return Sweep(outputs, probes, np.moveaxis(found, 3, 1), occluder, stride, window, size)
+    found = np.ascontiguousarray(np.moveaxis(found, 3, 1))
+    return Sweep(outputs, probes, found, occluder, stride, window, size)
 
 
 def _windows(probes, size, window):
@@ -230,16 +242,6 @@ def _occluded(image, occluder, corners, room):
     for copy, (row, column) in zip(images, corners):
         copy[row : row + side, column : column + side] = occluder
     return images
-
-
-def _spread(changes, axis, length, side, stride):
-    """Adds up along an axis, for each pixel, the changes of the positions that cover it."""
-    changes = np.moveaxis(changes, axis, -1)
-    spread = np.zeros((*changes.shape[:-1], length), "float32")
-    for offset in range(side):
-        end = offset + stride * (changes.shape[-1] - 1) + 1
-        spread[..., offset:end:stride] += changes
-    return np.moveaxis(spread, -1, axis)
 
 
 def _noise_range(noise_range, images):

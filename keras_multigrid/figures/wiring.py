@@ -85,7 +85,9 @@ class _Tracer:
         """Returns, for each output of a layer, which boxes it comes from."""
         merged = _union(*(grid for arg in sources for grid in arg))
         if any(len(weight.shape) > 1 for weight in getattr(layer, "weights", ())):
-            return self._add(layer, [merged] * len(tensors), tensors, [_kernel(layer)])
+            return self._add(
+                layer, [merged] * len(tensors), tensors, [_kernel(layer)] * len(tensors)
+            )
         if len(sources) == 1 and len(sources[0]) == len(tensors):
             return sources[0]
         return [merged] * len(tensors)
@@ -97,8 +99,9 @@ class _Tracer:
         reads = [_union(*kept[max(grid - 1, 0) : grid + 2]) for grid in range(len(kept))]
         return self._add(layer, reads, tensors, layer.kernel_size)
 
-    @connect.register
-    def _(self, layer: layers.PerGrid, sources, tensors):
+    @connect.register(layers.PerGrid)
+    @connect.register(layers.MultigridConv2DTranspose)
+    def _(self, layer, sources, tensors):
         reads, (own, *_) = sources[0], layer.grid_layers
         if not any(len(weight.shape) > 1 for weight in own.weights):
             return reads
