@@ -140,7 +140,7 @@ def _networks(model, features, size, rewrite, float32):
     """Returns the networks of predictions and of features, with shared weights."""
     features = keras.tree.flatten(features)  # a pyramid of one grid may be a bare tensor
     joint = keras.Model(model.inputs[0], [model.outputs[0], *features], name=model.name)
-    joint = _at_size(joint, size, float32)
+    joint = at_size(joint, size, float32)
     if rewrite:
         joint = stock_network(joint, for_inference=True)
     prediction, *grids = joint.outputs
@@ -150,7 +150,7 @@ def _networks(model, features, size, rewrite, float32):
     return network, keras.Model(joint.input, grids, name=f"{model.name}_pyramid")
 
 
-def _at_size(model, size, float32):
+def at_size(model, size, float32=False):
     """Returns the network for images of another size, or in float32, with the same weights."""
     shape = (*size, model.input_shape[-1])
     if shape == tuple(model.input_shape[1:]) and not float32:

@@ -5,7 +5,9 @@ import pathlib
 import numpy as np
 
 from keras_multigrid.attention_maps import sweep, write_attention_page
+from keras_multigrid.attention_maps.batches import check_integer
 from keras_multigrid.datasets.image_augmentation import decode
+from keras_multigrid.export.serving import at_size
 from keras_multigrid.figures import draw_attention_maps
 from keras_multigrid.figures.style import draw_both
 from keras_multigrid.recipes.run_folder import load_run
@@ -51,6 +53,7 @@ def attend_run(
     >>> from keras_multigrid.recipes import attend_run
     >>> attend_run("runs/first", probes=[(32, 32)])  # doctest: +SKIP
     """
+    check_integer("samples", samples, 1)
     run, output = pathlib.Path(run), pathlib.Path(output or run)
     recipe, model = load_run(run, data_dir)
     if len(model.output_shape) != 4:
@@ -62,6 +65,7 @@ def attend_run(
         images = _read(image_files, model.input_shape[-1])
         for layer in recipe.preprocessing(run):
             images = np.asarray(layer(images))
+        model = at_size(model, images.shape[1:3])
     else:
         images, _ = next(recipe.load_evaluation(recipe.TEST_SPLIT).as_numpy_iterator())
         images = images[:samples]
