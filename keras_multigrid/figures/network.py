@@ -45,11 +45,12 @@ def draw_network(path, model, input_shape=None, title=None):
     """
     boxes = wiring(model, input_shape)
     columns = math.ceil(max(box.column for box in boxes))
-    rows = max(box.row for box in boxes) + 1
-    width, height = max(COLUMN * (columns + 0.8), MOST_NARROW), ROW * (rows + 0.3) + 2 * MARGIN
+    first, last = (end(box.row for box in boxes) for end in (min, max))
+    width = max(COLUMN * (columns + 0.8), MOST_NARROW)
+    height = ROW * (last - first + 1.3) + 2 * MARGIN
     figure = new_figure(path, width, height, layout=None)
     axis = figure.add_axes((0, MARGIN / height, 1, 1 - 2 * MARGIN / height))
-    axis.set(xlim=(0.1, 0.1 + width / COLUMN), ylim=(rows - 0.5, -0.8))
+    axis.set(xlim=(0.1, 0.1 + width / COLUMN), ylim=(last + 0.5, first - 0.8))
     axis.axis("off")
     boxes = _apart(boxes)
     occupied = {(box.column, box.row) for box in boxes if not box.is_sum}
@@ -83,16 +84,19 @@ def _draw_box(axis, box):
     colour = DENSE if box.kernel is None else CONVOLUTION
     corner = (box.column - WIDTH / 2, box.row - half)
     axis.add_patch(Rectangle(corner, WIDTH, 2 * half, facecolor=colour, edgecolor="0.3", lw=0.5))
-    axis.text(box.column, box.row, str(box.channels), fontsize=5.5, ha="center", va="center")
-    if box.kernel not in (3, None):
-        above = box.row - half - 0.03
+    lifted = box.row != round(box.row)
+    shows_kernel = box.kernel not in (3, None)
+    middle = box.row - 0.04 if shows_kernel and not lifted else box.row
+    axis.text(box.column, middle, str(box.channels), fontsize=5.5, ha="center", va="center")
+    if shows_kernel:  # in a lifted box there is no room
+        place = box.row - half - 0.03 if lifted else box.row + half - 0.03
         text = f"{box.kernel}x{box.kernel}"
-        axis.text(box.column, above, text, fontsize=4, ha="center", va="bottom", color="0.3")
+        axis.text(box.column, place, text, fontsize=3.8, ha="center", va="bottom", color="0.3")
 
 
 def _connect(axis, source, target, occupied):
     """Draws a line, round the boxes that are in its way."""
-    if round(source.row) == round(target.row):
+    if math.ceil(source.row) == math.ceil(target.row):  # one of them may be lifted
         colour = EDGES["from the same grid"]
     else:
         finer = source.row < target.row
