@@ -112,6 +112,8 @@ def run():
                 model, ops.convert_to_numpy(to_backend(image)), verbose=0
             )
             results["routing"] = np.array([row.activation_norm for row in measured.rows])
+            if not channels_first():
+                results.update(attention_results(model, image))
             model.compile(keras.optimizers.SGD(0.1), "binary_crossentropy")
             image = ops.convert_to_numpy(to_backend(image))
             model.train_on_batch(image, np.zeros((2, *model.output_shape[1:])))
@@ -125,6 +127,17 @@ def run():
             for name, value in top_down_results(select).items():
                 results[f"top_down_{select.__name__}/{name}"] = value
     return results
+
+
+def attention_results(model, images):
+    """Returns attention maps of two probes, by occlusion and by gradients."""
+    probes, maps = [(9, 4), (20, 20)], kmg.attention_maps
+    options = {"batch_size": 8, "verbose": 0}
+    return {
+        "occlusion": maps.occlusion_attention(model, images, probes, stride=10, **options),
+        "gradient": maps.input_gradient(model, images, probes, **options),
+        "integrated": maps.integrated_gradients(model, images, probes, steps=3, **options),
+    }
 
 
 def weights_after_a_step(formulation):

@@ -11,7 +11,9 @@ the package is not installed, `PYTHONPATH=.` before `python` makes the repositor
 """
 
 import argparse
+import contextlib
 import dataclasses
+import math
 import os
 import pathlib
 import shutil
@@ -152,23 +154,23 @@ def _train(options):
     from keras_multigrid.recipes.run import leaving_upon_sigterm
     from keras_multigrid.recipes.run_folder import RESULTS
 
+    if not 0 < options.minutes < math.inf:
+        raise ValueError(f"--minutes is {options.minutes}; expected a positive number.")
     training = []  # what the training reads
     recipe = _recipe(*read(options.data), options, training)
-    with leaving_upon_sigterm():
+    seconds = STARTED + 60 * options.minutes - time.monotonic()
+    alarm = threading.Timer(max(0, seconds), os.kill, (os.getpid(), signal.SIGTERM))
+    alarm.daemon = True
+    # Upon SIGTERM it is left; what there is to save is saved.
+    with contextlib.suppress(SystemExit), leaving_upon_sigterm():
         if options.state:
             options.state.parent.mkdir(parents=True, exist_ok=True)  # an error before all the work
             if options.state.exists():
                 _unpack(options.state, options.folder, recipe)
-        seconds = STARTED + 60 * options.minutes - time.monotonic()
-        alarm = threading.Timer(max(0, seconds), os.kill, (os.getpid(), signal.SIGTERM))
-        alarm.daemon = True
-        try:
-            alarm.start()
-            run(recipe, options.folder)
-        except SystemExit:  # upon SIGTERM; what there is to save is saved
-            pass
-        finally:
-            alarm.cancel()
+        alarm.start()
+        run(recipe, options.folder)
+        alarm.cancel()
+    alarm.cancel()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what is left takes a moment
     if options.state:
         _pack(options.folder, options.state)

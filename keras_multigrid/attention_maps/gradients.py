@@ -27,7 +27,7 @@ def input_gradient(model, images, probes=None, channel=None, batch_size=32, verb
         model: A `keras.Model` of any kind, with one input and one output that are like images.
         images: `(images, height, width, channels)`, as the model takes them.
         probes: As for `occlusion_attention`.
-        channel: Number of the output's channel; None is the sum of all.
+        channel: Number of the output's channel; None is the largest at the probe.
         batch_size: Gradients computed at once, which bounds the memory.
         verbose: `"auto"`, 0 (silent), 1 (a progress bar) or 2 (a line at the end).
 
@@ -48,8 +48,8 @@ def input_gradient(model, images, probes=None, channel=None, batch_size=32, verb
     >>> float(gradient[0, 0, 2, 5, 0]), float(gradient.sum())
     (3.0, 3.0)
     """
-    images, probes = _checked(model, images, probes, channel, batch_size)
-    return _gradients(model, images[:, None], probes, channel, batch_size, verbose)[:, :, 0]
+    images, places = _checked(model, images, probes, channel, batch_size)
+    return _mean_gradients(model, images, 0.0, np.ones(1), places, batch_size, verbose)
 
 
 def integrated_gradients(
@@ -94,7 +94,7 @@ def integrated_gradients(
     8.0
     """
     check_integer("steps", steps, 1)
-    images, probes = _checked(model, images, probes, channel, batch_size)
+    images, places = _checked(model, images, probes, channel, batch_size)
     try:
         baseline = np.broadcast_to(
             images.min() if baseline is None else np.asarray(baseline, "float32"), images.shape[1:]
@@ -104,11 +104,9 @@ def integrated_gradients(
             f"The baseline has shape {np.shape(baseline)}; expected an image, {images.shape[1:]}, "
             "or a number."
         ) from error
-    shares = (np.arange(steps, dtype="float32") + 0.5) / steps  # the middles of the steps
-    way = images - baseline
-    along = baseline + shares[:, None, None, None] * way[:, None]
-    gradients = _gradients(model, along, probes, channel, batch_size, verbose)
-    return gradients.mean(axis=2) * way[:, None]
+    shares = (np.arange(steps) + 0.5) / steps  # the middles of the steps
+    gradients = _mean_gradients(model, images, baseline, shares, places, batch_size, verbose)
+    return gradients * (images - baseline)[:, None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +114,8 @@ class ReceptiveField:
     """What a pixel of the output sees, measured.
 
     Attributes:
-        sensitivity: `(height, width)`, the mean absolute gradient of each pixel of the input.
+        sensitivity: `(height, width)`, the mean absolute gradient of each pixel of the input, of
+            its channels the largest.
         probe: Row and column of the pixel in the output.
 
     Example:
@@ -184,57 +183,63 @@ def receptive_field(model, images, probe=None, channel=None, batch_size=32, verb
 
 
 def _checked(model, images, probes, channel, batch_size):
+    """Returns images, and for each the places of its probes among the output's values."""
     check_integer("batch_size", batch_size, 1)
     images = check_images(model, images)
     outputs = predict_maps(model, images, batch_size)
     check_channel(channel, outputs)
-    return images, check_probes(probes, outputs)
+    rows, columns = np.moveaxis(check_probes(probes, outputs), -1, 0)
+    if channel is None:
+        channel = outputs[np.arange(len(images))[:, None], rows, columns].argmax(-1)
+    _, _, width, channels = outputs.shape
+    return images, (rows * width + columns) * channels + channel
 
 
-def _gradients(model, images, probes, channel, batch_size, verbose):
-    """Returns gradients `(images, probes, variants, height, width, channels)`.
+def _mean_gradients(model, images, baseline, shares, places, batch_size, verbose):
+    """Returns gradients `(images, probes, height, width, channels)`, means along a way.
 
     Args:
-        images: `(images, variants, height, width, channels)`.
-        probes: `(images, probes, 2)`.
+        images, places: As of `_checked`.
+        baseline: Where the way to the images begins.
+        shares: Of the way, at which gradients are taken.
     """
-    shape = (len(images), probes.shape[1], images.shape[1])
-    batches = even_batches(list(np.ndindex(shape)), batch_size)
-    gradient = _gradient_function(model, channel)
+    count, probes = places.shape
+    batches = even_batches(list(np.ndindex(count, probes, len(shares))), batch_size)
+    gradient = _gradient_function(model)
     progress = progress_bar(len(batches), verbose)
-    found = []
+    means = np.zeros((count, probes, *images.shape[1:]), "float32")
     for batch in batches:
         padded = [*batch, *batch[:1] * (len(batches[0]) - len(batch))]
-        image, probe, variant = np.array(padded).T
-        gradients = gradient(images[image, variant], probes[image, probe].astype("int32"))
-        found.append(gradients[: len(batch)])
+        image, probe, share = np.array(padded).T
+        along = shares[share][:, None, None, None]
+        inputs = (baseline + along * (images[image] - baseline)).astype("float32")
+        gradients = gradient(inputs, places[image, probe].astype("int32"))
+        own = slice(len(batch))
+        np.add.at(means, (image[own], probe[own]), gradients[own] / len(shares))
         progress.add(1)
-    return np.concatenate(found).reshape(*shape, *images.shape[2:])
+    return means
 
 
-def _gradient_function(model, channel):
-    """Returns a function from images and a probe for each to gradients, as NumPy arrays.
+def _gradient_function(model):
+    """Returns a function from images and a place for each to gradients, as NumPy arrays.
 
-    The samples of a batch do not mix, so that the gradient of the probes' sum is that of each.
+    The samples of a batch do not mix, so that the gradient of the places' sum is that of each.
     """
 
-    def probed(images, probes):
+    def probed(images, places):
         outputs = ops.cast(model(images, training=False), "float32")
-        height, width, channels = outputs.shape[1:]
-        pixels = probes[:, 0] * width + probes[:, 1]
-        flat = ops.reshape(outputs, (-1, height * width, channels))
-        values = ops.take_along_axis(flat, pixels[:, None, None], axis=1)
-        return ops.sum(values if channel is None else values[..., channel])
+        flat = ops.reshape(outputs, (images.shape[0], -1))
+        return ops.sum(ops.take_along_axis(flat, places[:, None], axis=1))
 
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
 
         @tf.function
-        def gradient(images, probes):
+        def gradient(images, places):
             with tf.GradientTape() as tape:
                 tape.watch(images)
-                value = probed(images, probes)
+                value = probed(images, places)
             return tape.gradient(value, images, unconnected_gradients="zero")
 
         return lambda *arrays: gradient(*map(tf.constant, arrays)).numpy()
@@ -246,9 +251,12 @@ def _gradient_function(model, channel):
 
     import torch
 
-    def gradient(images, probes):
+    def gradient(images, places):
         images = ops.convert_to_tensor(images).requires_grad_()
-        value = probed(images, ops.convert_to_tensor(probes))
-        return ops.convert_to_numpy(torch.autograd.grad(value, images)[0])
+        value = probed(images, ops.convert_to_tensor(places))
+        if not value.requires_grad:  # the image has no part in it
+            return np.zeros(tuple(images.shape), "float32")
+        found = torch.autograd.grad(value, images, allow_unused=True, materialize_grads=True)
+        return ops.convert_to_numpy(found[0])
 
     return gradient

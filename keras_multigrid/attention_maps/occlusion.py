@@ -26,6 +26,7 @@ class Sweep:
         stride: Pixels from one position to the next.
         window: Side of the window round a probe.
         image_size: Height and width of the images.
+        channel: The output's channel that was looked at; None is the one that changed most.
 
     Example:
 
@@ -45,6 +46,7 @@ class Sweep:
     stride: int
     window: int
     image_size: tuple[int, int]
+    channel: int | None = None
 
     def maps(self, threshold=0.0):
         """Returns the attention maps `(images, probes, height, width)`.
@@ -106,7 +108,8 @@ def occlusion_attention(
         threshold: Changes below it count as none; the paper's release takes 0.1.
         channel: Number of the output's channel that is looked at; None is the one that changes
             most.
-        noise_range: Smallest and largest value of the noise; None is those of `images`.
+        noise_range: Smallest and largest value of the noise; None is those of `images`. Given, a
+            map does not depend on which other images there are.
         batch_size: Images computed at once, which bounds the memory.
         verbose: `"auto"`, 0 (silent), 1 (a progress bar) or 2 (a line at the end).
 
@@ -187,6 +190,7 @@ def sweep(
     check_integer("occluder_size", occluder_size, 1, min(size))
     for name, value in (("stride", stride), ("window", window), ("batch_size", batch_size)):
         check_integer(name, value, 1)
+    check_integer("seed", seed, 0)
     if window % 2 == 0:
         raise ValueError(f"window is {window}; expected an odd number, for its middle is a probe.")
     rows, columns = (range(0, side - occluder_size + 1, stride) for side in size)
@@ -209,10 +213,12 @@ def sweep(
             occluded = _occluded(image, occluder, batch, room)
             changed = model.predict_on_batch(occluded)[: len(batch)]
             found.append(_changes(changed, output, watched, channel))
+            if not np.isfinite(found[-1]).all():
+                raise ValueError("The model's output of an occluded image is not finite.")
             progress.add(1)
     found = np.concatenate(found).reshape(len(images), len(rows), len(columns), -1)
     found = np.ascontiguousarray(np.moveaxis(found, 3, 1))
-    return Sweep(outputs, probes, found, occluder, stride, window, size)
+    return Sweep(outputs, probes, found, occluder, stride, window, size, channel)
 
 
 def _windows(probes, size, window):
@@ -232,7 +238,10 @@ def _changes(changed, before, watched, channel):
     # Slice by slice: NumPy's maximum over a short last axis is many times slower.
     largest = np.maximum.reduce([differences[..., each] for each in channels])
     by_pixel = np.ascontiguousarray(largest.reshape(len(largest), -1).T)
-    return np.maximum.reduce([by_pixel[pixels] for pixels in watched.T]).T
+    in_windows = by_pixel[watched[:, 0]]
+    for pixels in watched.T[1:]:
+        np.maximum(in_windows, by_pixel[pixels], out=in_windows)
+    return in_windows.T
 
 
 def _occluded(image, occluder, corners, room):

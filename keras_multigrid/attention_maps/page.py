@@ -1,17 +1,22 @@
 """A page on which pointing at a pixel of the output shows what it heeds: one file, no network."""
 
 import base64
+import contextlib
 import html
 import importlib.resources
 import json
+import math
+import os
+import pathlib
 
 import numpy as np
 
 from keras_multigrid.attention_maps.batches import check_integer
 from keras_multigrid.attention_maps.occlusion import sweep
 from keras_multigrid.attention_maps.probes import check_images, predict_maps
+from keras_multigrid.figures.style import stretched
 
-MOST_BYTES = 64 * 2**20  # of all changes: a page of twice that can hardly be opened
+MOST_BYTES = 24 * 2**20  # of all changes: a page of more can hardly be opened
 
 
 def write_attention_page(
@@ -24,7 +29,7 @@ def write_attention_page(
     window=3,
     seed=0,
     channel=None,
-    probe_stride=1,
+    probe_stride=None,
     batch_size=32,
     verbose="auto",
 ):
@@ -41,7 +46,7 @@ def write_attention_page(
         stride: Pixels from one position of the occluder to the next; the file has a byte for each
             position and probe: 1.2 MB per image of 64x64 pixels.
         probe_stride: Only each so many rows and columns of the output are probes; the pixels
-            between share theirs.
+            between share theirs. None takes all, or as many as fit into a page.
 
     Raises:
         ValueError: If the page would be too large, or as of `occlusion_attention`.
@@ -59,20 +64,30 @@ def write_attention_page(
     ...     path.read_text()[:15]
     '<!doctype html>'
     """
-    check_integer("probe_stride", probe_stride, 1)
     images = check_images(model, images)
+    check_integer("occluder_size", occluder_size, 1, min(images.shape[1:3]))
+    for name, value in (("stride", stride), ("batch_size", batch_size)):
+        check_integer(name, value, 1)
     if images.shape[-1] not in (1, 3):
         raise ValueError(f"The images have {images.shape[-1]} channels; expected 1 or 3.")
     height, width = predict_maps(model, images[:1], batch_size).shape[1:3]
-    rows, columns = np.arange(0, height, probe_stride), np.arange(0, width, probe_stride)
-    probes = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
-    positions = [max(side - occluder_size, 0) // max(stride, 1) + 1 for side in images.shape[1:3]]
-    size = len(images) * len(probes) * np.prod(positions)
-    if size > MOST_BYTES:
+    positions = [(side - occluder_size) // stride + 1 for side in images.shape[1:3]]
+
+    def size(probe_stride):
+        probes = -(-height // probe_stride) * -(-width // probe_stride)
+        return len(images) * probes * math.prod(positions)
+
+    if probe_stride is None:
+        strides = range(1, max(height, width))
+        probe_stride = next((each for each in strides if size(each) <= MOST_BYTES), 1)
+    check_integer("probe_stride", probe_stride, 1)
+    if size(probe_stride) > MOST_BYTES:
         raise ValueError(
-            f"The page would have {size / 2**20:,.0f} MiB; expected at most "
+            f"The page would have {size(probe_stride) / 2**20:,.0f} MiB; expected at most "
             f"{MOST_BYTES // 2**20}. Take fewer images, or a larger stride or probe_stride."
         )
+    rows, columns = np.arange(0, height, probe_stride), np.arange(0, width, probe_stride)
+    probes = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
     swept = sweep(
         model,
         images,
@@ -93,8 +108,19 @@ def write_attention_page(
     }
     for name, text in parts.items():
         template = template.replace(name, text)
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(template)
+    with whole(path) as unfinished:
+        unfinished.write_text(template, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def whole(path):
+    """Gives the path of a file to write, which then is whole under its own name, or not there."""
+    unfinished = pathlib.Path(f"{path}.unfinished")
+    try:
+        yield unfinished
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def _method(swept, channel):
@@ -110,23 +136,23 @@ def _method(swept, channel):
 
 def _data(images, swept, probe_stride, channel):
     outputs = swept.outputs.max(-1) if channel is None else swept.outputs[..., channel]
-    low, high = images.min(), images.max()
-    span = (high - low) or 1
+    low, high = min(0.0, float(outputs.min())), max(1.0, float(outputs.max()))
     return {
         "imageSize": images.shape[1:3],
         "channels": images.shape[-1],
         "outputSize": outputs.shape[1:],
+        "outputRange": (low, high),
         "positions": swept.changes.shape[2:],
         "stride": swept.stride,
         "occluderSize": len(swept.occluder),
         "probeStride": probe_stride,
         "images": [
             {
-                "input": _encoded(255 * (image - low) / span),
-                "output": _encoded(255 * np.clip(output, 0, 1)),
+                "input": _encoded(255 * image),
+                "output": _encoded(255 * (output - low) / (high - low)),
                 **_changes(changes),
             }
-            for image, output, changes in zip(images, outputs, swept.changes)
+            for image, output, changes in zip(stretched(images), outputs, swept.changes)
         ],
     }
 

@@ -3,14 +3,12 @@
 import keras
 import numpy as np
 
-INK = 0.5  # share of an output's largest value from which on a pixel belongs to the object
-
 
 def bounding_box_probes(outputs):
     """Returns seven probes on what each output shows, as the release of the paper places them.
 
     The corners of the bounding box, the middles of its left and right sides, and its centre; the
-    box has all pixels of at least half the output's largest value.
+    box has all pixels above the middle between the output's smallest and its largest value.
 
     Args:
         outputs: `(images, height, width, channels)`, what a network returns.
@@ -29,10 +27,8 @@ def bounding_box_probes(outputs):
     """
     probes = []
     for output in np.max(outputs, axis=-1):
-        rows, columns = np.nonzero(output >= INK * output.max())
-        (top, bottom), (left, right) = (
-            (places.min(), places.max()) if len(places) else (0, 0) for places in (rows, columns)
-        )
+        rows, columns = np.nonzero(output >= (output.min() + output.max()) / 2)
+        (top, bottom), (left, right) = ((each.min(), each.max()) for each in (rows, columns))
         middle, centre = (top + bottom) // 2, (left + right) // 2
         corners = [(top, left), (top, right), (bottom, left), (bottom, right)]
         probes.append([*corners, (middle, left), (middle, right), (middle, centre)])
@@ -64,6 +60,11 @@ def check_images(model, images):
 
 def predict_maps(model, images, batch_size):
     """Returns the outputs of a model, float32, or raises a `ValueError` if they are no images."""
+    if keras.config.image_data_format() == "channels_first":
+        raise ValueError(
+            "Keras' image_data_format is channels_first; expected channels_last, the only one that "
+            "attention maps are made for."
+        )
     outputs = model.predict(images, batch_size=batch_size, verbose=0)
     if not isinstance(outputs, np.ndarray) or outputs.ndim != 4:
         shape = keras.tree.map_structure(lambda output: (None, *output.shape[1:]), outputs)
@@ -72,7 +73,10 @@ def predict_maps(model, images, batch_size):
             "height, width, channels). Pass a model that ends in such a tensor, for example "
             "keras.Model(model.input, layer.output)."
         )
-    return outputs.astype("float32")
+    outputs = outputs.astype("float32")
+    if not np.isfinite(outputs).all():
+        raise ValueError("The model's output is not finite; expected finite numbers.")
+    return outputs
 
 
 def check_probes(probes, outputs):

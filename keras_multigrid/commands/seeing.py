@@ -1,5 +1,6 @@
 """The commands `attention` and `figures`: what networks heed, and what they look like."""
 
+import argparse
 import pathlib
 
 
@@ -25,10 +26,12 @@ def add_commands(commands):
         type=_parse_probe,
         metavar="Y,X",
         dest="probes",
-        help="row and column in the output; may be given again (default: 7 points of its "
-        "bounding box)",
+        help="row and column in the output; may be given again (default: 7 points on the bounding "
+        "box of what the output shows)",
     )
-    attention.add_argument("--samples", type=int, default=4, help="test images (default: 4)")
+    attention.add_argument(
+        "--samples", type=int, default=4, help="number of test images (default: 4)"
+    )
     attention.add_argument(
         "--occluder-size", type=int, default=8, help="side of the square of noise (default: 8)"
     )
@@ -36,10 +39,12 @@ def add_commands(commands):
         "--stride", type=int, default=1, help="pixels from one position to the next (default: 1)"
     )
     attention.add_argument(
-        "--channel", type=int, help="of the output (default: the one that changes most)"
+        "--channel",
+        type=int,
+        help="of the output, from 0 (default: at each place the one that changes most)",
     )
     attention.add_argument(
-        "--output", type=pathlib.Path, help="folder of what is written (default: RUN)"
+        "--output", type=pathlib.Path, help="folder of what is written (default: the run's)"
     )
     attention.add_argument("--data-dir", help="where the data are now, if elsewhere")
     attention.set_defaults(command=_attention)
@@ -66,7 +71,10 @@ def add_commands(commands):
 
 
 def _parse_probe(text):
-    row, column = map(int, text.split(","))  # argparse makes a line of what this raises
+    try:
+        row, column = map(int, text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected Y,X, such as 24,32") from error
     return row, column
 
 

@@ -43,6 +43,8 @@ def draw_attention_maps(path, images, attention):
     ...     path.read_bytes()[1:4]
     b'PNG'
     """
+    images = np.asarray(images)
+    attention = {name: tuple(map(np.asarray, shown)) for name, shown in attention.items()}
     _check(images, attention)
     widths = [1 + probes.shape[1] for _, probes, _ in attention.values()]
     columns, rows = 1 + sum(widths), len(images)
@@ -82,7 +84,7 @@ def draw_attention_generation(path, image, model, swept, index=0):
 
     Above: the image under some positions of the occluder, what the network makes of each, and how
     it differs from the output of the image as it is, with the window round the probe that changed
-    most. Below: the attention map of each probe, round the output with all of them.
+    most. Below: the attention map of each probe, framed in the probe's colour.
 
     Args:
         path: Path of the PNG or PDF file.
@@ -111,19 +113,20 @@ def draw_attention_generation(path, image, model, swept, index=0):
     """
     output, probes = swept.outputs[index], swept.probes[index]
     changes, maps = swept.changes[index], swept.maps()[index]
-    _check_probes(len(probes))
+    check_probe_count(len(probes))
     most = int(changes.max((1, 2)).argmax())
-    shown = max(len(probes), LEAST_POSITIONS)
-    corners = _some_corners(changes[most], shown) * swept.stride
+    count = max(len(probes), LEAST_POSITIONS)
+    corners = _some_corners(changes[most], count) * swept.stride
     occluded = np.repeat(np.asarray(image, "float32")[None], len(corners), axis=0)
     side = len(swept.occluder)
     for copy, (row, column) in zip(occluded, corners):
         copy[row : row + side, column : column + side] = swept.occluder
-    changed = model.predict(occluded, verbose=0)
-    differences = np.abs(changed - output).max(-1)
+    shown = slice(None) if swept.channel is None else [swept.channel]
+    changed = model.predict(occluded, verbose=0)[..., shown]
+    differences = np.abs(changed - output[..., shown]).max(-1)
 
-    figure = new_figure(path, INCH * (1 + shown) + 0.6, INCH * 4 + 0.5)
-    axes = figure.subplots(4, 1 + shown)
+    figure = new_figure(path, INCH * (1 + count) + 0.6, INCH * 4 + 0.5)
+    axes = figure.subplots(4, 1 + count)
     for axis in axes.flat:
         axis.axis("off")
     for axis, label in zip(axes[:, 0], ("occluded", "output", "change", "attention")):
@@ -186,8 +189,17 @@ def _top(map_):
 def _check(images, attention):
     if not attention:
         raise ValueError("There are no networks; expected one or more.")
+    if images.ndim != 4 or images.shape[-1] not in (1, 3):
+        raise ValueError(
+            f"The images have shape {images.shape}; expected (images, height, width, 1 or 3)."
+        )
     for network, (outputs, probes, maps) in attention.items():
-        _check_probes(probes.shape[1])
+        check_probe_count(probes.shape[1])
+        if maps.shape[1:2] != probes.shape[1:2]:
+            raise ValueError(
+                f"{network!r} has {probes.shape[1]} probes and maps of shape {maps.shape}; "
+                "expected a map for each probe."
+            )
         if not len(outputs) == len(probes) == len(maps) == len(images):
             raise ValueError(
                 f"{network!r} has {len(outputs)} outputs, probes of {len(probes)} and maps of "
@@ -195,7 +207,8 @@ def _check(images, attention):
             )
 
 
-def _check_probes(count):
+def check_probe_count(count):
+    """Raises a `ValueError` if there are more probes than can be told apart."""
     if count > MOST_PROBES:
         raise ValueError(
             f"There are {count} probes; expected at most {MOST_PROBES}, for more cannot be told "

@@ -12,7 +12,8 @@ MARGIN, MOST_NARROW = 0.24, 3.4
 WIDTH = 0.62  # of a box, in columns
 LIFT = 0.56  # of a box that another one is in the way of, in rows
 OWN = "0.45"
-EDGES = {"from the same grid": OWN, "from a finer grid": VERMILION, "from a coarser grid": BLUE}
+SAME, FINER, COARSER = "from the same size", "from a finer grid", "from a coarser grid"
+EDGES = {SAME: OWN, FINER: VERMILION, COARSER: BLUE}
 CONVOLUTION, DENSE = "#DDEAF4", "#E4E4E4"
 
 
@@ -21,7 +22,8 @@ def draw_network(path, model, input_shape=None, title=None):
 
     A column for each layer with kernels, from the first to the last, and a row for each size of
     grids, the finest above; in the boxes are the numbers of channels, and the kernel's side where
-    it is not 3. Lines say who reads whom, in colour where it is another size; circles are sums.
+    it is not 3. Lines say who reads whom, in colour where the grids' sizes differ, be it by pooling
+    on the way; circles are sums. A model within the model is one box.
 
     Args:
         path: Path of the PNG or PDF file.
@@ -44,6 +46,8 @@ def draw_network(path, model, input_shape=None, title=None):
     b'PNG'
     """
     boxes = wiring(model, input_shape)
+    if not boxes:
+        raise ValueError(f"'{model.name}' has no layers with kernels; expected one or more.")
     columns = math.ceil(max(box.column for box in boxes))
     first, last = (end(box.row for box in boxes) for end in (min, max))
     width = max(COLUMN * (columns + 0.8), MOST_NARROW)
@@ -78,29 +82,33 @@ def _draw_box(axis, box):
     from matplotlib.patches import Rectangle
 
     if box.is_sum:
-        axis.plot(box.column, box.row, "o", color="white", markeredgecolor=OWN, markersize=3.5)
+        axis.plot(
+            box.column, box.row, "o", color="white", markeredgecolor=OWN, markersize=3.5, zorder=4
+        )
         return
     half = _height(box) / 2
     colour = DENSE if box.kernel is None else CONVOLUTION
     corner = (box.column - WIDTH / 2, box.row - half)
-    axis.add_patch(Rectangle(corner, WIDTH, 2 * half, facecolor=colour, edgecolor="0.3", lw=0.5))
+    style = {"facecolor": colour, "edgecolor": "0.3", "lw": 0.5, "zorder": 4}  # above the lines
+    axis.add_patch(Rectangle(corner, WIDTH, 2 * half, **style))
     lifted = box.row != round(box.row)
     shows_kernel = box.kernel not in (3, None)
     middle = box.row - 0.04 if shows_kernel and not lifted else box.row
-    axis.text(box.column, middle, str(box.channels), fontsize=5.5, ha="center", va="center")
+    style = {"ha": "center", "zorder": 5}
+    axis.text(box.column, middle, str(box.channels), fontsize=5.5, va="center", **style)
     if shows_kernel:  # in a lifted box there is no room
         place = box.row - half - 0.03 if lifted else box.row + half - 0.03
         text = f"{box.kernel}x{box.kernel}"
-        axis.text(box.column, place, text, fontsize=3.8, ha="center", va="bottom", color="0.3")
+        axis.text(box.column, place, text, fontsize=3.8, va="bottom", **style)
 
 
 def _connect(axis, source, target, occupied):
     """Draws a line, round the boxes that are in its way."""
     if math.ceil(source.row) == math.ceil(target.row):  # one of them may be lifted
-        colour = EDGES["from the same grid"]
+        colour = EDGES[SAME]
     else:
         finer = source.row < target.row
-        colour = EDGES["from a finer grid" if finer else "from a coarser grid"]
+        colour = EDGES[FINER if finer else COARSER]
     start, end = _side(source, 1), _side(target, -1)
     between = range(math.floor(source.column) + 1, math.ceil(target.column))
     style = {"arrowstyle": "-|>,head_length=0.12,head_width=0.06", "color": colour}

@@ -64,7 +64,7 @@ def draw_panels(path, columns):
     ...     path.read_bytes()[1:4]
     b'PNG'
     """
-    if not columns or not all(panel.rows for column in columns for panel in column):
+    if not columns or not all(column and all(panel.rows for panel in column) for column in columns):
         raise ValueError("There is a panel without rows, or no panel; expected images to draw.")
     widths = [max(panel.size[0] for panel in column) + GAP for column in columns]
     height = max(sum(panel.size[1] + GAP for panel in column) for column in columns) + GAP

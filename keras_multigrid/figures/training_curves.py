@@ -6,6 +6,8 @@ from keras_multigrid.figures.style import COLOURS, new_figure, open_frame
 
 NO_METRICS = ("epoch", "step", "seconds")
 MOST_COLUMNS = 4
+MOST_CURVES = len(COLOURS)
+LABEL_INCH = 1.1  # of the legend
 
 
 def draw_training_curves(path, logs):
@@ -17,7 +19,7 @@ def draw_training_curves(path, logs):
             metrics, those of validation with `val_` before their names.
 
     Raises:
-        ValueError: If a log is empty.
+        ValueError: If a log is empty, none has metrics, or there are more than 7.
         ImportError: If matplotlib is missing.
 
     Example:
@@ -31,6 +33,11 @@ def draw_training_curves(path, logs):
     ...     path.read_bytes()[1:4]
     b'PNG'
     """
+    if len(logs) > MOST_CURVES:
+        raise ValueError(
+            f"There are {len(logs)} trainings; expected at most {MOST_CURVES}, for more colours "
+            "cannot be told apart."
+        )
     for label, log in logs.items():
         if not log:
             raise ValueError(f"The log of {label!r} is empty; expected an epoch or more.")
@@ -38,12 +45,14 @@ def draw_training_curves(path, logs):
     metrics = list(
         dict.fromkeys(name.removeprefix("val_") for name in names if name not in NO_METRICS)
     )
+    if not metrics:
+        raise ValueError("There are no metrics; expected a log with one or more.")
     columns = min(len(metrics), MOST_COLUMNS)
     rows = math.ceil(len(metrics) / columns)
     figure = new_figure(path, 2.7 * columns, 2.2 * rows + 0.3)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis, metric in zip(axes, metrics):
-        for log, colour in zip(logs.values(), COLOURS * len(logs)):
+        for log, colour in zip(logs.values(), COLOURS):
             _draw(axis, log, f"val_{metric}", colour)
             _draw(axis, log, metric, colour, style=":")
         axis.set_title(metric.replace("_", " "), fontsize=8)
@@ -70,11 +79,11 @@ def _draw(axis, log, name, colour, style="-"):
 def _add_legend(figure, logs, with_validation):
     from matplotlib.lines import Line2D
 
-    handles = [
-        Line2D([], [], color=colour, label=label)
-        for label, colour in zip(logs, COLOURS * len(logs))
-    ]
+    handles = [Line2D([], [], color=colour, label=label) for label, colour in zip(logs, COLOURS)]
     if with_validation:
         handles.append(Line2D([], [], color="0.4", label="validation"))
     handles.append(Line2D([], [], color="0.4", linestyle=":", label="training"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=8, fontsize=7, frameon=False)
+    columns = int(figure.get_size_inches()[0] / LABEL_INCH)
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=columns, fontsize=7, frameon=False
+    )

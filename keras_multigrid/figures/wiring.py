@@ -73,7 +73,8 @@ class _Tracer:
         tensors = keras.tree.flatten(outputs)
         sources = [
             [self.sources.get(id(tensor), frozenset()) for tensor in keras.tree.flatten(arg)]
-            for arg in args
+            for arg in (*args, *options.values())
+            if _are_tensors(arg)
         ]
         self.tensors += tensors
         for tensor, found in zip(tensors, self.connect(layer, sources, tensors)):
@@ -142,6 +143,11 @@ class _Tracer:
 
     def _sides(self, tensor):
         return tensor.shape[2:] if _channels_first() else tensor.shape[1:3]
+
+
+def _are_tensors(argument):
+    parts = keras.tree.flatten(argument)
+    return bool(parts) and all(isinstance(part, keras.KerasTensor) for part in parts)
 
 
 def _union(*sources):

@@ -6,9 +6,11 @@ import numpy as np
 
 from keras_multigrid.attention_maps import sweep, write_attention_page
 from keras_multigrid.attention_maps.batches import check_integer
+from keras_multigrid.attention_maps.page import whole
 from keras_multigrid.datasets.image_augmentation import decode
 from keras_multigrid.export.serving import at_size
 from keras_multigrid.figures import draw_attention_maps
+from keras_multigrid.figures.attention import check_probe_count
 from keras_multigrid.figures.style import draw_both
 from keras_multigrid.recipes.run_folder import load_run
 
@@ -56,28 +58,31 @@ def attend_run(
     check_integer("samples", samples, 1)
     run, output = pathlib.Path(run), pathlib.Path(output or run)
     recipe, model = load_run(run, data_dir)
-    if len(model.output_shape) != 4:
+    if len(getattr(model, "output_shape", ())) != 4:  # classifiers, top-down ones too
         raise ValueError(
-            f"The output of {recipe.model} has shape {model.output_shape}; expected images, as of "
-            "the recipes mnist_segmentation and mnist_spatial_transformer."
+            f"The outputs of {recipe.model} on {recipe.NAME} are no images; expected a run of "
+            "mnist_segmentation or mnist_spatial_transformer."
         )
+    if probes:
+        check_probe_count(len(probes))
+    output.mkdir(parents=True, exist_ok=True)  # an error before all the work
     if image_files:
         images = _read(image_files, model.input_shape[-1])
         for layer in recipe.preprocessing(run):
             images = np.asarray(layer(images))
         model = at_size(model, images.shape[1:3])
     else:
-        images, _ = next(recipe.load_evaluation(recipe.TEST_SPLIT).as_numpy_iterator())
-        images = images[:samples]
+        data = recipe.load_evaluation(recipe.TEST_SPLIT).unbatch().take(samples)
+        images, _ = next(data.batch(samples).as_numpy_iterator())
     swept = sweep(model, images, probes, occluder_size, stride, channel=channel)
     maps = swept.maps()
-    output.mkdir(parents=True, exist_ok=True)
     shown = {recipe.model: (swept.outputs, swept.probes, maps)}
     pictures = draw_both(output / ATTENTION, draw_attention_maps, images, shown)
     arrays, page = output / f"{ATTENTION}.npz", output / f"{ATTENTION}.html"
-    np.savez_compressed(
-        arrays, images=images, outputs=swept.outputs, probes=swept.probes, maps=maps
-    )
+    with whole(arrays) as unfinished, open(unfinished, "wb") as file:
+        np.savez_compressed(
+            file, images=images, outputs=swept.outputs, probes=swept.probes, maps=maps
+        )
     write_attention_page(
         page,
         model,

@@ -7,7 +7,7 @@ import pathlib
 import keras
 
 from keras_multigrid.recipes.run import LOG
-from keras_multigrid.recipes.run_folder import MODEL, RESULTS, read_recipe
+from keras_multigrid.recipes.run_folder import MODEL, RECIPE, RESULTS, read_json, read_recipe
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,9 +40,9 @@ class FinishedRuns:
 
         self.runs = []
         for path in sorted(path for folder in folders for path in folder.rglob(RESULTS)):
-            metrics = json.loads(path.read_text())
-            if "scores" not in metrics:  # the quickstart's
-                continue
+            if not all((path.parent / name).exists() for name in (RECIPE, MODEL, LOG)):
+                continue  # no run's, or the quickstart's
+            metrics = read_json(path)
             recipe = read_recipe(path.parent, RECIPES, data_dir)
             self.runs.append(FinishedRun(path.parent, recipe, metrics))
         self.runs.sort(key=lambda each: each.samples)

@@ -20,6 +20,7 @@ from keras_multigrid.figures import (
     draw_training_curves,
 )
 from keras_multigrid.figures.style import draw_both, stretched
+from keras_multigrid.figures.training_curves import MOST_CURVES
 from keras_multigrid.recipes.cifar import Cifar100
 from keras_multigrid.recipes.dense_prediction import MnistSegmentation, MnistSpatialTransformer
 from keras_multigrid.recipes.finished_runs import FinishedRuns
@@ -40,9 +41,10 @@ SEGMENTED_IMAGES, TRANSFORMED_IMAGES, ATTENDED_IMAGES = 2, 6, 4
 def draw_paper_figures(folders, output, names=None, data_dir=None):
     """Draws the figures of the paper from finished runs, each as PNG and as PDF.
 
-    `figure3` are diagrams of networks, `figure4` is segmentation, `figure5` spatial transformation,
-    `figure6` and `figure7` are attention, `table1` is error against multiply-adds, the paper's
-    beside ours, and `curves` are trainings. A figure shows the networks of which there are runs.
+    `figure3` are diagrams of networks, the paper's and those that were trained, `figure4` is
+    segmentation, `figure5` spatial transformation, `figure6` and `figure7` are attention, `table1`
+    is error against multiply-adds, the paper's beside ours, and `curves` are trainings. A figure
+    shows the networks of which there are runs.
 
     Args:
         folders: Folders with finished runs in them, at any depth.
@@ -87,6 +89,7 @@ def reproduce_paper_figures(names, scale, settings, output):
     for number, recipe in enumerate(needed, 1):
         print(f"\nfigures, network {number} of {len(needed)}: {recipe.model}", flush=True)
         run(recipe, output / default_folder(recipe).name)
+    output.mkdir(parents=True, exist_ok=True)  # what trains nothing has not made it
     written = draw_paper_figures([output], output, names, needed[0].data_dir if needed else None)
     return f"Written: {', '.join(map(str, written))}"
 
@@ -101,10 +104,13 @@ def _check_names(names):
 
 
 def _diagrams(runs):
-    trained = [each.recipe.model for each in runs.runs]
-    for network in dict.fromkeys([*DIAGRAMS, *trained]):
-        draw = functools.partial(draw_network, model=create_model(network))
-        yield f"figure3_{network}", draw
+    for network in DIAGRAMS:
+        yield f"figure3_{network}", functools.partial(draw_network, model=create_model(network))
+    trained = {each.recipe.model: each.recipe for each in runs.runs}
+    for network, recipe in trained.items():
+        model = recipe.build_network()
+        if hasattr(model, "operations"):  # top-down networks are not functional
+            yield f"network_{network}", functools.partial(draw_network, model=model)
 
 
 def _segmentation(runs):
@@ -184,9 +190,11 @@ def _curves(runs):
             fields = {} if variant is None else {"variant": variant}
             found = runs.of(recipe_class, **fields)
             logs = {network: each.log() for network, each in found.items()}
-            name = "_".join(["curves", recipe_class.NAME, *fields.values()])
-            if logs:
-                yield name, functools.partial(draw_training_curves, logs=logs)
+            for start in range(0, len(logs), MOST_CURVES):
+                shown = dict(list(logs.items())[start : start + MOST_CURVES])
+                part = [str(start // MOST_CURVES + 1)] * (len(logs) > MOST_CURVES)
+                name = "_".join(["curves", recipe_class.NAME, *fields.values(), *part])
+                yield name, functools.partial(draw_training_curves, logs=shown)
 
 
 def _test_images(found, count):

@@ -68,7 +68,8 @@ def exchanges(model):
     grid 0 of progressive2_unit1_conv from own
     grid 0 of progressive2_unit1_conv from coarser
     """
-    return exchanges_of(multigrid_calls(model))
+    with keras.StatelessScope(initialize_variables=False):  # shapes alone: no weights in memory
+        return exchanges_of(multigrid_calls(copy_of(model)))
 
 
 def exchanges_of(calls):
@@ -81,11 +82,21 @@ def exchanges_of(calls):
     ]
 
 
+def copy_of(model):
+    """Returns a copy of a functional model with other weights, to be called as one likes.
+
+    Layers remember each call for ever, and those called twice have no `output` any more.
+    """
+    check_functional(model)
+    uncompiled = keras.Model(model.input, model.output, name=model.name)  # no optimizer is made
+    return keras.models.clone_model(uncompiled)
+
+
 def multigrid_calls(model, images=None):
     """Calls the layers of a model on a new input, and returns what its `MultigridConv2D` read.
 
     Args:
-        model: A functional model.
+        model: A functional model, a `copy_of` another.
         images: A new `keras.Input` for it; None makes one.
 
     Returns:
@@ -95,7 +106,6 @@ def multigrid_calls(model, images=None):
     Raises:
         ValueError: As `exchanges`.
     """
-    check_functional(model)
     calls = {}
     _collect(model, images, calls, "")
     if all(len(layer.filters) == 1 for layer, _ in calls.values()):
@@ -141,10 +151,7 @@ def _collect(model, inputs, calls, prefix):
             _collect(layer, args[0], calls, f"{prefix}{layer.name}/")
         return layer(*args, **kwargs)
 
-    uncompiled = keras.Model(model.input, model.output)  # a clone would make the optimizer, too
-    keras.models.clone_model(
-        uncompiled, inputs, clone_function=lambda layer: layer, call_function=call
-    )
+    keras.models.clone_model(model, inputs, clone_function=lambda layer: layer, call_function=call)
 
 
 def _known(size):

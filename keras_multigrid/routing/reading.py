@@ -9,8 +9,13 @@ from keras import ops
 from keras_multigrid.attention_maps.batches import check_integer
 from keras_multigrid.attention_maps.probes import check_images
 from keras_multigrid.layers.resampling import pool_half, repeat_like
-from keras_multigrid.routing.exchanges import SOURCES, Exchange, exchanges_of, multigrid_calls
-from keras_multigrid.stock import check_functional
+from keras_multigrid.routing.exchanges import (
+    SOURCES,
+    Exchange,
+    copy_of,
+    exchanges_of,
+    multigrid_calls,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,14 +154,14 @@ def routing(model, images=None, batch_size=32, verbose="auto"):
     >>> 0 < reading.kernel_share < 1, reading.activation_norm > 0
     (True, True)
     """
-    check_functional(model)
     check_integer("batch_size", batch_size, 1)
+    copy = copy_of(model)
+    copy.set_weights(model.get_weights())
     if images is None:
-        calls = multigrid_calls(model)
-        return _routing(model.name, calls, None)
+        return _routing(model.name, multigrid_calls(copy), None)
     images = check_images(model, images)
     inputs = keras.Input(images.shape[1:], dtype=model.input.dtype)
-    calls = multigrid_calls(model, inputs)
+    calls = multigrid_calls(copy, inputs)
     squares = []
     for layer, pyramids in calls.values():
         measure = _MeanSquares(layer)

@@ -18,6 +18,13 @@ def values_at(model, images, probes):
     return outputs[:, probes[:, 0], probes[:, 1]]
 
 
+def of_channel(values, outputs, channel):
+    """Returns those of a channel; None is the one whose output is the largest."""
+    if channel is not None:
+        return values[..., channel]
+    return np.take_along_axis(values, outputs.argmax(-1)[..., None], axis=-1)[..., 0]
+
+
 def smooth_network():
     """Returns a random network without kinks, for finite differences."""
     model = model_of(
@@ -43,7 +50,7 @@ def test_gradient_equals_finite_differences(channel):
         moved = np.zeros((8, 7, 3), "float32")
         moved[place] = step
         slope = values_at(model, images + moved, PROBES) - values_at(model, images - moved, PROBES)
-        slope = slope.sum(-1) if channel is None else slope[..., channel]
+        slope = of_channel(slope, values_at(model, images, PROBES), channel)
         np.testing.assert_allclose(gradients[:, :, *place], slope / (2 * step), atol=2e-4)
 
 
@@ -80,8 +87,9 @@ def test_integrated_gradients_are_complete(baseline):
     maps = integrated_gradients(model, images, PROBES, baseline, steps=128, verbose=0)
     start = images.min() if baseline is None else baseline
     starts = np.broadcast_to(start, images.shape).astype("float32")
-    difference = values_at(model, images, PROBES) - values_at(model, starts, PROBES)
-    np.testing.assert_allclose(maps.sum((2, 3, 4)), difference.sum(-1), atol=2e-3)
+    outputs = values_at(model, images, PROBES)
+    difference = of_channel(outputs - values_at(model, starts, PROBES), outputs, None)
+    np.testing.assert_allclose(maps.sum((2, 3, 4)), difference, atol=2e-3)
 
 
 def test_integrated_gradients_of_a_product_are_shared_equally():
@@ -92,6 +100,20 @@ def test_integrated_gradients_of_a_product_are_shared_equally():
         keras.Model(image, product), [[[[3.0], [4.0]]]], [(0, 0)], baseline=0, steps=4, verbose=0
     )
     np.testing.assert_allclose(maps[0, 0, 0, :, 0], [6, 6], atol=1e-5)
+
+
+def test_probabilities_that_sum_to_one_have_gradients():
+    model = model_of(keras.layers.Conv2D(4, 3, padding="same", activation="softmax"), (8, 7, 3))
+    randomize(model)
+    images = random_images(2, 8, 7, 3)
+    gradients = input_gradient(model, images, [(4, 3)], verbose=0)
+    assert np.abs(gradients[:, :, 3:6, 2:5]).min() > 1e-6
+    assert receptive_field(model, images, (4, 3), verbose=0).box == (3, 2, 5, 4)
+
+
+def test_an_output_without_the_image_has_no_gradient():
+    model = model_of(lambda image: ops.zeros_like(image), (5, 5, 1))
+    assert not input_gradient(model, random_images(1, 5, 5, 1), [(2, 2)], verbose=0).any()
 
 
 def test_receptive_field_of_stacked_convolutions():

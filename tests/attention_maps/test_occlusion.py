@@ -186,6 +186,13 @@ def test_probes_default_to_the_bounding_box_of_each_output():
     np.testing.assert_array_equal(swept.outputs, images)
 
 
+def test_the_box_is_of_what_stands_out_whatever_the_range():
+    outputs = np.full((1, 6, 6, 1), -9.0)
+    outputs[0, 1:4, 2:5] = -2
+    probes = kmg.attention_maps.bounding_box_probes(outputs)
+    assert probes[0, [0, 3]].tolist() == [[1, 2], [3, 4]]
+
+
 def test_an_empty_output_has_probes_too():
     probes = kmg.attention_maps.bounding_box_probes(np.zeros((1, 5, 7, 2)))
     assert probes[0].tolist() == [[0, 0], [0, 6], [4, 0], [4, 6], [2, 0], [2, 6], [2, 3]]
@@ -225,8 +232,28 @@ def test_any_kind_of_model():
 def test_half_precision_is_compared_in_full():
     keras.config.set_dtype_policy("mixed_bfloat16")
     model, _ = network()
-    maps = attend(model, random_images(1, 8, 8, 3), [(4, 4)], occluder_size=3)
-    assert maps.dtype == "float32" and (maps > 0).any()
+    images = random_images(1, 8, 8, 3)
+    maps = attend(model, images, [(4, 4)], occluder_size=3)
+
+    def function(image):
+        return model.predict_on_batch(np.repeat(image[None], 18, axis=0))[0].astype("float32")
+
+    expected = occlusion_map(function, images[0], (4, 4), noise(0, 3, images))
+    np.testing.assert_allclose(maps[0, 0], expected, rtol=1e-6)
+
+
+def test_what_is_not_finite_is_said():
+    images = np.ones((1, 6, 6, 1), "float32")
+    for function in (lambda image: ops.log(-image), lambda image: ops.log(1.5 - image)):
+        with pytest.raises(ValueError, match="is not finite"):
+            attend(model_of(function, (6, 6, 1)), images, [(3, 3)], occluder_size=2)
+
+
+def test_other_data_formats_are_refused():
+    model = identity((6, 6, 1))
+    keras.config.set_image_data_format("channels_first")
+    with pytest.raises(ValueError, match="is channels_first; expected channels_last"):
+        attend(model, np.ones((1, 6, 6, 1)), [(3, 3)], occluder_size=2)
 
 
 def test_progress_is_shown_unless_silent(capsys):
@@ -249,6 +276,7 @@ def test_progress_is_shown_unless_silent(capsys):
         ({"stride": 0}, "stride is 0; expected an integer from 1 on"),
         ({"window": 2}, "window is 2; expected an odd number"),
         ({"batch_size": -1}, "batch_size is -1; expected an integer from 1 on"),
+        ({"seed": "x"}, "seed is 'x'; expected an integer from 0 on"),
         ({"probes": [(9, 0)]}, r"Probe \(9, 0\) is outside the output; expected rows from 0 to 8"),
         ({"probes": [(-1, 0)]}, r"Probe \(-1, 0\) is outside"),
         ({"probes": [(1.5, 0)]}, "float64; expected integers"),

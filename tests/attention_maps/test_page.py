@@ -132,10 +132,49 @@ def test_colours_and_sparse_probes(browser, tmp_path):
     settings = {"occluder_size": 2, "stride": 1, "window": 1}
     write_attention_page(path, model, images, **settings, probe_stride=3, verbose=0)
     browser.get(path.as_uri())
+    script = """
+        const canvas = document.querySelector("#thumbnails canvas");
+        return [...canvas.getContext("2d").getImageData(0, 0, 1, 1).data];
+    """
+    assert browser.execute_script(script) == [255, 0, 0, 255]
     script = "moveTo(5, 11); return [...attentionState.map]"
     shown = np.reshape(browser.execute_script(script), (12, 12))
     rows, columns = np.nonzero(shown)  # the probe of rows 3 to 5 and columns 9 to 11
     assert {*rows} <= {2, 3, 4} and {*columns} <= {8, 9, 10} and shown[3, 9] == shown.max()
+
+
+def test_outputs_of_any_range_are_told(browser, tmp_path):
+    images = np.zeros((1, 8, 8, 1), "float32")
+    images[0, 2, 3], images[0, 5, 6] = 7.5, -3
+    path = tmp_path / "attention.html"
+    write_attention_page(path, identity((8, 8, 1)), images, stride=4, verbose=0)
+    browser.get(path.as_uri())
+    for row, column, value in ((2, 3, 7.5), (5, 6, -3), (0, 0, 0)):
+        browser.execute_script(f"moveTo({row}, {column})")
+        text = browser.find_element("id", "place").text
+        assert float(text.rpartition(": ")[2]) == pytest.approx(value, abs=0.03)
+
+
+@pytest.mark.parametrize("width", [288, 340, 600])
+def test_it_fits_into_a_narrow_window(page, width):
+    browser, _ = page
+    script = """
+        document.body.style.width = arguments[0] + "px";
+        const parts = [...document.querySelectorAll("figure, canvas, #scale, #most")];
+        const right = Math.max(...parts.map((each) => each.getBoundingClientRect().right));
+        return right - document.body.getBoundingClientRect().right;
+    """
+    assert browser.execute_script(script, width) <= 0
+    browser.execute_script("document.body.style.width = ''")
+
+
+def test_a_large_output_has_fewer_probes_by_itself(tmp_path, monkeypatch):
+    monkeypatch.setattr("keras_multigrid.attention_maps.page.MOST_BYTES", 300)
+    path = tmp_path / "attention.html"
+    images = random_images(1, 16, 16, 1)
+    write_attention_page(path, identity((16, 16, 1)), images, stride=4, verbose=0)
+    assert '"probeStride": 4' in path.read_text()  # 4 x 4 probes, 3 x 3 positions
+    assert [path.name for path in tmp_path.iterdir()] == ["attention.html"]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +184,12 @@ def test_colours_and_sparse_probes(browser, tmp_path):
         (np.zeros((1, 8, 8, 1)), {"probe_stride": 0}, "probe_stride is 0; expected an integer"),
         (np.zeros((1, 8, 8, 1)), {"stride": 0}, "stride is 0; expected an integer"),
         (np.zeros((1, 8, 8, 1)), {"occluder_size": 9}, "occluder_size is 9; expected an integer"),
-        (np.zeros((1, 120, 120, 1)), {"stride": 1}, "page would have 175 MiB; expected at most 64"),
+        (
+            np.zeros((1, 120, 120, 1)),
+            {"stride": 1, "probe_stride": 1},
+            "page would have 175 MiB; expected at most 24",
+        ),
+        (np.zeros((1, 8, 8, 1)), {"stride": "a"}, "stride is 'a'; expected an integer from 1 on"),
     ],
 )
 def test_misuse(images, options, message, tmp_path):

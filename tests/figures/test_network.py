@@ -96,6 +96,14 @@ def test_a_plain_keras_network_and_an_open_size():
         wiring(model)
 
 
+def test_pyramids_may_be_named_arguments():
+    image = keras.Input((8, 8, 1))
+    pyramid = kmg.layers.ImagePyramid(2)(image)
+    pyramid = kmg.layers.MultigridConv2D([3, 2])(pyramid=pyramid)
+    model = keras.Model(image, kmg.layers.MultigridConv2D([4])(pyramid=pyramid)[0])
+    assert [box.reads for box in wiring(model)] == [set(), set(), {0}]
+
+
 def test_a_diagram_has_a_number_in_each_box(drawn):
     model = create_model("R-PMG-20")
     figure = drawn(draw_network, model)
@@ -126,5 +134,8 @@ def test_what_cannot_be_drawn():
     ):
         with pytest.raises(ValueError, match="expected one image"):
             wiring(model)
+    image = keras.Input((4, 4, 1))
+    with pytest.raises(ValueError, match="'pools' has no layers with kernels"):
+        draw_network("network.png", keras.Model(image, keras.layers.ReLU()(image), name="pools"))
     with pytest.raises(ValueError, match=r"takes a functional keras\.Model; got TopDown"):
         draw_network("network.png", kmg.applications.TDMNIST1())

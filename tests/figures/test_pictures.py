@@ -79,6 +79,13 @@ def test_curves_have_training_dotted_and_validation_solid(drawn):
     assert labels == ["PMG-11", "SG-11", "validation", "training"]
 
 
+def test_the_legend_of_curves_is_within_the_page(drawn):
+    logs = {f"R-PMG-sm-{number}": [{"epoch": 1, "loss": 1.0}] for number in range(7)}
+    figure = drawn(figures.draw_training_curves, logs)
+    box = figure.legends[0].get_window_extent()
+    assert box.x0 >= 0 and box.x1 <= figure.bbox.width
+
+
 def test_errors_have_the_papers_hollow_and_ours_filled(drawn):
     results = [
         Result("MG-11", 391.88e6, 28.39),
@@ -147,7 +154,25 @@ def test_attention_generation_shows_the_steps(drawn):
             (np.ones((1, 4, 4, 1)), np.ones((1, 4, 4, 2)), {"net": np.ones((1, 4, 4, 3))}),
             r"output of 'net' has shape \(1, 4, 4, 3\); expected \(1, 4, 4, 2\)",
         ),
+        (figures.draw_panels, ([[]],), "expected images to draw"),
         (figures.draw_training_curves, ({"net": []},), "log of 'net' is empty"),
+        (figures.draw_training_curves, ({},), "There are no metrics"),
+        (figures.draw_training_curves, ({"net": [{"epoch": 1}]},), "There are no metrics"),
+        (
+            figures.draw_training_curves,
+            ({str(number): [{"loss": 1}] for number in range(8)},),
+            "There are 8 trainings; expected at most 7",
+        ),
+        (
+            figures.draw_attention_maps,
+            (np.ones((2, 8, 8, 2)), {"net": attention()}),
+            r"images have shape \(2, 8, 8, 2\); expected",
+        ),
+        (
+            figures.draw_attention_maps,
+            (np.ones((2, 8, 8, 1)), {"net": (*attention(probes=3)[:2], attention()[2])}),
+            "'net' has 3 probes and maps of shape",
+        ),
         (figures.draw_error_cost, ([],), "There are no results"),
         (figures.draw_attention_maps, (np.ones((2, 8, 8, 1)), {}), "There are no networks"),
         (

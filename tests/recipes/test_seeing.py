@@ -2,6 +2,7 @@
 
 import functools
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ from keras_multigrid.attention_maps import occlusion_attention, sweep
 from keras_multigrid.cli import main
 from keras_multigrid.recipes import (
     Cifar100,
+    LocatedMnist,
     MnistSegmentation,
     MnistSpatialTransformer,
     paper_figures,
@@ -83,6 +85,8 @@ def test_attention_takes_image_files(runs, tmp_path):
         (["RUN", "--occluder-size", "65"], 2, "occluder_size is 65; expected an integer from 1"),
         (["RUN", "--samples", "0"], 2, "samples is 0; expected an integer from 1 on"),
         (["RUN", "--channel", "1"], 2, "channel is 1; expected None"),
+        (["RUN", *8 * ["--probe", "1,1"]], 2, "There are 8 probes; expected at most 7"),
+        (["RUN", "--output", "TEXT"], 1, "File exists: "),
         (
             ["RUN", "--images", "TEXT"],
             1,
@@ -108,7 +112,38 @@ def test_a_probe_is_two_numbers(runs, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["attention", str(runs / "pmg"), "--probe", "12"])
     assert stopped.value.code == 2
-    assert "argument --probe: invalid" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "argument --probe: '12'; expected Y,X, such as 24,32" in error
+
+
+@pytest.fixture(scope="module")
+def top_down(tmp_path_factory):
+    """The folder of a run of a top-down network."""
+    folder = tmp_path_factory.mktemp("top_down") / "run"
+    settings = ["model=M1-MNIST", "image_size=28", "target_locations=2", "epochs=1"]
+    run(resolve(LocatedMnist, "smoke", settings), folder)
+    return folder
+
+
+def test_a_classifier_has_no_attention_maps(top_down, capsys):
+    assert main(["attention", str(top_down)]) == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert "The outputs of M1-MNIST on located_mnist are no images; expected a run of" in error
+
+
+def test_top_down_runs_do_not_stop_the_figures(top_down, tmp_path, monkeypatch):
+    monkeypatch.setattr(paper_figures, "DIAGRAMS", ())
+    assert main(["figures", str(top_down), "--output", str(tmp_path)]) == 0
+    names = {path.stem for path in tmp_path.iterdir()}
+    assert names == {"table1", "curves_located_mnist_plain"}
+
+
+def test_samples_may_be_more_than_a_batch(tmp_path):
+    settings = ["model=SG-11", "evaluation_batches=2", "epochs=1"]
+    run(resolve(MnistSegmentation, "smoke", settings), tmp_path / "run")
+    arguments = ["--samples", "6", "--stride", "28", "--probe", "9,9", "--output", str(tmp_path)]
+    assert main(["attention", str(tmp_path / "run"), *arguments]) == 0
+    assert len(np.load(tmp_path / "attention.npz")["images"]) == 6  # in batches of 4
 
 
 def test_finished_runs_are_found_and_the_longest_of_equal_ones_kept(runs):
@@ -126,7 +161,7 @@ def test_figures_are_drawn_from_what_there_is(runs, coarse_sweeps, capsys, tmp_p
     monkeypatch.setattr(paper_figures, "DIAGRAMS", ("VGG-6",))
     assert main(["figures", str(runs), "--output", str(tmp_path)]) == 0
     transformer = "curves_mnist_spatial_transformer"
-    names = ["figure3_VGG-6", "figure3_PMG-11", "figure3_U-NET-11", "figure5", "figure6", "figure7"]
+    names = ["figure3_VGG-6", "network_PMG-11", "network_U-NET-11", "figure5", "figure6", "figure7"]
     names += ["table1", f"{transformer}_all", f"{transformer}_rotation"]
     expected = {f"{name}.{kind}" for name in names for kind in ("png", "pdf")}
     assert {path.name for path in tmp_path.iterdir()} == expected
@@ -159,6 +194,8 @@ def test_table_1_has_the_papers_errors_and_those_of_runs(tmp_path, monkeypatch):
     write_recipe(tmp_path / "run" / "recipe.json", recipe)
     results = {"epochs": 2, "macs": 123, "scores": {"error": 45.6}}
     write_json(tmp_path / "run" / "metrics.json", results)
+    for name in ("model.keras", "metrics.jsonl"):
+        (tmp_path / "run" / name).touch()
     shown = []
     monkeypatch.setattr(
         paper_figures, "draw_error_cost", lambda path, results: shown.extend(results)
@@ -186,6 +223,21 @@ def test_reproduce_trains_what_a_figure_needs_once(capsys, tmp_path, monkeypatch
     assert main(arguments) == 0
     assert (folder / "model.keras").stat().st_mtime_ns == before
     assert f"Written: {tmp_path / 'figure4.png'}" in capsys.readouterr().out
+
+
+def test_reproduce_draws_what_needs_no_training(tmp_path):
+    output = tmp_path / "new"
+    assert main(["reproduce", "figures", "--rows", "table1", "--output", str(output)]) == 0
+    assert {path.name for path in output.iterdir()} == {"table1.png", "table1.pdf"}
+
+
+def test_a_damaged_run_is_named(runs, capsys, tmp_path):
+    folder = tmp_path / "damaged"
+    shutil.copytree(runs / "pmg", folder)
+    (folder / "metrics.json").write_text("{")
+    assert main(["figures", str(tmp_path)]) == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert f"{folder / 'metrics.json'} is damaged" in error
 
 
 def test_reproduce_knows_which_trainings_each_figure_needs():

@@ -1,11 +1,12 @@
 """Which exchanges a network has."""
 
 import keras
+import numpy as np
 import pytest
 
 from keras_multigrid.applications import PMGSEG, UNETSEG
 from keras_multigrid.layers import ImagePyramid, MultigridConv2D
-from keras_multigrid.routing import Exchange, exchanges, without
+from keras_multigrid.routing import Exchange, ablate, exchanges, routing, without
 from tests.routing.networks import network
 
 
@@ -101,3 +102,14 @@ def test_bad_input(call, message):
 def small_vgg():
     image = keras.Input((8, 8, 2))
     return keras.Model(image, keras.layers.Conv2D(3, 3)(image), name="net")
+
+
+def test_the_model_remembers_nothing():
+    """Layers that were called twice would have no `output` any more."""
+    model = PMGSEG(width_multiplier=0.05, input_shape=(16, 16, 1))
+    layer = model.get_layer("full_unit1_conv")
+    before = [tuple(tensor.shape) for tensor in layer.output]
+    exchanges(model)
+    routing(model, np.ones((1, 16, 16, 1)), verbose=0)
+    ablate(model, lambda model: 1.0, verbose=0)
+    assert [tuple(tensor.shape) for tensor in layer.output] == before
