@@ -154,8 +154,8 @@ def _train(options):
     from keras_multigrid.recipes.run import leaving_upon_sigterm
     from keras_multigrid.recipes.run_folder import RESULTS
 
-    if not 0 < options.minutes < math.inf:
-        raise ValueError(f"--minutes is {options.minutes}; expected a positive number.")
+    if not 0 <= options.minutes < math.inf:
+        raise ValueError(f"--minutes is {options.minutes}; expected a number from 0 on.")
     training = []  # what the training reads
     recipe = _recipe(*read(options.data), options, training)
     seconds = STARTED + 60 * options.minutes - time.monotonic()
