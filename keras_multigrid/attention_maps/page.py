@@ -103,8 +103,8 @@ def write_attention_page(
     template = importlib.resources.files(__package__).joinpath("page.html").read_text("utf-8")
     parts = {
         "{{title}}": html.escape(title or f"What {model.name} heeds"),
-        "{{method}}": _method(swept, channel),
-        "{{data}}": json.dumps(_data(images, swept, probe_stride, channel)),
+        "{{method}}": _method(swept),
+        "{{data}}": json.dumps(_data(images, swept, probe_stride)),
     }
     for name, text in parts.items():
         template = template.replace(name, text)
@@ -123,9 +123,9 @@ def whole(path):
         unfinished.unlink(missing_ok=True)
 
 
-def _method(swept, channel):
+def _method(swept):
     side = len(swept.occluder)
-    what = "the channel that changes most" if channel is None else f"channel {channel}"
+    what = "the channel that changes most" if swept.channel is None else f"channel {swept.channel}"
     return (
         f"A square of {side} x {side} pixels of noise was slid over the input, {swept.stride} "
         "pixels at a time. A pixel's attention is the sum, over all places that covered it, of the "
@@ -134,8 +134,9 @@ def _method(swept, channel):
     )
 
 
-def _data(images, swept, probe_stride, channel):
-    outputs = swept.outputs.max(-1) if channel is None else swept.outputs[..., channel]
+def _data(images, swept, probe_stride):
+    shown = slice(None) if swept.channel is None else [swept.channel]
+    outputs = swept.outputs[..., shown].max(-1)
     low, high = min(0.0, float(outputs.min())), max(1.0, float(outputs.max()))
     return {
         "imageSize": images.shape[1:3],
