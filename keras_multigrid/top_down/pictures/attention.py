@@ -4,10 +4,10 @@ import textwrap
 
 import numpy as np
 
+from keras_multigrid.attention_maps.batches import check_integer
 from keras_multigrid.figures.style import new_figure, stretched
 from keras_multigrid.top_down.pictures.drawing import (
     LEVEL_COLOURS,
-    check_range,
     level_images,
     outline,
     show,
@@ -44,8 +44,8 @@ def seen_image(image, attention, index, levels):
            [0.5, 0.5, 0.5, 0.5],
            [0.5, 0.5, 0.5, 0.5]])
     """
-    check_range("index", index, 0, len(attention.attended[0]) - 1)
-    check_range("levels", levels, 1, attention.levels)
+    check_integer("index", index, 0, len(attention.attended[0]) - 1)
+    check_integer("levels", levels, 1, attention.levels)
     pyramid = level_images(image, attention)
     side = len(pyramid[-1])
     seen = _enlarged(pyramid[0], side)

@@ -2,14 +2,9 @@
 
 import numpy as np
 
-# Okabe and Ito's colours, distinct also for colour-blind eyes.
-LEVEL_COLOURS = ["#999999", "#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#F0E442"]
+from keras_multigrid.figures.style import GREEN, ORANGE, PURPLE, SKY, YELLOW
 
-
-def check_range(name, value, low, high):
-    """Raises a `ValueError` for what is no integer in a range."""
-    if not isinstance(value, (int, np.integer)) or not low <= value <= high:
-        raise ValueError(f"{name} is {value!r}; expected an integer from {low} to {high}.")
+LEVEL_COLOURS = ["#999999", ORANGE, SKY, GREEN, PURPLE, YELLOW]
 
 
 def level_images(image, attention):

@@ -4,9 +4,9 @@ import itertools
 
 import numpy as np
 
+from keras_multigrid.attention_maps.batches import check_integer
 from keras_multigrid.figures.style import new_figure, stretched
 from keras_multigrid.top_down.pictures.drawing import (
-    check_range,
     level_images,
     outline,
     show,
@@ -43,7 +43,7 @@ def draw_parse_tree(path, image, attention, index=0):
     ...     path.read_bytes()[1:4]
     b'PDF'
     """
-    check_range("index", index, 0, len(attention.attended[0]) - 1)
+    check_integer("index", index, 0, len(attention.attended[0]) - 1)
     count = int(attention.counts()[index].sum())
     if count > MOST_NODES:
         raise ValueError(f"The tree has {count} nodes; expected at most {MOST_NODES} to draw.")
