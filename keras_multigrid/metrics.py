@@ -4,12 +4,15 @@ import keras
 from keras import ops
 
 THRESHOLD = 0.5  # output from which a pixel is predicted to belong to a class
+HALF_PRECISION = ("float16", "bfloat16")
 
 
 class _MeanOverMasks(keras.metrics.Mean):
     """The mean of the scores that `_score` gives, over all that count in all batches."""
 
     def __init__(self, name, dtype=None):
+        if dtype is None and keras.config.floatx() in HALF_PRECISION:
+            dtype = "float32"
         super().__init__(name=name, dtype=dtype)
         if self.dtype not in ("float32", "float64"):
             raise ValueError(
@@ -19,26 +22,38 @@ class _MeanOverMasks(keras.metrics.Mean):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
-        if len(y_true.shape) != 4 or not _may_be_equal(y_true.shape, y_pred.shape):
+        true_shape, shape = _known_shape(y_true), _known_shape(y_pred)
+        if len(true_shape) != 4 or not _may_be_equal(true_shape, shape):
             raise ValueError(
-                f"{type(self).__name__}: y_true has shape {tuple(y_true.shape)}, y_pred "
-                f"{tuple(y_pred.shape)}; expected (batch, height, width, classes) of both."
+                f"{type(self).__name__}: y_true has shape {y_true.shape}, y_pred "
+                f"{y_pred.shape}; expected (batch, height, width, classes) of both."
             )
-        scores, counted = self._score(_regions(y_true), y_pred)
+        truth = _regions(y_true)
+        found = _combined(ops.all, truth, _regions(y_pred))
+        scores, counted = self._score(truth, found, y_pred)
         weights = ops.cast(counted, self.dtype)
         if sample_weight is not None:
-            sample_weight = ops.convert_to_tensor(sample_weight, self.dtype)
-            # Keras' losses of such maps take weights of shape (batch, 1, 1) only.
-            one_per_image = (*y_true.shape[:1], *[1] * (len(sample_weight.shape) - 1))
-            if not _may_be_equal(sample_weight.shape, one_per_image):
-                raise ValueError(
-                    f"{type(self).__name__}: sample_weight has shape "
-                    f"{tuple(sample_weight.shape)}; expected (batch,) or (batch, 1, 1)."
-                )
+            sample_weight = self._weight_per_image(sample_weight, y_true)
             ones = (1,) * (len(weights.shape) - 1)
             weights = weights * ops.reshape(sample_weight, (-1, *ones))
         # Flat, as Keras would average each image first: wrong where images differ in size.
         super().update_state(ops.ravel(scores), sample_weight=ops.ravel(weights))
+
+    def _weight_per_image(self, sample_weight, y_true):
+        """Returns checked weights: a scalar, or one per image."""
+        sample_weight = ops.convert_to_tensor(sample_weight, self.dtype)
+        if ops.ndim(sample_weight) == 0:
+            return sample_weight
+        shape = _known_shape(sample_weight)
+        # Keras' losses of such maps take weights of shape (batch, 1, 1) only.
+        ones = (1,) * (len(shape) - 1)
+        if not _may_be_equal(shape, (*y_true.shape[:1], *ones)):
+            raise ValueError(
+                f"{type(self).__name__}: sample_weight has shape {sample_weight.shape}; expected "
+                "(batch,) or (batch, 1, 1), or a scalar."
+            )
+        zeros = ops.zeros((ops.shape(y_true)[0], *ones), self.dtype)
+        return _combined(ops.sum, sample_weight, zeros)
 
 
 @keras.saving.register_keras_serializable(package="keras_multigrid")
@@ -50,14 +65,16 @@ class RegionIoU(_MeanOverMasks):
     |T and P| / |T or P| over all regions of all images, and 0 before the first region.
 
     Truth and output have the shape `(batch, height, width, classes)`. Sample weights of shape
-    `(batch,)` or `(batch, 1, 1)` are how many times an image's regions count.
+    `(batch,)` or `(batch, 1, 1)`, or a scalar, are how many times an image's regions count.
 
     Args:
         name: Name of the metric.
-        dtype: Data type of the sums, `"float32"` or wider; inputs may have any.
+        dtype: Data type of the sums, `"float32"` or wider, whatever `floatx` is; inputs may have
+            any.
 
     Raises:
-        ValueError: If `dtype` is narrower, or shapes are other than said.
+        ValueError: If `dtype` is narrower, or shapes are other than said. Where TensorFlow knows
+            sizes only when its graph runs, it is a `tf.errors.InvalidArgumentError`.
 
     Example:
 
@@ -73,10 +90,9 @@ class RegionIoU(_MeanOverMasks):
     def __init__(self, name="iou", dtype=None):
         super().__init__(name=name, dtype=dtype)
 
-    def _score(self, truth, outputs):
-        predicted = _regions(outputs)
-        intersection = _count_pixels(ops.logical_and(truth, predicted))
-        union = _count_pixels(ops.logical_or(truth, predicted))
+    def _score(self, truth, found, outputs):
+        intersection = _count_pixels(found)
+        union = _count_pixels(ops.logical_or(truth, _regions(outputs)))
         return intersection / ops.maximum(union, 1.0), ops.any(truth, axis=(1, 2))
 
 
@@ -89,14 +105,16 @@ class LabelledPixelError(_MeanOverMasks):
     The result is wrong / labelled pixels of all images, and 0 before the first labelled pixel.
 
     Truth and output have the shape `(batch, height, width, classes)`. Sample weights of shape
-    `(batch,)` or `(batch, 1, 1)` are how many times an image's pixels count.
+    `(batch,)` or `(batch, 1, 1)`, or a scalar, are how many times an image's pixels count.
 
     Args:
         name: Name of the metric.
-        dtype: Data type of the sums, `"float32"` or wider; inputs may have any.
+        dtype: Data type of the sums, `"float32"` or wider, whatever `floatx` is; inputs may have
+            any.
 
     Raises:
-        ValueError: If `dtype` is narrower, or shapes are other than said.
+        ValueError: If `dtype` is narrower, or shapes are other than said. Where TensorFlow knows
+            sizes only when its graph runs, it is a `tf.errors.InvalidArgumentError`.
 
     Example:
 
@@ -112,11 +130,11 @@ class LabelledPixelError(_MeanOverMasks):
     def __init__(self, name="pixel_error", dtype=None):
         super().__init__(name=name, dtype=dtype)
 
-    def _score(self, truth, outputs):
-        best = ops.one_hot(ops.argmax(outputs, axis=-1), truth.shape[-1], dtype="bool")
-        hit = ops.any(ops.logical_and(truth, best), axis=-1)
-        drawn = ops.any(_regions(outputs), axis=-1)
-        return ops.logical_not(ops.logical_and(hit, drawn)), ops.any(truth, axis=-1)
+    def _score(self, truth, found, outputs):
+        best = ops.expand_dims(ops.argmax(outputs, axis=-1), axis=-1)
+        is_best = ops.equal(ops.cast(best, "int32"), ops.arange(ops.shape(outputs)[-1]))
+        hit = ops.any(ops.logical_and(found, is_best), axis=-1)
+        return ops.logical_not(hit), ops.any(truth, axis=-1)
 
 
 def _regions(maps):
@@ -125,6 +143,22 @@ def _regions(maps):
 
 def _count_pixels(regions):
     return ops.sum(ops.cast(regions, "float32"), axis=(1, 2))
+
+
+def _combined(reduce, first, second):
+    """Reduces two tensors to one; those of different shapes, also in a graph, are an error.
+
+    Operators would broadcast sizes that are known only when the graph runs; stacking does not.
+    """
+    return reduce(ops.stack([first, second]), axis=0)
+
+
+def _known_shape(tensor):
+    """Returns a shape as a tuple, None for sizes not known yet; empty if the rank is not known."""
+    try:
+        return tuple(tensor.shape)
+    except ValueError:  # of TensorFlow
+        return ()
 
 
 def _may_be_equal(shape, other):
