@@ -21,6 +21,7 @@ from keras_multigrid.datasets.spatial_transformer import DISTORTIONS, SpatialTra
 SPLITS = ("train", "validation", "test")
 CHUNK = 200  # samples drawn at once; another number would draw other samples
 RECORD_OVERHEAD = 16  # bytes of lengths and checksums round a record of a TFRecord file
+DRAWN = ("source", "variant", "seed")  # of a configuration; what the samples depend on
 
 MULTIGRID_PAPER = """
 @inproceedings{ke2017multigrid,
@@ -58,12 +59,16 @@ class DrawnConfig(tfds.core.BuilderConfig):
     Attributes:
         source: Source of digits, `"mnist"` or `"digits"`.
         variant: Of the task, where it has several.
-        seed: Seed of the drawing.
+        seed: Seed of the drawing, an integer of at least 0.
     """
 
     source: str = "mnist"
     variant: str = ""
     seed: int = 0
+
+    def drawn(self):
+        """Returns what the samples depend on, by name."""
+        return {name: getattr(self, name) for name in DRAWN}
 
 
 def _configs(variants):
@@ -88,14 +93,32 @@ class _DrawnDigits(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     TRAINING_DIGITS = 50_000
 
     def download_and_prepare(self, *, download_config=None, **kwargs):
-        """Prepares the data set, again where a killed process or a copy left a part of it."""
-        if self.data_path.exists() and not self.is_prepared():
-            print(f"{self.data_path} is not complete; it is made again.", file=sys.stderr)
-            download_config = dataclasses.replace(
-                download_config or tfds.download.DownloadConfig(),
-                download_mode=tfds.GenerateMode.REUSE_CACHE_IF_EXISTS,
-            )
+        """Prepares the data set, again where a killed process or a copy left a part of it.
+
+        Raises:
+            ValueError: If a configuration of the same name, with other settings, was prepared here.
+        """
+        download_config = download_config or tfds.download.DownloadConfig()
+        overwrite = download_config.download_mode.overwrite_dataset
+        if self.data_path.exists() and not overwrite:
+            self._check_same_drawing()
+            if not self.is_prepared():
+                print(f"{self.data_path} is not complete; it is made again.", file=sys.stderr)
+                download_config = dataclasses.replace(
+                    download_config, download_mode=tfds.GenerateMode.REUSE_CACHE_IF_EXISTS
+                )
+        self.info.metadata.update(self.builder_config.drawn())  # in place of what was there
         super().download_and_prepare(download_config=download_config, **kwargs)
+
+    def as_dataset(self, *args, **kwargs):
+        """Returns the samples as a `tf.data.Dataset`, if they are of this configuration."""
+        self._check_same_drawing()
+        return super().as_dataset(*args, **kwargs)
+
+    def as_data_source(self, *args, **kwargs):
+        """Returns the samples as a data source, if they are of this configuration."""
+        self._check_same_drawing()
+        return super().as_data_source(*args, **kwargs)
 
     def is_prepared(self):
         """Returns whether the data set is there, with all files in their full length."""
@@ -105,7 +128,33 @@ class _DrawnDigits(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             and all(_is_complete(split) for split in self.info.splits.values())
         )
 
+    def _check_same_drawing(self):
+        """Raises a `ValueError` if the folder has what other settings drew."""
+        asked, there = self.builder_config.drawn(), dict(self.info.metadata)
+        if there != asked:
+            raise ValueError(
+                f"{self.data_path} was drawn with {there}; expected {asked}. Give the "
+                "configuration another name, or prepare it with download_mode="
+                "'reuse_cache_if_exists' to overwrite what is there."
+            )
+
+    def _check_config(self):
+        config = self.builder_config
+        if not isinstance(config, DrawnConfig):
+            raise ValueError(f"config is {config!r}; expected a name or a DrawnConfig.")
+        for name in ("source", "variant"):
+            value = getattr(config, name)
+            choices = dict.fromkeys(getattr(known, name) for known in self.BUILDER_CONFIGS)
+            if value not in [*choices]:
+                expected = " or ".join(map(repr, choices))
+                raise ValueError(f"config has the {name} {value!r}; expected {expected}.")
+        if type(config.seed) is not int or config.seed < 0:
+            raise ValueError(
+                f"config has the seed {config.seed!r}; expected an integer of at least 0."
+            )
+
     def _describe(self, text, target, feature, paper):
+        self._check_config()
         return tfds.core.DatasetInfo(
             builder=self,
             description=f"{text} {SOURCES_TEXT.format(training=self.TRAINING_DIGITS)}",
@@ -118,6 +167,7 @@ class _DrawnDigits(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             supervised_keys=("image", target),
             citation=paper,
             disable_shuffling=True,  # they are drawn at random
+            metadata=tfds.core.MetadataDict(self.builder_config.drawn()),
         )
 
     def _split_generators(self, dl_manager):
@@ -146,11 +196,12 @@ class _DrawnDigits(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
 
 def _is_complete(split):
-    expected = split.num_bytes + RECORD_OVERHEAD * split.num_examples
-    return (
-        all(path.exists() for path in split.filepaths)
-        and sum(path.stat().length for path in split.filepaths) == expected
-    )
+    if not all(path.exists() for path in split.filepaths):
+        return False
+    lengths = [path.stat().length for path in split.filepaths]
+    if split.filename_template.filetype_suffix != "tfrecord":  # readers of others know their end
+        return all(lengths)
+    return sum(lengths) == split.num_bytes + RECORD_OVERHEAD * split.num_examples
 
 
 class MnistSegmentation(_DrawnDigits):

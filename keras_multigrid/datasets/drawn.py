@@ -196,6 +196,10 @@ def _prepared(name, variant, split, source, data_dir):
     check_source(split, source)
     builder = tfds.builder(f"{name}/{configuration_name(source, variant)}", data_dir=data_dir)
     builder.download_and_prepare()
+    if builder.info.file_format.value == "array_record":  # for random access; no `tf.data` of it
+        names = builder.info.supervised_keys
+        samples = [[sample[name] for name in names] for sample in builder.as_data_source(split)]
+        return tuple(map(np.stack, zip(*samples)))
     dataset = builder.as_dataset(split=split, as_supervised=True).batch(CHUNK)
     images, targets = zip(*dataset.as_numpy_iterator())
     return np.concatenate(images), np.concatenate(targets)
