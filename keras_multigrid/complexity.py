@@ -1,13 +1,12 @@
 """Counts parameters and multiply-adds of any functional Keras model, from the model itself."""
 
 import dataclasses
-import functools
 import math
 
 import keras
 
 from keras_multigrid.blocks.counted import Tally, Uncountable
-from keras_multigrid.layers import MultigridConv2D, MultigridConv2DTranspose, PerGrid
+from keras_multigrid.multiply_adds import macs_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +77,8 @@ def count(constructor, **arguments):
 
     Args:
         constructor: A function of `keras_multigrid.applications` that builds a network.
-        **arguments: The constructor's, but `input_tensor`; `weights` are not read.
+        **arguments: The constructor's; `weights` are not read. What computes an `input_tensor` is
+            counted, too.
 
     Returns:
         A `Count`.
@@ -95,13 +95,35 @@ def count(constructor, **arguments):
     Count(trainable_params=783582, macs=1951727616)
     """
     arguments["weights"] = None
+    tally, tensor = Tally(), arguments.pop("input_tensor", None)
+    if tensor is not None:
+        arguments["input_shape"] = _shape_of(tensor, arguments.get("input_shape"))
     try:
-        tally = constructor(input_tensor=Tally(), **arguments)
+        constructor(input_tensor=tally, **arguments)
     except Uncountable:
         with keras.StatelessScope(initialize_variables=False):
-            counts = profile(constructor(**arguments))
+            counts = profile(constructor(input_tensor=tensor, **arguments))
         return Count(counts.trainable_params, counts.macs)
+    if tensor is not None:
+        sources = keras.utils.get_source_inputs(tensor)
+        before = profile(keras.Model(sources[0] if len(sources) == 1 else sources, tensor))
+        tally.params, tally.macs = tally.params + before.trainable_params, tally.macs + before.macs
     return Count(tally.params, tally.macs)
+
+
+def _shape_of(tensor, input_shape):
+    """Returns the shape of the images in an input tensor; checks both."""
+    if not keras.backend.is_keras_tensor(tensor):
+        raise ValueError(
+            f"input_tensor is {type(tensor).__name__}; expected the output of keras.Input or of a "
+            "Keras layer."
+        )
+    shape = tuple(tensor.shape[1:])
+    if input_shape is not None and tuple(input_shape) != shape:
+        raise ValueError(
+            f"input_shape is {input_shape} but input_tensor has {shape}; leave it out."
+        )
+    return shape
 
 
 def profile(model, input_shape=None):
@@ -165,6 +187,8 @@ def replay(model, images, call):
         call: Function of a layer and its arguments that calls the layer.
     """
     uncompiled = keras.Model(model.input, model.output)  # a copy would make the optimizer, too
+    if images is not None:  # the input may be a list of one
+        images = keras.tree.pack_sequence_as(model.input, keras.tree.flatten(images))
     with keras.StatelessScope(initialize_variables=False):
         keras.models.clone_model(uncompiled, input_tensors=images, call_function=call)
 
@@ -222,63 +246,6 @@ def _module_profile(model):
     return ModelProfile(
         model.name, _count(model.trainable_variables), sum(row.macs for row in rows), tuple(rows)
     )
-
-
-@functools.singledispatch
-def macs_of(layer, inputs, outputs):
-    """Returns the multiply-adds per image of a layer, given the shapes it reads and returns.
-
-    This is the rule for layers of unknown kind: 0, or None if they have kernels.
-    """
-    return None if any(len(weight.shape) > 1 for weight in layer.weights) else 0
-
-
-@macs_of.register(keras.layers.Conv1D)
-@macs_of.register(keras.layers.Conv2D)
-@macs_of.register(keras.layers.Conv3D)
-@macs_of.register(keras.layers.DepthwiseConv1D)
-@macs_of.register(keras.layers.DepthwiseConv2D)
-def _convolution(layer, inputs, outputs):
-    return _positions(outputs, layer) * math.prod(layer.kernel.shape)
-
-
-@macs_of.register(keras.layers.Conv1DTranspose)
-@macs_of.register(keras.layers.Conv2DTranspose)
-@macs_of.register(keras.layers.Conv3DTranspose)
-def _transposed_convolution(layer, inputs, outputs):
-    return _positions(inputs, layer) * math.prod(layer.kernel.shape)
-
-
-@macs_of.register(keras.layers.SeparableConv1D)
-@macs_of.register(keras.layers.SeparableConv2D)
-def _separable_convolution(layer, inputs, outputs):
-    kernels = math.prod(layer.depthwise_kernel.shape) + math.prod(layer.pointwise_kernel.shape)
-    return _positions(outputs, layer) * kernels
-
-
-@macs_of.register(keras.layers.Dense)
-def _dense(layer, inputs, outputs):
-    return math.prod(outputs[1:-1]) * math.prod(layer.kernel.shape)
-
-
-@macs_of.register(MultigridConv2D)
-def _multigrid_convolution(layer, inputs, outputs):
-    return sum(
-        _positions(shape, layer) * math.prod(kernel.shape)
-        for shape, kernel in zip(outputs, layer.kernels)
-    )
-
-
-@macs_of.register(PerGrid)
-@macs_of.register(MultigridConv2DTranspose)
-def _per_grid(layer, inputs, outputs):
-    counts = [macs_of(*grid) for grid in zip(layer.grid_layers, inputs, outputs)]
-    return None if None in counts else sum(counts)
-
-
-def _positions(shape, layer):
-    channels_first = layer.data_format == "channels_first"
-    return math.prod(shape[2:] if channels_first else shape[1:-1])
 
 
 def _layer_profile(layer, inputs, outputs):

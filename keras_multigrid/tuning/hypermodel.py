@@ -4,8 +4,10 @@ import dataclasses
 import functools
 import inspect
 import itertools
+import math
 
 import keras_tuner
+from keras_tuner.engine.hyperparameters import Fixed
 
 from keras_multigrid.applications.paper import paper_model
 from keras_multigrid.complexity import Count, count
@@ -66,6 +68,10 @@ class MultigridHyperModel(keras_tuner.HyperModel):
     whole channels leave more than 1 % of it unused, ratios other than the network's own are raised
     by up to a quarter; narrow networks may use less all the same.
 
+    Hyperparameters of one's own named `grids`, `ratio_1`, `ratio_2`, ..., `depth`, `width`,
+    `learning_rate` or `weight_decay` take the place of what is searched, as KerasTuner's tuners are
+    given them: `hp.Fixed("learning_rate", 0.05)`.
+
     Args:
         constructor: A function of `keras_multigrid.applications`, or a name of `list_models`.
         space: The `SearchSpace`.
@@ -75,7 +81,8 @@ class MultigridHyperModel(keras_tuner.HyperModel):
             searched are the default, which most tuners try first.
 
     Raises:
-        ValueError: If the constructor does not take what is searched, or nothing fits the budget.
+        ValueError: If the constructor does not take what is searched or fixed, or nothing fits the
+            budget.
 
     Example:
 
@@ -124,29 +131,30 @@ class MultigridHyperModel(keras_tuner.HyperModel):
         """Returns the `Candidate` of a `keras_tuner.HyperParameters`, completed to the budget."""
         chosen = self._choose(hp)
         if self.budget is not None and self._takes("width_multiplier"):
-            self._fill(chosen)
+            self._fill(chosen, {each.name for each in hp.space if isinstance(each, Fixed)})
         size = self._count(chosen)
         if self.budget is not None:
             self.budget.check(size)
         return Candidate(**chosen, count=size)
 
-    def _fill(self, chosen):
-        """Completes a choice to the budget by the width."""
+    def _fill(self, chosen, fixed):
+        """Completes a choice to the budget by the width; fixed ratios stay."""
 
         def of_width(width):
             return self._count({**chosen, "width_multiplier": width})
 
         chosen["width_multiplier"] = self.budget.fill(of_width)
         if chosen["channel_ratios"] not in (None, self.own_ratios):
-            self._fill_by_ratios(chosen)
+            self._fill_by_ratios(chosen, fixed)
 
-    def _fill_by_ratios(self, chosen):
+    def _fill_by_ratios(self, chosen, fixed):
         """Raises ratios a little where whole channels leave some of the budget."""
 
         def of_ratio(ratios, grid, ratio):
             return self._count({**chosen, "channel_ratios": _replaced(ratios, grid, ratio)})
 
         grids = range(len(chosen["channel_ratios"]) - 1, 0, -1)
+        grids = [grid for grid in grids if f"ratio_{grid}" not in fixed]
         for factor, grid in itertools.product(RAISED, grids):  # the coarsest first, a little first
             ratios, size = chosen["channel_ratios"], self._count(chosen)
             if self.budget.share(size) >= FILLED:
@@ -163,29 +171,51 @@ class MultigridHyperModel(keras_tuner.HyperModel):
 
     def _choose(self, hp):
         """Declares the hyperparameters and returns what is chosen."""
-        hp.Fixed("network", self.constructor.__name__)
+        self._check_hyperparameters(hp)
         space, own = self.space, self.arguments
         ratios = own.get("channel_ratios")
         if self.own_ratios is not None:
             ratios = self._choose_ratios(hp)
         return {
             "channel_ratios": ratios,
-            "width_multiplier": _choice(hp, "width", space.widths, own.get("width_multiplier")),
-            "depth": _choice(hp, "depth", space.depths, own.get("depth")),
-            "learning_rate": _choice(hp, "learning_rate", space.learning_rates),
-            "weight_decay": _choice(hp, "weight_decay", space.weight_decays),
+            "width_multiplier": _choice(hp, "width", "widths", space, own.get("width_multiplier")),
+            "depth": _choice(hp, "depth", "depths", space, own.get("depth")),
+            "learning_rate": _choice(hp, "learning_rate", "learning_rates", space),
+            "weight_decay": _choice(hp, "weight_decay", "weight_decays", space),
         }
 
     def _choose_ratios(self, hp):
         own = self.own_ratios
-        numbers = self.space.grids or (len(own),)
-        values = self.space.ratios or {*RATIOS, *own}
-        grids = _choice(hp, "grids", numbers, len(own))
+        space = SearchSpace(
+            ratios=self.space.ratios or {*RATIOS, *own}, grids=self.space.grids or (len(own),)
+        )
+        grids = _choice(hp, "grids", "grids", space, len(own))
+        numbers = {*space.grids, grids}
         ratios = [1.0]
         for grid in range(1, max(numbers)):
+            name, default = f"ratio_{grid}", own[min(grid, len(own) - 1)]
+            if any(each.name == name and not each.conditions for each in hp.space):
+                ratios.append(_checked("ratios", hp.get(name)))  # the user's, for any number
+                continue
             with hp.conditional_scope("grids", [number for number in numbers if number > grid]):
-                ratios.append(_choice(hp, f"ratio_{grid}", values, own[min(grid, len(own) - 1)]))
+                ratios.append(_choice(hp, name, "ratios", space, default))
         return tuple(ratios[:grids])
+
+    def _check_hyperparameters(self, hp):
+        """Raises a `ValueError` for values that would be without effect."""
+        name = self.constructor.__name__
+        network = hp.Fixed("network", name)
+        if network != name:
+            raise ValueError(
+                f"The hyperparameters are of the network {network!r}; expected {name!r}."
+            )
+        if self.own_ratios is None and "grids" in hp:
+            raise ValueError(f"{name} has no grids to choose from.")
+        if self.budget is not None and "width" in hp:
+            raise ValueError("The width is solved for under a budget; leave width out.")
+        for each, argument in (("depth", "depth"), ("width", "width_multiplier")):
+            if each in hp and not self._takes(argument):
+                raise ValueError(f"{each} cannot be chosen: {name} has no {argument}.")
 
     def _own_ratios(self):
         """Returns the ratios of the constructor's design, or None if it has no grids."""
@@ -217,14 +247,27 @@ class MultigridHyperModel(keras_tuner.HyperModel):
         return argument in inspect.signature(self.constructor).parameters
 
 
-def _choice(hp, name, values, own=None):
-    """Declares a choice, by default nearest to one's own, or the first; returns what is chosen."""
+def _choice(hp, name, field, space, own=None):
+    """Returns what is chosen of a field of the space, None for an absent grid.
+
+    It is declared, by default nearest to one's own, or the first; or it is what the user fixed.
+    """
+    values = getattr(space, field)
     if values is None:
-        return own
+        return _checked(field, hp.get(name)) if name in hp else own
     default = next(iter(values)) if own is None else _nearest(values, own)
     chosen = hp.Choice(name, sorted(values), default=default)
-    # Between processes KerasTuner rounds numbers to single precision; None is for an absent grid.
-    return None if chosen is None else _nearest(values, chosen)
+    if chosen is None:
+        return None
+    chosen = _checked(field, chosen)
+    nearest = _nearest(values, chosen)
+    # Between processes KerasTuner rounds numbers to single precision.
+    return nearest if math.isclose(nearest, chosen, rel_tol=1e-6) else chosen
+
+
+def _checked(field, value):
+    """Returns one value of a field of the space."""
+    return getattr(SearchSpace(**{field: (value,)}), field)[0]
 
 
 def _replaced(ratios, grid, ratio):

@@ -1,0 +1,65 @@
+"""Multiply-adds of one call of a layer, by its kind."""
+
+import functools
+import math
+
+import keras
+
+from keras_multigrid.layers import MultigridConv2D, MultigridConv2DTranspose, PerGrid
+
+
+@functools.singledispatch
+def macs_of(layer, inputs, outputs):
+    """Returns the multiply-adds per image of a layer, given the shapes it reads and returns.
+
+    This is the rule for layers of unknown kind: 0, or None if they have kernels.
+    """
+    return None if any(len(weight.shape) > 1 for weight in layer.weights) else 0
+
+
+@macs_of.register(keras.layers.Conv1D)
+@macs_of.register(keras.layers.Conv2D)
+@macs_of.register(keras.layers.Conv3D)
+@macs_of.register(keras.layers.DepthwiseConv1D)
+@macs_of.register(keras.layers.DepthwiseConv2D)
+def _convolution(layer, inputs, outputs):
+    return _positions(outputs, layer) * math.prod(layer.kernel.shape)
+
+
+@macs_of.register(keras.layers.Conv1DTranspose)
+@macs_of.register(keras.layers.Conv2DTranspose)
+@macs_of.register(keras.layers.Conv3DTranspose)
+def _transposed_convolution(layer, inputs, outputs):
+    return _positions(inputs, layer) * math.prod(layer.kernel.shape)
+
+
+@macs_of.register(keras.layers.SeparableConv1D)
+@macs_of.register(keras.layers.SeparableConv2D)
+def _separable_convolution(layer, inputs, outputs):
+    kernels = math.prod(layer.depthwise_kernel.shape) + math.prod(layer.pointwise_kernel.shape)
+    return _positions(outputs, layer) * kernels
+
+
+@macs_of.register(keras.layers.Dense)
+def _dense(layer, inputs, outputs):
+    return math.prod(outputs[1:-1]) * math.prod(layer.kernel.shape)
+
+
+@macs_of.register(MultigridConv2D)
+def _multigrid_convolution(layer, inputs, outputs):
+    return sum(
+        _positions(shape, layer) * math.prod(kernel.shape)
+        for shape, kernel in zip(outputs, layer.kernels)
+    )
+
+
+@macs_of.register(PerGrid)
+@macs_of.register(MultigridConv2DTranspose)
+def _per_grid(layer, inputs, outputs):
+    counts = [macs_of(*grid) for grid in zip(layer.grid_layers, inputs, outputs)]
+    return None if None in counts else sum(counts)
+
+
+def _positions(shape, layer):
+    channels_first = layer.data_format == "channels_first"
+    return math.prod(shape[2:] if channels_first else shape[1:-1])
