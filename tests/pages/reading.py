@@ -83,10 +83,14 @@ def help_of(*words):
     return output.getvalue()
 
 
+def names_of_commands():
+    (names,) = re.findall(r"^  \{(.*)\}$", help_of(), re.MULTILINE)
+    return names.split(",")
+
+
 def commands_of_help():
     """Returns the examples of `keras-multigrid --help`, and of that of all its commands."""
-    (names,) = re.findall(r"^  \{(.*)\}$", help_of(), re.MULTILINE)
-    pages = [help_of(), *(help_of(name) for name in names.split(","))]
+    pages = [help_of(), *(help_of(name) for name in names_of_commands())]
     return [
         " ".join(example.split())
         for page in pages
