@@ -55,12 +55,32 @@ BLOCKS_SMALLER = {  # what is replaced in blocks of Python
     "depths=(1, 2)": "depths=(1,)",
     "max_trials=20": "max_trials=1",
 }
-SLOW = (  # their like is run in every run of the tests
+PROGRAMS_SMALLER = {  # what is replaced in applications/
+    "quickstart.py": {"seed=0)": "seed=0, epochs=1, steps_per_epoch=1, batch_size=2, depth=1)"},
+    "segmentation.py": {"200, 150, 64": "1, 1, 2"},
+    "spatial_transformer.py": {'"quick"': '"smoke"', "in DISTORTIONS": "in list(DISTORTIONS)[:1]"},
+    "located_digits.py": {"15, 100, 64": "1, 1, 4"},
+    "cifar_classification.py": {'"quick"': '"smoke"'},
+    "imagenet_classification.py": {
+        '"R-MG-34"': '"R-MG-18", width_multiplier=1 / 16, image_size=32',
+        "epochs=30": "epochs=1",
+        "steps_per_epoch=500": "steps_per_epoch=1",
+        "batch_size=64": "batch_size=2",
+    },
+    "channel_ratios.py": {
+        "epochs=3, steps_per_epoch=100": "epochs=1, steps_per_epoch=1, batch_size=2",
+        "trials=14, workers=2": "trials=2",
+        "(0, 1, 2)": "(0,)",
+    },
+}
+SLOW = (  # their like is run by other tests, or by another command
     "keras-multigrid models 'R-*'",
-    "keras-multigrid reproduce figures",
-    "keras-multigrid reproduce figure4",
-    "keras-multigrid tune mnist_segmentation",
     "keras-multigrid data mnist_segmentation --source digits --preview",
+    "keras-multigrid export runs/first --format savedmodel",
+    "keras-multigrid reproduce figure",
+    "keras-multigrid train located_mnist",
+    "keras-multigrid train runs/tune/best.json",
+    "keras-multigrid tune",
 )
 
 

@@ -49,10 +49,7 @@ def test_each_linked_or_named_file_exists(path):
     text = path.read_text()
     for link in LINKS.findall(text):
         assert (path.parent / link).exists(), link
-    named = re.findall(
-        r"`((?:applications|docs|results|tests|tools|keras_multigrid)/[^\s`]*)`", text
-    )
-    for name in named:
+    for name in FILES.findall(text):
         assert (reading.ROOT / name).exists(), name
 
 
