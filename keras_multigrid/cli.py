@@ -1,6 +1,7 @@
 """The command line, `keras-multigrid`."""
 
 import argparse
+import functools
 import sys
 
 from keras_multigrid.commands import routing, seeing, serving, training, tuning, zoo
@@ -43,7 +44,11 @@ def _parser():
         description="Multigrid neural networks: list, train, tune, explain, export, serve.",
         epilog="Example: keras-multigrid train quickstart",
     )
-    commands = parser.add_subparsers(title="commands", required=True)
+    # Examples stay on one line: folded, they could not be copied.
+    formatted = functools.partial(
+        argparse.ArgumentParser, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(title="commands", required=True, parser_class=formatted)
     for part in (zoo, training, tuning, seeing, routing, serving):
         part.add_commands(commands)
     return parser

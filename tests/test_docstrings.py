@@ -54,12 +54,21 @@ PUBLIC |= {
 }
 
 
+# Those that need finished runs, or make some, are run by tests/pages.
+EXAMPLES_ON_RUNS = ("recipes.attend_run", "recipes.draw_paper_figures", "recipes.export_run")
+SLOW_EXAMPLES = ("recipes.run", "recipes.reproduce", "tuning.tune")
+
+
+def examples_of(name):
+    return doctest.DocTestFinder(recurse=False).find(PUBLIC[name], name, globs={})
+
+
 def distinct_examples():
     """Yields each example once: constructors of one family share theirs."""
     seen = set()
-    for name, item in PUBLIC.items():
-        (test,) = doctest.DocTestFinder(recurse=False).find(item, name, globs={}) or [None]
-        if test is None:
+    for name in PUBLIC:
+        (test,) = examples_of(name) or [None]
+        if test is None or name in (*EXAMPLES_ON_RUNS, *SLOW_EXAMPLES):
             continue
         source = "".join(example.source for example in test.examples)
         if source not in seen:

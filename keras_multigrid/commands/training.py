@@ -32,8 +32,8 @@ def add_commands(commands):
     )
     several = train.add_argument_group(
         "several processes (KERAS_BACKEND=jax)",
-        "The same command on each machine, with its own --process; the folder is shared. When one "
-        "ends, all end, with status 1; given again to all, the commands continue.",
+        "The same command on each machine, with its own --process; the folder is shared. When\n"
+        "one ends, all end, with status 1; given again to all, the commands continue.",
     )
     several.add_argument("--coordinator", metavar="HOST:PORT", help="where process 0 listens")
     several.add_argument("--processes", type=int, default=1, help="their number (default: 1)")

@@ -49,8 +49,8 @@ def add_commands(commands):
         space.add_argument(f"--{name}", metavar="VALUES", help=what)
     tune.add_argument_group(
         "several processes",
-        "Across machines: the same command on each, with a folder that all see, and KerasTuner's "
-        "KERASTUNER_TUNER_ID (chief on one, distinct on the others), KERASTUNER_ORACLE_IP and "
+        "Across machines: the same command on each, with a folder that all see, and KerasTuner's\n"
+        "KERASTUNER_TUNER_ID (chief on one, distinct on the others), KERASTUNER_ORACLE_IP and\n"
         "KERASTUNER_ORACLE_PORT (where the chief listens, without encryption or password).",
     ).add_argument("--workers", type=int, default=1, help="processes on this machine (default: 1)")
     tune.set_defaults(command=_tune)

@@ -5,6 +5,7 @@ import re
 import numpy as np
 from keras import ops
 
+from keras_multigrid.datasets.downloading import described, load_downloadable
 from keras_multigrid.datasets.pipeline import map_batches, own_part
 from keras_multigrid.layers.zca_whitening import ZCAWhitening
 
@@ -128,8 +129,6 @@ def fit_whitening(name, data_dir=None):
 
 def load_raw(name, split, data_dir):
     """Returns uint8 images and int64 labels, as arrays."""
-    import tensorflow_datasets as tfds
-
     if name not in NAMES:
         raise ValueError(f"There is no data set {name!r}; expected one of {', '.join(NAMES)}.")
     expected = 'expected "train" or "test", or a part or sum of them, such as "train[:45000]"'
@@ -137,8 +136,8 @@ def load_raw(name, split, data_dir):
     if not isinstance(split, str) or not re.match(r"(train|test|all)\b", split):
         raise ValueError(f"{name} has no split {split!r}; {expected}.")
     try:
-        dataset = tfds.load(
-            name, split=split, data_dir=data_dir, as_supervised=True, shuffle_files=False
+        dataset = load_downloadable(
+            name, data_dir, split=split, as_supervised=True, shuffle_files=False
         )
         chunks = list(dataset.batch(CHUNK).as_numpy_iterator())
     except ValueError as error:
@@ -147,8 +146,8 @@ def load_raw(name, split, data_dir):
     except Exception as error:
         raise OSError(
             f"{name} can neither be read from data_dir={data_dir!r} nor downloaded "
-            f"({type(error).__name__}). Name the data_dir of a prepared copy; with a network, "
-            f"`tfds build {name} --data_dir DIR` makes one."
+            f"({described(error)}). Name the data_dir of a copy that `keras-multigrid data {name} "
+            "--data-dir DIR` prepared where there is a network."
         ) from error
     if not chunks:
         raise ValueError(f"{name} has no images in split {split!r}; {expected}.")

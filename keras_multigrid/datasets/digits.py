@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_multigrid.datasets.downloading import described, load_downloadable
+
 SIDE = 28
 CONTRAST = 3
 SOURCES = ("mnist", "digits")
@@ -75,13 +77,11 @@ def _load_scikit_learn(split):
 
 
 def _load_mnist(part, data_dir):
-    import tensorflow_datasets as tfds
-
     try:
-        images, labels = tfds.load(
+        images, labels = load_downloadable(
             "mnist",
+            data_dir,
             split=part,
-            data_dir=data_dir,
             batch_size=-1,
             as_supervised=True,
             shuffle_files=False,
@@ -89,7 +89,8 @@ def _load_mnist(part, data_dir):
     except Exception as error:
         raise OSError(
             f"MNIST is neither in data_dir={data_dir!r} nor can it be downloaded "
-            f"({type(error).__name__}). Name the data_dir of a prepared copy, or take "
+            f"({described(error)}). Name the data_dir of a copy that `keras-multigrid data "
+            "located_mnist --data-dir DIR` prepared where there is a network, or take "
             "source='digits'."
         ) from error
     return images.numpy()[..., 0].astype("float32") / 255, labels.numpy()

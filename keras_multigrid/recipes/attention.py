@@ -53,7 +53,7 @@ def attend_run(
     Example:
 
     >>> from keras_multigrid.recipes import attend_run
-    >>> attend_run("runs/first", probes=[(32, 32)])  # doctest: +SKIP
+    >>> attend_run("runs/first", probes=[(32, 32)], stride=8)
     """
     check_integer("samples", samples, 1)
     run, output = pathlib.Path(run), pathlib.Path(output or run)

@@ -49,7 +49,7 @@ def export_run(
     Example:
 
     >>> from keras_multigrid.recipes import export_run
-    >>> version = export_run("runs/first", format="onnx")  # doctest: +SKIP
+    >>> version = export_run("runs/first", format="onnx")
     """
     from keras_multigrid.recipes import RECIPES
 

@@ -62,7 +62,7 @@ def draw_paper_figures(folders, output, names=None, data_dir=None):
     Example:
 
     >>> from keras_multigrid.recipes import draw_paper_figures
-    >>> draw_paper_figures(["runs/table2", "runs/table3"], "runs/figures")  # doctest: +SKIP
+    >>> draw_paper_figures(["runs/table2", "runs/table3"], "runs/figures", names=["figure4"])
     """
     _check_names(names)
     folders, output = [pathlib.Path(folder) for folder in folders], pathlib.Path(output)

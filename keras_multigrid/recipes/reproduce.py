@@ -39,7 +39,7 @@ def reproduce(name, rows=None, scale="quick", settings=(), output=None):
     Example:
 
     >>> from keras_multigrid.recipes import reproduce
-    >>> print(reproduce("table2", ["PMG-11"], "smoke", output="runs"))  # doctest: +SKIP
+    >>> print(reproduce("table2", ["PMG-11"], "smoke", output="runs/smoke"))
     """
     if name == FIGURES:
         output = pathlib.Path(output or pathlib.Path("runs", FIGURES))

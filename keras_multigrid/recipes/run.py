@@ -57,11 +57,9 @@ def run(recipe, output=None):
 
     Example:
 
-    >>> import tempfile
     >>> from keras_multigrid.recipes import MnistSegmentation, run
     >>> recipe = MnistSegmentation(**MnistSegmentation.SCALES["smoke"])
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     results = run(recipe, folder)  # doctest: +SKIP
+    >>> results = run(recipe, "runs/smallest")
     """
     output = pathlib.Path(output or default_folder(recipe))
     hide_retracing()

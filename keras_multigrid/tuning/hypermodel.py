@@ -89,8 +89,8 @@ class MultigridHyperModel(keras_tuner.HyperModel):
     >>> import keras_tuner
     >>> import keras_multigrid as kmg
     >>> def compile(model, candidate):
-    ...     rate = candidate.learning_rate
-    ...     model.compile(kmg.optimizers.SGD(rate), "sparse_categorical_crossentropy", ["accuracy"])
+    ...     optimizer = kmg.optimizers.SGD(candidate.learning_rate)
+    ...     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     >>> hypermodel = kmg.tuning.MultigridHyperModel(
     ...     kmg.applications.MG6,
     ...     kmg.tuning.SearchSpace(ratios=(0.25, 0.5, 1), learning_rates=(0.02, 0.1)),

@@ -221,7 +221,9 @@ def test_part_of_a_split_that_does_not_exist(monkeypatch):
 
 def test_missing_data_is_one_line_that_names_the_way_out(monkeypatch):
     fail_with(ConnectionError("no route\nto host"), monkeypatch)
-    message = r"^cifar100 can neither be read from data_dir='/there' .* `tfds build cifar100 --"
+    message = (
+        r"^cifar100 can neither be read from data_dir='/there' .*`keras-multigrid data cifar100"
+    )
     with pytest.raises(OSError, match=message) as raised:
         load_cifar("cifar100", "test", 4, data_dir="/there")
     assert "\n" not in str(raised.value)

@@ -1,0 +1,86 @@
+"""Data that TensorFlow Datasets downloads; without a network it would try for minutes."""
+
+import json
+import pathlib
+import queue
+import threading
+from urllib.parse import urlsplit
+
+SECONDS = 10  # until a server must have begun to answer
+
+
+class Unreachable(OSError):
+    """A server from which data would be downloaded does not answer as it should."""
+
+
+def load_downloadable(name, data_dir, **options):
+    """Returns what `tfds.load` gives, or says within seconds that a download is not possible.
+
+    Args:
+        name: Of a data set without configurations.
+        data_dir: Where TensorFlow Datasets keeps its data; None is its own default.
+        **options: More arguments of `tfds.load`.
+
+    Raises:
+        Unreachable: If a server of data that are neither prepared nor downloaded cannot be reached.
+    """
+    import tensorflow_datasets as tfds
+
+    try:
+        return tfds.load(name, data_dir=data_dir, download=False, **options)
+    except AssertionError:  # nothing is prepared
+        builder = tfds.builder(name, data_dir=data_dir)
+    hosts = {}
+    for url in _missing(builder):
+        hosts.setdefault(urlsplit(url).netloc, url)
+    for host, url in hosts.items():
+        _check_reachable(host, url)
+    return tfds.load(name, data_dir=data_dir, **options)
+
+
+def described(error):
+    """Returns an error of a download in a few words: ours say what happened, others their kind."""
+    return str(error) if isinstance(error, Unreachable) else type(error).__name__
+
+
+def _missing(builder):
+    """Returns the addresses of the files that are not among TensorFlow Datasets' downloads."""
+    downloads = pathlib.Path(builder.data_path).parents[1] / "downloads"
+    there = set()
+    for path in downloads.rglob("*"):
+        there.add(path.name)  # files that were put there by hand have their own names
+        if path.suffix == ".INFO":
+            there.update(json.loads(path.read_text()).get("urls", ()))
+    return [
+        url
+        for url, file in (builder.url_infos or {}).items()
+        if url not in there and file.filename not in there
+    ]
+
+
+def _check_reachable(host, url):
+    """Raises an OSError if a request, as TensorFlow Datasets would send it, is in vain."""
+    import requests  # what TensorFlow Datasets downloads with: the same proxies and certificates
+
+    outcome = queue.SimpleQueue()
+
+    def ask():
+        try:
+            with requests.get(url, stream=True, timeout=SECONDS) as response:
+                response.raise_for_status()
+                outcome.put(None)
+        except requests.HTTPError as error:
+            outcome.put(f"answers with status {error.response.status_code}")
+        except requests.Timeout:
+            outcome.put(f"does not answer within {SECONDS} s")
+        except requests.RequestException as error:
+            outcome.put(f"cannot be reached: {type(error).__name__}")
+
+    # A thread, because the time that a name server takes to answer has no limit of its own.
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        fault = outcome.get(timeout=SECONDS)
+    except queue.Empty:
+        fault = f"does not answer within {SECONDS} s"
+    if fault:
+        raise Unreachable(f"{host} {fault}")

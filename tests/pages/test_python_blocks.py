@@ -1,0 +1,67 @@
+"""The Python of the pages runs, block after block in one namespace, at smoke size."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+import keras_multigrid as kmg
+from keras_multigrid.datasets import Segmentation
+from tests.pages import reading
+from tests.pages.small import BLOCKS_SMALLER
+
+RANDOM = np.random.default_rng(0)
+PAGES = [path for path in reading.PAGES if reading.python_blocks(path)]
+
+
+def own_photographs():
+    return {
+        "your_images": RANDOM.integers(0, 256, (10, 32, 32, 3), np.uint8),
+        "your_labels": np.arange(10),
+    }
+
+
+def own_network():
+    images = RANDOM.uniform(size=(2, 48, 48, 1)).astype("float32")
+    masks = (RANDOM.uniform(size=(2, 48, 48, 10)) < 0.5).astype("float32")
+    model = kmg.applications.PMGSEG(
+        input_shape=(48, 48, 1), channel_ratios=(1, 1 / 2), depth=1, width_multiplier=1 / 16
+    )
+    model.compile(loss="binary_crossentropy", metrics=[kmg.metrics.RegionIoU()])
+    return {"model": model, "images": images, "data": tf.data.Dataset.from_tensors((images, masks))}
+
+
+SUPPOSED = {  # what the reader has, by the beginning of the first block that takes it
+    "import keras, keras_multigrid as kmg": own_photographs,
+    "maps = kmg.attention_maps.occlusion_attention(": own_network,
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    tfds.disable_progress_bar()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tensorflow_datasets.core.constants.DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setattr(Segmentation, "jit_compile", False, raising=False)
+    samples = {"train": 40, "validation": 30, "test": 30}
+    monkeypatch.setattr(Segmentation, "SAMPLES", samples)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=reading.name_of)
+def test_blocks_run_in_their_order(page, folder):
+    namespace = {}
+    for block in reading.python_blocks(page):
+        for beginning, supply in SUPPOSED.items():
+            if block.startswith(beginning):
+                namespace |= supply()
+        for text, smaller in BLOCKS_SMALLER.items():
+            block = block.replace(text, smaller)
+        exec(compile(block, reading.name_of(page), "exec"), namespace)
+
+
+def test_each_entry_of_the_lists_is_on_a_page():
+    blocks = [block for page in PAGES for block in reading.python_blocks(page)]
+    for text in BLOCKS_SMALLER:
+        assert any(text in block for block in blocks), text
+    for beginning in SUPPOSED:
+        assert any(block.startswith(beginning) for block in blocks), beginning
