@@ -105,6 +105,7 @@ class MultigridConv2DTranspose(GridLayers):
 
     def call(self, pyramid):
         self.check_pyramid([grid.shape for grid in pyramid])
+        pyramid = self.computable(pyramid)
         outputs = [layer(grid) for layer, grid in zip(self.grid_layers, pyramid)]
         sizes = self._output_sizes(self.grid_size(ops.shape(pyramid[0])))
         return [crop(grid, size, self.data_format) for grid, size in zip(outputs, sizes)]
