@@ -61,6 +61,7 @@ class SGD(keras.optimizers.SGD):
         self.decoupled = decoupled
 
     def apply(self, grads, trainable_variables=None):
+        grads = [None if gradient is None else _dense(gradient) for gradient in grads]
         # All missing is a mistake that Keras reports.
         if self.weight_decay and any(gradient is not None for gradient in grads):
             if trainable_variables is None:
@@ -83,6 +84,19 @@ class SGD(keras.optimizers.SGD):
 
     def get_config(self):
         return {**super().get_config(), "decoupled": self.decoupled}
+
+
+def _dense(gradient):
+    """Returns a gradient without sparsity, which momentum and decay fill up anyway.
+
+    Keras does not clip sparse ones on JAX, and on TensorFlow takes the norm of rows that come
+    several times for that of different ones.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.convert_to_tensor(gradient)
+    return ops.convert_to_tensor(gradient, sparse=False)
 
 
 def _is_nonnegative(value):

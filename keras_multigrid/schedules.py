@@ -11,13 +11,14 @@ from keras import ops
 class _RatePerEpoch(keras.optimizers.schedules.LearningRateSchedule):
     """Looks the rate up, so that it is the exact one, rounded to float32, on every backend."""
 
-    def __init__(self, steps_per_epoch, rates):
+    def __init__(self, steps_per_epoch, rates, name):
         self.steps_per_epoch = steps_per_epoch
+        self.name = name
         self._rates = np.asarray(rates, "float32")
 
     def __call__(self, step):
         epoch = ops.floor_divide(step, self.steps_per_epoch)
-        epoch = ops.minimum(epoch, len(self._rates) - 1)
+        epoch = ops.clip(epoch, 0, len(self._rates) - 1)
         return ops.take(self._rates, ops.cast(epoch, "int32"))
 
     def _check_positive(self, name, value, kind=numbers.Real):
@@ -41,9 +42,10 @@ class ExponentialPerEpoch(_RatePerEpoch):
             gradients over several.
         start: Rate of the first epoch.
         end: Rate of the last epoch.
+        name: Name.
 
     Returns:
-        When called with a step, counted from 0, its rate as a float32 tensor.
+        When called with a step, counted from 0, its rate as a float32 tensor; before, the first.
 
     Raises:
         ValueError: If an argument is not positive, or a number of epochs or steps no integer.
@@ -56,13 +58,13 @@ class ExponentialPerEpoch(_RatePerEpoch):
     [0.1, 0.1, 0.01, 0.001, 0.0001, 0.0001]
     """
 
-    def __init__(self, epochs, steps_per_epoch, start=0.1, end=1e-4):
+    def __init__(self, epochs, steps_per_epoch, start=0.1, end=1e-4, name="ExponentialPerEpoch"):
         self._check_positive("epochs", epochs, numbers.Integral)
         self._check_positive("steps_per_epoch", steps_per_epoch, numbers.Integral)
         self._check_positive("start", start)
         self._check_positive("end", end)
         progress = np.arange(epochs) / max(epochs - 1, 1)
-        super().__init__(steps_per_epoch, start * (end / start) ** progress)
+        super().__init__(steps_per_epoch, start * (end / start) ** progress, name)
         self.epochs, self.start, self.end = epochs, start, end
 
     def get_config(self):
@@ -71,6 +73,7 @@ class ExponentialPerEpoch(_RatePerEpoch):
             "steps_per_epoch": self.steps_per_epoch,
             "start": self.start,
             "end": self.end,
+            "name": self.name,
         }
 
 
@@ -88,9 +91,10 @@ class StepwisePerEpoch(_RatePerEpoch):
         boundaries: Numbers of epochs, increasing, after which the rate is multiplied.
         factor: The factor.
         start: Rate of the first epoch.
+        name: Name.
 
     Returns:
-        When called with a step, counted from 0, its rate as a float32 tensor.
+        When called with a step, counted from 0, its rate as a float32 tensor; before, the first.
 
     Raises:
         ValueError: If an argument is not positive, `steps_per_epoch` no integer, or `boundaries`
@@ -104,7 +108,14 @@ class StepwisePerEpoch(_RatePerEpoch):
     [0.1, 0.1, 0.02, 0.004, 0.0008, 0.0008]
     """
 
-    def __init__(self, steps_per_epoch, boundaries=(60, 120, 160), factor=0.2, start=0.1):
+    def __init__(
+        self,
+        steps_per_epoch,
+        boundaries=(60, 120, 160),
+        factor=0.2,
+        start=0.1,
+        name="StepwisePerEpoch",
+    ):
         self._check_positive("steps_per_epoch", steps_per_epoch, numbers.Integral)
         self._check_positive("factor", factor)
         self._check_positive("start", start)
@@ -118,7 +129,7 @@ class StepwisePerEpoch(_RatePerEpoch):
             )
         epochs = np.arange(max(boundaries, default=0) + 1)
         passed = np.searchsorted(boundaries, epochs, side="right")
-        super().__init__(steps_per_epoch, start * float(factor) ** passed)
+        super().__init__(steps_per_epoch, start * float(factor) ** passed, name)
         self.boundaries, self.factor, self.start = tuple(boundaries), factor, start
 
     def get_config(self):
@@ -127,4 +138,5 @@ class StepwisePerEpoch(_RatePerEpoch):
             "boundaries": list(self.boundaries),
             "factor": self.factor,
             "start": self.start,
+            "name": self.name,
         }

@@ -97,6 +97,19 @@ def test_config_round_trip(schedule):
     ]
 
 
+@pytest.mark.parametrize("name", PAPER)
+def test_before_the_first_step_the_first_rate_holds(name):
+    schedule, _, rates = PAPER[name]
+    for step in (-1, -999, tf.constant(-1, tf.int64), -0.5):
+        assert float(schedule(step)) == pytest.approx(rates[0], rel=1e-6)
+
+
+def test_names_are_kept():
+    assert ExponentialPerEpoch(2, 3).name == "ExponentialPerEpoch"
+    for schedule in (ExponentialPerEpoch(2, 3, name="rate"), StepwisePerEpoch(3, name="rate")):
+        assert type(schedule).from_config(schedule.get_config()).name == schedule.name == "rate"
+
+
 @pytest.mark.parametrize(
     "attempt, message",
     [

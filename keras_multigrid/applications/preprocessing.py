@@ -2,7 +2,11 @@
 
 import keras
 import numpy as np
+from keras.backend import is_float_dtype
 
+from keras_multigrid.layers.pyramid_layer import resolve_data_format
+
+RGB_MEAN, RGB_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
 DIGITS_MEAN, DIGITS_STD = 0.1141, 0.2746  # of the paper's synthetic digit images
 
 CIFAR100_CLASSES = """
@@ -21,7 +25,8 @@ def preprocess_input(images, data_format=None):
     """Prepares images for the ImageNet networks (paper, section 4.4).
 
     Args:
-        images: RGB images with values from 0 to 255, batched or not.
+        images: RGB images with values from 0 to 255, batched or not: an array or a tensor of any
+            number type, also within `tf.data`.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' global setting.
 
     Returns:
@@ -38,16 +43,20 @@ def preprocess_input(images, data_format=None):
     """
     if isinstance(images, np.ndarray):
         images = images.astype("float32")  # a copy: Keras' function writes into floating input
-    return keras.applications.imagenet_utils.preprocess_input(
-        images, data_format=data_format, mode="torch"
-    )
+        return keras.applications.imagenet_utils.preprocess_input(
+            images, data_format=data_format, mode="torch"
+        )
+    first = resolve_data_format(data_format) == "channels_first"
+    mean, std = (np.reshape(x, (3, 1, 1) if first else (1, 1, 3)) for x in (RGB_MEAN, RGB_STD))
+    return _rescaled(images, 1 / (255 * std), -mean / std)
 
 
 def preprocess_digits(images):
     """Prepares images of digits with values in [0, 1] for the dense-prediction networks.
 
     Args:
-        images: Array or tensor of any shape.
+        images: Array or tensor of any shape and number type, also within `tf.data`. Integers are
+            taken for what they are: divide those from 0 to 255 by 255 first.
 
     Returns:
         The images minus the mean 0.1141, over the standard deviation 0.2746 of the paper's data.
@@ -58,7 +67,20 @@ def preprocess_digits(images):
     >>> round(kmg.applications.preprocess_digits(1.0), 4)
     3.2261
     """
+    dtype = getattr(images, "dtype", "float32")  # or else a number of Python
+    if not isinstance(images, np.ndarray | np.generic) and not is_float_dtype(dtype):
+        images = _rescaled(images, 1.0, 0.0)
     return (images - DIGITS_MEAN) / DIGITS_STD
+
+
+def _rescaled(images, scale, offset):
+    """Returns tensors times a scale plus an offset, in float32 unless they are of a floating type.
+
+    Keras' layer works on every backend within `tf.data`, where Keras' operations do not.
+    """
+    dtype = keras.backend.standardize_dtype(images.dtype)
+    dtype = dtype if is_float_dtype(dtype) else "float32"
+    return keras.layers.Rescaling(scale, offset, dtype=dtype)(images)
 
 
 def decode_predictions(predictions, top=5, class_names=None):

@@ -52,7 +52,7 @@ class ChannelPadding(keras.layers.Layer):
     def call(self, inputs):
         padding = [(0, 0)] * 4
         padding[self._channel_axis] = (0, self._missing_channels(inputs.shape))
-        return ops.pad(inputs, padding)
+        return ops.pad(ops.cast(inputs, self.compute_dtype), padding)
 
     def compute_output_shape(self, input_shape):
         self._missing_channels(input_shape)

@@ -176,7 +176,7 @@ class MultigridConv2D(PyramidLayer):
 
     def call(self, pyramid, training=None):
         self._check_window(self.check_pyramid([grid.shape for grid in pyramid]))
-        kept = pyramid[: len(self.filters)]
+        kept = self.computable(pyramid[: len(self.filters)])
         return [self._convolve(kept, grid, bool(training)) for grid in range(len(kept))]
 
     def compute_output_shape(self, input_shape):
@@ -211,13 +211,16 @@ class MultigridConv2D(PyramidLayer):
             pool_half(pyramid[grid - 1], self.data_format) if grid > 0 else None,
             pyramid[grid],
             pyramid[grid + 1] if grid + 1 < len(pyramid) else None,
-            ops.convert_to_tensor(self.kernels[grid]),
+            ops.cast(self.kernels[grid], self.compute_dtype),
             self.formulation,
             self.padding,
             self.data_format,
             training,
         )
-        return add_bias(output, self.biases[grid], self.data_format) if self.use_bias else output
+        if not self.use_bias:
+            return output
+        bias = ops.cast(self.biases[grid], self.compute_dtype)
+        return add_bias(output, bias, self.data_format)
 
     def _add_kernel(self, grid, shape):
         return self.add_weight(

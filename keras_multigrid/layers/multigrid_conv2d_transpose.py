@@ -3,13 +3,14 @@
 import keras
 from keras import ops
 
+from keras_multigrid.layers.grid_layers import GridLayers
 from keras_multigrid.layers.multigrid_conv2d import copy_initializer
-from keras_multigrid.layers.pyramid_layer import PyramidLayer, half, one_per_grid
+from keras_multigrid.layers.pyramid_layer import half, one_per_grid
 from keras_multigrid.layers.resampling import crop
 
 
 @keras.saving.register_keras_serializable(package="keras_multigrid")
-class MultigridConv2DTranspose(PyramidLayer):
+class MultigridConv2DTranspose(GridLayers):
     """Applies a transposed convolution to each grid on its own (paper, section 3.3, U-MG).
 
     Every side grows `strides` times. Where coarse grids had been rounded up, they are cropped, so
@@ -74,23 +75,22 @@ class MultigridConv2DTranspose(PyramidLayer):
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        self.grid_layers = [
-            keras.layers.Conv2DTranspose(
-                filters,
-                self.kernel_size,
-                strides=self.strides,
-                padding="same",
-                use_bias=use_bias,
-                kernel_initializer=copy_initializer(self.kernel_initializer, grid),
-                bias_initializer=copy_initializer(self.bias_initializer, grid),
-                kernel_regularizer=self.kernel_regularizer,
-                bias_regularizer=self.bias_regularizer,
-                data_format=self.data_format,
-                dtype=self.dtype_policy,
-                name=f"grid_{grid}",
-            )
-            for grid, filters in enumerate(self.filters)
-        ]
+
+    def new_grid_layer(self, grid):
+        return keras.layers.Conv2DTranspose(
+            self.filters[grid],
+            self.kernel_size,
+            strides=self.strides,
+            padding="same",
+            use_bias=self.use_bias,
+            kernel_initializer=copy_initializer(self.kernel_initializer, grid),
+            bias_initializer=copy_initializer(self.bias_initializer, grid),
+            kernel_regularizer=self.kernel_regularizer,
+            bias_regularizer=self.bias_regularizer,
+            data_format=self.data_format,
+            dtype=self.dtype_policy,
+            name=f"grid_{grid}",
+        )
 
     def build(self, input_shape):
         shapes = self.check_pyramid(input_shape)
@@ -100,12 +100,12 @@ class MultigridConv2DTranspose(PyramidLayer):
                 f"{len(shapes)} grids; expected one entry per grid."
             )
         channels = self.known_channels(shapes)
-        for layer, shape in zip(self.grid_layers, shapes):
-            layer.build(shape)
+        self.build_grid_layers(shapes)
         self._grid_channels = tuple(channels)
 
     def call(self, pyramid):
         self.check_pyramid([grid.shape for grid in pyramid])
+        pyramid = self.computable(pyramid)
         outputs = [layer(grid) for layer, grid in zip(self.grid_layers, pyramid)]
         sizes = self._output_sizes(self.grid_size(ops.shape(pyramid[0])))
         return [crop(grid, size, self.data_format) for grid, size in zip(outputs, sizes)]

@@ -46,6 +46,7 @@ class MultigridMaxPooling2D(PyramidLayer):
 
     def call(self, pyramid):
         self._check_merge(self.check_pyramid([grid.shape for grid in pyramid]))
+        pyramid = self.computable(pyramid)
         pooled = pyramid[:-1] if self.merge else pyramid
         outputs = [pool_half(grid, self.data_format) for grid in pooled]
         if self.merge:

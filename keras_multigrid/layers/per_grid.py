@@ -2,11 +2,11 @@
 
 import keras
 
-from keras_multigrid.layers.pyramid_layer import PyramidLayer
+from keras_multigrid.layers.grid_layers import GridLayers, plain
 
 
 @keras.saving.register_keras_serializable(package="keras_multigrid")
-class PerGrid(PyramidLayer):
+class PerGrid(GridLayers):
     """Applies an independent copy of a layer to each grid (paper, section 3: "BN and ReLU apply
     separately to each grid").
 
@@ -49,18 +49,19 @@ class PerGrid(PyramidLayer):
                 f"PerGrid: layer is {layer!r}; expected a Keras layer, for example "
                 "PerGrid(keras.layers.ReLU())."
             )
-        if kwargs.get("dtype") is None:
+        if kwargs.get("dtype") is None and layer.quantization_mode is None:
             kwargs["dtype"] = layer.dtype_policy
         super().__init__(data_format=data_format, **kwargs)
-        self._pattern = _plain(keras.saving.serialize_keras_object(layer))
-        self.grid_layers = []
+        self._pattern = _Pattern(layer)
 
     def build(self, input_shape):
         shapes = self.check_pyramid(input_shape)
-        self.grid_layers = [self._copy(f"grid_{grid}") for grid in range(len(shapes))]
-        for layer, shape in zip(self.grid_layers, shapes):
-            layer.build(shape)
+        self._pattern.keep()
+        self.build_grid_layers(shapes)
         self._grid_channels = tuple(shape[self.channel_axis] for shape in shapes)
+
+    def new_grid_layer(self, grid):
+        return self._pattern.copy(self.dtype_policy, f"grid_{grid}")
 
     def call(self, pyramid, training=None):
         # Keras hands `training` on to the copies that take it.
@@ -69,38 +70,38 @@ class PerGrid(PyramidLayer):
 
     def compute_output_shape(self, input_shape):
         shapes = self.check_pyramid(input_shape)
-        layers = self.grid_layers or [self._copy(None)] * len(shapes)
-        return [tuple(layer.compute_output_shape(shape)) for layer, shape in zip(layers, shapes)]
+        layers = self.grid_layers or [self._pattern.copy(self.dtype_policy)] * len(shapes)
+        grids = [keras.KerasTensor(shape, self.compute_dtype) for shape in shapes]
+        return [layer.compute_output_spec(grid).shape for layer, grid in zip(layers, grids)]
 
     def get_config(self):
-        return {**super().get_config(), "layer": _plain(self._pattern)}
+        return {**super().get_config(), "layer": self._pattern.config()}
 
     @classmethod
     def from_config(cls, config):
-        config = dict(config)  # the caller's stays whole
-        return cls(keras.saving.deserialize_keras_object(_plain(config.pop("layer"))), **config)
+        layer = keras.saving.deserialize_keras_object(plain(config["layer"]))
+        return super().from_config({**config, "layer": layer})
 
-    def _copy(self, name=None):
-        pattern = _plain(self._pattern)
-        pattern["config"]["dtype"] = self.dtype_policy
+
+class _Pattern:
+    """The layer that is copied, out of Keras' sight, which would take it for one of the network."""
+
+    def __init__(self, layer):
+        self._layer, self._kept = layer, None
+
+    def config(self):
+        """Returns the serialized layer."""
+        return plain(self._kept or keras.saving.serialize_keras_object(self._layer))
+
+    def keep(self):
+        """Has later copies be as the layer is now, whatever is done to it."""
+        self._kept = self.config()
+
+    def copy(self, dtype_policy, name=None):
+        """Returns a copy, of this policy unless the layer is quantized."""
+        pattern = self.config()
+        if self._layer.quantization_mode is None:
+            pattern["config"]["dtype"] = dtype_policy
         if name:
             pattern["config"]["name"] = name
         return keras.saving.deserialize_keras_object(pattern)
-
-
-def _plain(serialized):
-    """Returns a copy of serialized objects without what ties them to the objects they were.
-
-    That is the shape a layer was built for, and Keras' marks of objects that are one. The marks are
-    memory addresses: objects that lived one after the other at the same address would load as one,
-    and a batch normalization could come back as a ReLU.
-    """
-    if isinstance(serialized, dict):
-        return {
-            key: _plain(value)
-            for key, value in serialized.items()
-            if key not in ("build_config", "shared_object_id")
-        }
-    if isinstance(serialized, list | tuple):
-        return type(serialized)(_plain(value) for value in serialized)
-    return serialized

@@ -1,6 +1,7 @@
 """The base class of layers that read pyramids: one place that says what a pyramid is."""
 
 import keras
+from keras import ops
 
 
 class PyramidLayer(keras.layers.Layer):
@@ -104,6 +105,10 @@ class PyramidLayer(keras.layers.Layer):
                     f"{self._label}: grid {grid} has {shape[self.channel_axis]} channels; expected "
                     f"{channels}, as at build. Make a new layer for another pyramid."
                 )
+
+    def computable(self, pyramid):
+        """Returns a pyramid in the type of the results; Keras leaves integers as they are."""
+        return [ops.cast(grid, self.compute_dtype) for grid in pyramid]
 
     def known_channels(self, shapes):
         """Returns each grid's channel count, which a layer with weights must know."""

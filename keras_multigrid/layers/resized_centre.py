@@ -65,9 +65,12 @@ class ResizedCentre(keras.layers.Layer):
         planes = ops.cast(images, "float32")
         if channels_last:
             planes = ops.transpose(planes, (0, 3, 1, 2))
-        height, width = ops.shape(planes)[2:]
-        shortest = ops.minimum(height, width)
-        rows, columns = (self._weights(side, shortest) for side in (height, width))
+        sides = ops.shape(planes)[2:]
+        # JAX needs integers, to know the shapes that follow.
+        known = all(isinstance(side, int) for side in sides)
+        sides = sides if known else [ops.cast(side, "int32") for side in sides]
+        shortest = min(sides) if known else ops.minimum(*sides)
+        rows, columns = (self._weights(side, shortest) for side in sides)
         planes = ops.matmul(ops.matmul(rows, planes), ops.transpose(columns))
         if channels_last:
             planes = ops.transpose(planes, (0, 2, 3, 1))
@@ -90,12 +93,11 @@ class ResizedCentre(keras.layers.Layer):
 
     def _weights(self, side, shortest):
         """Returns how much each pixel along a side, a column, gives to each of the square's."""
-        resized = self.shorter * ops.cast(side, "int32") // ops.cast(shortest, "int32")
-        side = ops.cast(side, "float32")
-        step = side / ops.cast(resized, "float32")
+        resized = self.shorter * side // shortest
+        step = ops.cast(side, "float32") / ops.cast(resized, "float32")
         first = (resized - self.size) // 2
         to = ops.cast(first + ops.arange(self.size, dtype="int32"), "float32")[:, None]
-        source = ops.arange(side, dtype="float32")[None]
+        source = ops.cast(ops.arange(side, dtype="int32"), "float32")[None]
         overlap = ops.minimum((to + 1) * step, source + 1) - ops.maximum(to * step, source)
         centre = ops.clip((to + 0.5) * step - 0.5, 0, side - 1)
         bilinear = 1 - ops.abs(centre - source)

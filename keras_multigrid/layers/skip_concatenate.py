@@ -43,6 +43,7 @@ class SkipConcatenate(PyramidLayer):
 
     def call(self, skip, upsampled):
         self._check_pair([grid.shape for grid in skip], [grid.shape for grid in upsampled])
+        skip, upsampled = self.computable(skip), self.computable(upsampled)
         joined = [
             ops.concatenate(
                 [down, crop(up, self.grid_size(ops.shape(down)), self.data_format)],
@@ -50,7 +51,7 @@ class SkipConcatenate(PyramidLayer):
             )
             for down, up in zip(skip, upsampled)
         ]
-        return joined + list(skip[len(joined) :])
+        return joined + skip[len(joined) :]
 
     def compute_output_shape(self, skip_shape, upsampled_shape):
         skip, upsampled = self._check_pair(skip_shape, upsampled_shape)

@@ -36,10 +36,11 @@ class UnfusedBiasConv2D(keras.layers.Conv2D):
     """
 
     def call(self, inputs):
+        inputs = ops.cast(inputs, self.compute_dtype)  # of integers, which Keras' layer refuses
         outputs = self.convolution_op(inputs, self.kernel)
         if self.use_bias:
             outputs = add_bias(outputs, self.bias, self.data_format)
-        return self.activation(outputs)
+        return outputs if self.activation is None else self.activation(outputs)
 
 
 def add_bias(outputs, bias, data_format):

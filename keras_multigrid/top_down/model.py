@@ -12,7 +12,13 @@ from keras_multigrid.complexity import profile
 from keras_multigrid.top_down.attention import Attention
 from keras_multigrid.top_down.capacity import kept_if_complete
 from keras_multigrid.top_down.geometry import check_images, check_levels, nodes_in
-from keras_multigrid.top_down.modules import Costs, modules_after
+from keras_multigrid.top_down.modules import (
+    Costs,
+    as_functional,
+    fitting,
+    modules_after,
+    window_shape,
+)
 from keras_multigrid.top_down.outcome import (
     Outcome,
     Prediction,
@@ -61,7 +67,9 @@ class TopDown(TopDownTrainer):
             if not, those of more than one half are.
         classifier_activation: Activation of the outputs; training and `confidence` are by softmax.
         seed: Seed of what is drawn.
-        name: Name.
+        modules: The other modules to use, functional models by name, as far as their shapes fit;
+            None makes new ones. For example `{"location": model.location}` of another `TopDown`.
+        **kwargs: Keras' own model arguments; `trainable=False` freezes all modules.
 
     Input shape:
         `(batch, side, side, channels)`. The side is the feature extractor's times 2^k, for `levels`
@@ -93,6 +101,7 @@ class TopDown(TopDownTrainer):
         sample=True,
         classifier_activation="softmax",
         seed=None,
+        modules=None,
         **kwargs,
     ):
         check_levels(levels)
@@ -100,24 +109,28 @@ class TopDown(TopDownTrainer):
         if classes is not None and (not is_integer or classes < 1):
             raise ValueError(f"classes is {classes!r}; expected a positive integer, or None.")
         super().__init__(int(levels), **kwargs)
-        feature_extractor = _as_functional(feature_extractor)
-        self.base_size, self.channels = _window_shape(feature_extractor)
+        feature_extractor = as_functional(feature_extractor)
+        self.base_size, self.channels = window_shape(feature_extractor)
         self.classes = classes and int(classes)
         self.sample = sample
         self.classifier_activation = classifier_activation
         self.seed = seed
-        self.seeds = keras.random.SeedGenerator(seed)
+        self.seeds = keras.random.SeedGenerator(seed, name="seeds")
         self.feature_extractor = feature_extractor
         maps = feature_extractor.output_shape[1:]
         self.features = maps[-1]
-        modules = modules_after(maps, self.classes, dtype=self.dtype_policy)
-        self.location, self.aggregation, self.merging, self.classification = modules
+        new = modules_after(maps, self.classes, dtype=self.dtype_policy)
+        self.location, self.aggregation, self.merging, self.classification = (
+            fitting(modules or {}, module) for module in new
+        )
         self.activation = keras.layers.Activation(
             classifier_activation, dtype="float32", name="predictions"
         )
         self.costs = Costs(*[profile(module).macs for module in self.modules() if module])
         self._predict_options = self._options()
         self._predict_functions = {}  # by options
+        if modules is None and not self.trainable:
+            self.trainable = False  # of the modules, too
 
     def build(self, input_shape):
         self.built = True  # images are checked in each call, which may be for fewer levels
@@ -222,6 +235,7 @@ class TopDown(TopDownTrainer):
         return Outcome(logits, probabilities, *sums, baselines, node_counts(levels, rows))
 
     def get_config(self):
+        others = [module for module in self.modules()[1:] if module]
         return {
             **super().get_config(),
             "name": self.name,
@@ -231,12 +245,17 @@ class TopDown(TopDownTrainer):
             "sample": self.sample,
             "classifier_activation": self.classifier_activation,
             "seed": self.seed,
+            "modules": {each.name: keras.saving.serialize_keras_object(each) for each in others},
         }
 
     @classmethod
     def from_config(cls, config):
-        extractor = keras.saving.deserialize_keras_object(config["feature_extractor"])
-        return cls(**{**config, "feature_extractor": extractor})
+        restored = {
+            name: keras.saving.deserialize_keras_object(config[name])
+            for name in ("feature_extractor", "modules")
+            if name in config  # older files have no modules
+        }
+        return cls(**{**config, **restored})
 
     def _options(self, levels=None, sample=None, confidence=None, return_attention=False):
         levels = self.levels if levels is None else levels
@@ -309,28 +328,3 @@ class TopDown(TopDownTrainer):
         # The counts are repeated for each image, as Keras concatenates what batches return.
         counts = ops.tile(node_counts(levels, rows)[None], (rows, 1))
         return Prediction(outputs, attended, probabilities, counts)
-
-
-def _as_functional(feature_extractor):
-    if not isinstance(feature_extractor, keras.Model) or not hasattr(feature_extractor, "inputs"):
-        raise ValueError(
-            f"The feature extractor is {type(feature_extractor).__name__}; expected a functional "
-            "keras.Model, or a Sequential with an Input."
-        )
-    if isinstance(feature_extractor, keras.Sequential):
-        (window,), (maps,) = feature_extractor.inputs, feature_extractor.outputs
-        return keras.Model(window, maps, name=feature_extractor.name)
-    return feature_extractor
-
-
-def _window_shape(feature_extractor):
-    """Returns the side and the channels of what the feature extractor reads."""
-    shape = feature_extractor.input_shape[1:]
-    maps = feature_extractor.output_shape[1:]
-    is_square = len(shape) == 3 and shape[0] == shape[1] and shape[0] is not None
-    if not is_square or shape[0] % 2 or len(maps) != 3 or None in maps:
-        raise ValueError(
-            f"The feature extractor reads {shape} and returns {maps}; expected squares "
-            "(side, side, channels) of an even side, and feature maps (height, width, features)."
-        )
-    return shape[0], shape[2]

@@ -135,6 +135,17 @@ def classification_module(vector, classes, **options):
     return _chain("classification", vector, Dense(classes, name="logits", **options))
 
 
+def fitting(modules, new):
+    """Returns the module of that name if there is one of the same shapes, or else the new one."""
+    module = modules.get(new.name) if new else None
+    if module is None or (module.input_shape, module.output_shape) != (
+        new.input_shape,
+        new.output_shape,
+    ):
+        return new
+    return module
+
+
 def _flatten(length, options):
     return Reshape((length,), name="flatten", **options)
 
@@ -169,3 +180,29 @@ class Costs(NamedTuple):
             + parents * (self.aggregation + self.merging)
             + self.classification
         )
+
+
+def as_functional(feature_extractor):
+    """Returns a feature extractor as a functional model, or raises a `ValueError`."""
+    if not isinstance(feature_extractor, keras.Model) or not hasattr(feature_extractor, "inputs"):
+        raise ValueError(
+            f"The feature extractor is {type(feature_extractor).__name__}; expected a functional "
+            "keras.Model, or a Sequential with an Input."
+        )
+    if isinstance(feature_extractor, keras.Sequential):
+        (window,), (maps,) = feature_extractor.inputs, feature_extractor.outputs
+        return keras.Model(window, maps, name=feature_extractor.name)
+    return feature_extractor
+
+
+def window_shape(feature_extractor):
+    """Returns the side and the channels of what the feature extractor reads."""
+    shape = feature_extractor.input_shape[1:]
+    maps = feature_extractor.output_shape[1:]
+    is_square = len(shape) == 3 and shape[0] == shape[1] and shape[0] is not None
+    if not is_square or shape[0] % 2 or len(maps) != 3 or None in maps:
+        raise ValueError(
+            f"The feature extractor reads {shape} and returns {maps}; expected squares "
+            "(side, side, channels) of an even side, and feature maps (height, width, features)."
+        )
+    return shape[0], shape[2]

@@ -25,6 +25,13 @@ def test_sides_that_are_known_only_when_an_image_comes():
     np.testing.assert_allclose(model.predict(images, verbose=0), ResizedCentre(4)(images))
 
 
+@pytest.mark.parametrize("known", [(9, None), (None, 6), (9, 6)])
+def test_one_side_that_is_known(known):
+    model = keras.Sequential([keras.Input((*known, 1), dtype="uint8"), ResizedCentre(4)])
+    images = np.random.default_rng(0).integers(0, 256, (3, 9, 6, 1), "uint8")
+    np.testing.assert_allclose(model.predict(images, verbose=0), ResizedCentre(4)(images))
+
+
 def test_a_constant_stays_constant():
     for side in (3, 4, 7, 29):
         grown = ResizedCentre(9, 11)(np.full((1, side, 2 * side, 1), 7.0))
