@@ -10,7 +10,7 @@ from keras_multigrid.applications.paper import paper_model
 from keras_multigrid.complexity import profile
 from keras_multigrid.export import Facts, export_model
 from keras_multigrid.export.exporting import check_format
-from keras_multigrid.recipes.run_folder import MAY_CHANGE, MODEL, RESULTS, as_setting, read_recipe
+from keras_multigrid.recipes.run_folder import MAY_CHANGE, MODEL, RESULTS, read_recipe
 from keras_multigrid.recipes.trained import read_model, read_results
 
 CALIBRATION_IMAGES = 200
@@ -113,7 +113,7 @@ def _facts(recipe, run, parameters, licence, notes):
     scores = written.get("scores") or recipe.scores(written["results"][recipe.model])
     scale = next(name for name, changes in recipe.SCALES.items() if not changes)
     changes = [
-        f"--set {field.name}={as_setting(value)}"
+        f"--set {field.name}={_as_setting(value)}"
         for field in dataclasses.fields(recipe)
         if (value := getattr(recipe, field.name)) != field.default and field.name not in MAY_CHANGE
     ]
@@ -126,3 +126,9 @@ def _facts(recipe, run, parameters, licence, notes):
         licence=licence,
         notes=(f"Trained with: {versions}.", *notes),
     )
+
+
+def _as_setting(value):
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) or value is None else value

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 
+from keras_multigrid.recipes.overrides import as_setting
 from keras_multigrid.recipes.report import versions
 from keras_multigrid.recipes.trained import read_model
 from keras_multigrid.stored import DamagedFile, check_fields, make, read_json, with_tuples
@@ -148,13 +149,6 @@ def _with_changes(folder, recipe, before, now):
     changed = {name for name in now if now[name] != before[name]} - {*MAY_CHANGE, "weights"}
     settings = [f"{name}={as_setting(getattr(recipe, name))}" for name in sorted(changed)]
     return f" {how_to_go_on(recipe, folder, settings)}"
-
-
-def as_setting(value):
-    """Returns a value as `--set KEY=VALUE` takes it."""
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
 
 
 def differences(before, now, may_change):
