@@ -4,17 +4,16 @@ import zipfile
 
 import keras
 
-from keras_multigrid.stored import DamagedFile, check_fields, read_json, with_tuples
+from keras_multigrid.stored import DamagedFile, check, check_fields, read_json, with_tuples
 
 RESULT_KINDS = {
-    "recipe": str | dict,  # the quickstart's are its settings
     "fields": dict,
     "versions": dict,
     "trainable_params": int,
     "macs": int,
     "epochs": int,
     "training_seconds": float,
-    "results": dict[str, float | dict],  # the quickstart's are of several networks
+    "results": dict[str, float | dict[str, float]],  # the quickstart's are of several networks
     "scores": dict[str, float],
 }
 PARTS = ("metadata.json", "config.json", "model.weights.h5")  # of Keras' file
@@ -32,6 +31,8 @@ def read_results(path, recipe_class=None):
     """
     remedy = f"remove it, and {_again(path)} writes it anew"
     results = read_json(path, RESULT_KINDS, remedy)
+    # The quickstart's are its settings.
+    check(results, {"recipe": str if "fields" in results else dict}, path, remedy)
     if recipe_class is not None and results["recipe"] == recipe_class.NAME:
         check_fields(recipe_class, with_tuples(results["fields"]), path, remedy)
     return results
