@@ -196,7 +196,7 @@ def _recipe(splits, files, notes, options, training):
     from keras_multigrid.recipes import RECIPES as CLASSES
     from keras_multigrid.recipes.overrides import change
     from keras_multigrid.recipes.recipe import EVALUATION_BATCH
-    from keras_multigrid.recipes.run_folder import with_tuples
+    from keras_multigrid.stored import with_tuples
 
     try:
         recipe_class, one_pass = CLASSES[notes["recipe"]], notes["one_pass"]

@@ -8,8 +8,11 @@ import keras
 
 from keras_multigrid.datasets import fit_whitening, load_cifar
 from keras_multigrid.datasets.cifar import ENLARGED, SIDE, load_raw
-from keras_multigrid.layers import ResizedCentre
+from keras_multigrid.layers import ResizedCentre, ZCAWhitening
 from keras_multigrid.recipes.recipe import Recipe, rescaling
+from keras_multigrid.recipes.run_folder import RESULTS
+from keras_multigrid.recipes.trained import read_model
+from keras_multigrid.stored import DamagedFile
 
 WHITENING = "whitening.keras"
 HELD_OUT = "train[45000:]"  # to tune by, as the paper's test data must not be
@@ -84,7 +87,7 @@ class Cifar100(Recipe):
         keras.Sequential([keras.Input((SIDE, SIDE, 3)), whitening]).save(folder / WHITENING)
 
     def preprocessing(self, folder):
-        (whitening,) = keras.models.load_model(folder / WHITENING).layers
+        whitening = read_whitening(folder / WHITENING)
         return [
             ResizedCentre(SIDE),
             rescaling(0, 1),
@@ -107,6 +110,15 @@ class Cifar10(Cifar100):
 
     NAME: ClassVar = "cifar10"
     CLASSES: ClassVar = 10
+
+
+def read_whitening(path):
+    """Returns the layer that a run has kept."""
+    layers = read_model(path).layers
+    if [type(layer) for layer in layers] != [ZCAWhitening]:
+        remedy = f"restore it from a copy, or remove it and {RESULTS} and train again"
+        raise DamagedFile(path, "it is not a single ZCAWhitening", remedy)
+    return layers[0]
 
 
 @functools.cache

@@ -2,7 +2,6 @@
 
 import dataclasses
 import inspect
-import json
 import pathlib
 
 import keras
@@ -12,6 +11,7 @@ from keras_multigrid.complexity import profile
 from keras_multigrid.export import Facts, export_model
 from keras_multigrid.export.exporting import check_format
 from keras_multigrid.recipes.run_folder import MAY_CHANGE, MODEL, RESULTS, read_recipe
+from keras_multigrid.recipes.trained import read_model, read_results
 
 CALIBRATION_IMAGES = 200
 
@@ -58,7 +58,8 @@ def export_run(
     recipe = read_recipe(run, RECIPES, data_dir)
     if not (run / RESULTS).exists():
         raise ValueError(f"{run} is not finished; `keras-multigrid train` continues it.")
-    trained = keras.models.load_model(run / MODEL)
+    results = read_results(run / RESULTS)
+    trained = read_model(run / MODEL, recipe.model)
     model = recipe.served_network(trained)
     notes = []
     if int8:
@@ -83,7 +84,7 @@ def export_run(
         dtype,
         rewrite,
         calibration,
-        _facts(recipe, run, profile(model).trainable_params, licence, notes),
+        _facts(recipe, results, profile(model).trainable_params, licence, notes),
     )
     print(f"Written: {version}; its README.md tells how to call it.")
     return version
@@ -107,8 +108,7 @@ def _pyramid(recipe, model):
     ]
 
 
-def _facts(recipe, run, parameters, licence, notes):
-    written = json.loads((run / RESULTS).read_text())
+def _facts(recipe, written, parameters, licence, notes):
     # The quickstart's has both networks.
     scores = written.get("scores") or recipe.scores(written["results"][recipe.model])
     scale = next(name for name, changes in recipe.SCALES.items() if not changes)

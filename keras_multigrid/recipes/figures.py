@@ -1,7 +1,6 @@
 """The second paper's Figures 4 and 6: sessions of training, each from an earlier one or anew."""
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Callable
 
@@ -9,6 +8,7 @@ from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.recipes.run import run
 from keras_multigrid.recipes.run_folder import RESULTS
 from keras_multigrid.recipes.top_down import LocatedMnist, TopDownImageNet
+from keras_multigrid.recipes.trained import read_results
 from keras_multigrid.top_down import draw_accuracy_cost
 
 SET_BY_SESSIONS = ("model", "image_size", "target_locations", "level_weights", "start", "variant")
@@ -221,7 +221,7 @@ def _finished(sessions, folder):
     for session in sessions:
         path = folder / session.name / RESULTS
         if path.exists():
-            written = json.loads(path.read_text())
+            written = read_results(path)
             results = written["results"]
             macs = results.get("macs", written["macs"])
             locations = results.get("locations")

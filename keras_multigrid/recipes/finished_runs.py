@@ -1,13 +1,12 @@
 """The finished runs in folders, to be shown together."""
 
 import dataclasses
-import json
 import pathlib
 
-import keras
-
 from keras_multigrid.recipes.run import LOG
-from keras_multigrid.recipes.run_folder import MODEL, RECIPE, RESULTS, read_json, read_recipe
+from keras_multigrid.recipes.run_folder import MODEL, RECIPE, RESULTS, read_recipe
+from keras_multigrid.recipes.trained import read_model, read_results
+from keras_multigrid.training.json_lines import read_json_lines
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,11 +24,11 @@ class FinishedRun:
 
     def model(self):
         """Returns the trained network."""
-        return keras.models.load_model(self.folder / MODEL)
+        return read_model(self.folder / MODEL, self.recipe.model)
 
     def log(self):
         """Returns the metrics of each epoch."""
-        return [json.loads(line) for line in (self.folder / LOG).read_text().splitlines()]
+        return read_json_lines(self.folder / LOG)
 
 
 class FinishedRuns:
@@ -42,7 +41,7 @@ class FinishedRuns:
         for path in sorted(path for folder in folders for path in folder.rglob(RESULTS)):
             if not all((path.parent / name).exists() for name in (RECIPE, MODEL, LOG)):
                 continue  # no run's, or the quickstart's
-            metrics = read_json(path)
+            metrics = read_results(path)
             recipe = read_recipe(path.parent, RECIPES, data_dir)
             self.runs.append(FinishedRun(path.parent, recipe, metrics))
         self.runs.sort(key=lambda each: each.samples)

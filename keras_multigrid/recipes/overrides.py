@@ -66,3 +66,10 @@ def _convert(key, value, kind):
         return kind(value)
     except ValueError:
         raise ValueError(f"{key} is {value!r}; expected {kind.__name__}.") from None
+
+
+def as_setting(value):
+    """Returns a value as `--set KEY=VALUE` takes it."""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) or value is None else str(value)

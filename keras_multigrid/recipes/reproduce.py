@@ -10,6 +10,7 @@ from keras_multigrid.recipes.paper_figures import reproduce_paper_figures
 from keras_multigrid.recipes.paper_tables import PAPER_TABLES
 from keras_multigrid.recipes.run import run
 from keras_multigrid.recipes.run_folder import RESULTS, default_folder
+from keras_multigrid.recipes.trained import read_results
 
 FIGURES = "figures"  # of the first paper
 
@@ -67,7 +68,7 @@ def reproduce(name, rows=None, scale="quick", settings=(), output=None):
 
 def _as_markdown(table, output):
     """Returns the table of all finished runs in a folder."""
-    runs = [json.loads(path.read_text()) for path in sorted(output.glob(f"*/{RESULTS}"))]
+    runs = [read_results(path, table.recipe) for path in sorted(output.glob(f"*/{RESULTS}"))]
     runs = [finished for finished in runs if finished["recipe"] == table.recipe.NAME]
     header = [
         "network",

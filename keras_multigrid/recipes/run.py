@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import json
 import logging
 import os
 import pathlib
@@ -23,9 +22,12 @@ from keras_multigrid.recipes.run_folder import (
     check_settings,
     claim,
     default_folder,
+    how_to_go_on,
     locked,
     write_json,
 )
+from keras_multigrid.recipes.trained import read_model, read_results
+from keras_multigrid.stored import DamagedFile
 from keras_multigrid.training import JsonLines, data_parallel, resumable_fit
 from keras_multigrid.training.distribution import (
     is_first_process,
@@ -33,6 +35,7 @@ from keras_multigrid.training.distribution import (
     processes,
     this_process,
 )
+from keras_multigrid.training.json_lines import LOG_REMEDY, read_json_lines
 
 LOG = "metrics.jsonl"
 
@@ -70,9 +73,9 @@ def run(recipe, output=None):
             claim(output, recipe)
         if (output / RESULTS).exists():
             print(f"{output} is finished; name another folder with --output to run it again.")
-            return json.loads((output / RESULTS).read_text())
+            return read_results(output / RESULTS)
         if not (output / MODEL).exists():
-            with set_up(recipe):
+            with set_up(recipe), _telling_how_to_go_on(recipe, output):
                 model = train(recipe, output)
             # Not within `set_up`: saving makes variables, which all processes would have to do.
             if is_first_process():
@@ -167,6 +170,16 @@ def train(recipe, output, epochs=None, splits=None, callbacks=(), verbose=None):
         return model
 
 
+@contextlib.contextmanager
+def _telling_how_to_go_on(recipe, output):
+    """Adds to the error of a loss that is not finite how to train on at a lower rate."""
+    try:
+        yield
+    except FloatingPointError as error:
+        rate = f"learning_rate={recipe.learning_rate / 10:g}"
+        raise FloatingPointError(f"{error} {how_to_go_on(recipe, output, [rate])}") from error
+
+
 def _save(model, output):
     unfinished = output / f"unfinished.{MODEL}"
     model.save(unfinished)
@@ -203,10 +216,13 @@ def run_callbacks(recipe, output):
 
 def _finish(recipe, output):
     """Tests the saved network, without the devices it was trained on, and reports."""
-    model = keras.models.load_model(output / MODEL)
+    model = read_model(output / MODEL, recipe.model)
     counts = profile(model)
     results = recipe.evaluate(model, recipe.TEST_SPLIT, verbosity())
-    log = [json.loads(line) for line in (output / LOG).read_text().splitlines()]
+    log = read_json_lines(output / LOG)
+    if len(log) != recipe.epochs:
+        what = f"it ends at epoch {len(log)} of {recipe.epochs}"
+        raise DamagedFile(output / LOG, what, LOG_REMEDY)
     metrics = {
         "recipe": recipe.NAME,
         "fields": dataclasses.asdict(recipe),

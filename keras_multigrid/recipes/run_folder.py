@@ -8,13 +8,16 @@ import json
 import os
 import pathlib
 
-import keras
-
+from keras_multigrid.recipes.overrides import as_setting
 from keras_multigrid.recipes.report import versions
+from keras_multigrid.recipes.trained import read_model
+from keras_multigrid.stored import DamagedFile, check_fields, make, read_json, with_tuples
 
 RECIPE, RESULTS, MODEL = "recipe.json", "metrics.json", "model.keras"
 CHECKPOINTS = "checkpoints"
 MAY_CHANGE = ("data_dir", "checkpoint_seconds")  # between the parts of a run
+RECIPE_KINDS = {"recipe": str, "fields": dict, "versions": dict}
+RECIPE_REMEDY = "restore it from a copy, or train in another folder"
 
 
 def default_folder(recipe):
@@ -98,14 +101,19 @@ def check_settings(folder, recipe):
     Raises:
         ValueError: If it is of another.
     """
-    written = json.loads((folder / RECIPE).read_text())
+    path = folder / RECIPE
+    written = read_json(path, RECIPE_KINDS, RECIPE_REMEDY)
     before = {"recipe": written["recipe"], **written["fields"]}
-    now = {"recipe": recipe.NAME, **json.loads(json.dumps(dataclasses.asdict(recipe)))}
+    now = {"recipe": recipe.NAME, **_as_json(dataclasses.asdict(recipe))}
+    if before["recipe"] == now["recipe"]:
+        check_fields(type(recipe), with_tuples(written["fields"]), path, RECIPE_REMEDY)
+        defaults = {field.name: field.default for field in dataclasses.fields(recipe)}
+        before = {**_as_json(defaults), **before}  # an earlier version had fewer fields
     changes = differences(before, now, MAY_CHANGE)
     if changes:
         raise ValueError(
             f"{folder} is of other settings ({'; '.join(changes)}); give those again to continue, "
-            "or name another folder with --output."
+            f"or name another folder with --output.{_with_changes(folder, recipe, before, now)}"
         )
     changes = [
         f"{name} was {before} and is {versions().get(name)}"
@@ -114,6 +122,33 @@ def check_settings(folder, recipe):
     ]
     if changes:
         print(f"Careful: the versions changed ({'; '.join(changes)}).")
+
+
+def _as_json(values):
+    return json.loads(json.dumps(values))  # lists for tuples
+
+
+def how_to_go_on(recipe, folder, settings):
+    """Returns the sentence that tells how to train on from a run, in a new folder.
+
+    Args:
+        recipe: The new `Recipe`.
+        folder: The run's folder.
+        settings: List of `"key=value"` texts, what is to be different.
+    """
+    settings = " ".join(f"--set {setting}" for setting in (f"weights={folder}", *settings))
+    return (
+        "To go on from its last good checkpoint: keras-multigrid train "
+        f"{recipe.NAME} ... {settings} --output ANOTHER."
+    )
+
+
+def _with_changes(folder, recipe, before, now):
+    if before["recipe"] != now["recipe"] or before["model"] != now["model"]:
+        return ""  # the weights are another network's
+    changed = {name for name in now if now[name] != before[name]} - {*MAY_CHANGE, "weights"}
+    settings = [f"{name}={as_setting(getattr(recipe, name))}" for name in sorted(changed)]
+    return f" {how_to_go_on(recipe, folder, settings)}"
 
 
 def differences(before, now, may_change):
@@ -151,14 +186,14 @@ def load_run(folder, data_dir=None):
         data_dir: Where the data are now, if elsewhere.
 
     Raises:
-        ValueError: If it is no run's folder, or the run is not finished.
+        ValueError: If it is no run's folder, the run is not finished, or a file is damaged.
     """
     from keras_multigrid.recipes import RECIPES
 
     recipe = read_recipe(folder, RECIPES, data_dir)
     if not pathlib.Path(folder, MODEL).exists():
         raise ValueError(f"{folder} is not finished; `keras-multigrid train` continues it.")
-    return recipe, keras.models.load_model(pathlib.Path(folder, MODEL))
+    return recipe, read_model(pathlib.Path(folder, MODEL), recipe.model)
 
 
 def read_recipe_file(path, recipes):
@@ -172,29 +207,11 @@ def read_recipe_file(path, recipes):
         OSError: If there is no such file.
         ValueError: If it is no recipe file.
     """
-    try:
-        written = read_json(path)
-        return recipes[written["recipe"]](**with_tuples(written["fields"]))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"{path} is no recipe file ({type(error).__name__}: {error}); expected one such as "
-            f"{RECIPE} of a run, or best.json of a search."
-        ) from error
-
-
-def with_tuples(fields):
-    """Returns what JSON has kept of fields, with tuples where it has lists."""
-    return {
-        name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
-    }
-
-
-def read_json(path):
-    """Returns what a file of `write_json` holds, or raises a `ValueError` that names it."""
-    try:
-        return json.loads(path.read_text())
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged ({error}).") from error
+    written = read_json(path, RECIPE_KINDS, RECIPE_REMEDY)
+    name = written["recipe"]
+    if name not in recipes:
+        raise DamagedFile(path, f"it is of an unknown recipe {name!r}", RECIPE_REMEDY)
+    return make(recipes[name], written["fields"], path, RECIPE_REMEDY)
 
 
 def write_json(path, value):

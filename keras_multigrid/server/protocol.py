@@ -40,6 +40,7 @@ def read_request(body, interface, limits):
         ValueError: With a sentence for the client, if something is wrong.
 
     """
+    _check_extent(body, limits)
     try:
         document = from_json(body, allow_inf_nan=False)
     except ValueError as error:
@@ -89,6 +90,18 @@ def write_answer(work, results):
         columns = {name: [row[name] for row in rows] for name in names}
         answer = {"outputs": columns[names[0]] if single else columns}
     return to_json(answer, inf_nan_mode="constants")  # as TensorFlow Serving writes them
+
+
+def _check_extent(body, limits):
+    """Bounds what is parsed: three bytes of a body may become an object of sixty in memory."""
+    images, pixels = limits.images, limits.pixels
+    most = {b"{": 2 * images + 2, b'"': 8 * images + 16, b"[": 2 * pixels + images + 2}
+    for mark, number in most.items():
+        if body.count(mark) > number:
+            raise ValueError(
+                f"The body has {mark.decode()} more than {number} times, and may have {images} "
+                f"images of {pixels} pixels together; send smaller or fewer ones."
+            )
 
 
 def _rows(instances, argument):

@@ -1,6 +1,8 @@
 """What computes: TensorFlow or OpenVINO, with all cores."""
 
+import dataclasses
 import functools
+import logging
 
 import numpy as np
 
@@ -72,6 +74,19 @@ class OpenVINORuntime:
         return {name: np.array(outputs[number]) for number, name in enumerate(self._names)}
 
 
+@dataclasses.dataclass(frozen=True)
+class Refusal:
+    """What a request gets instead of results; an error would keep its frames, and their images.
+
+    Attributes:
+        status: Of HTTP.
+        sentence: For the client.
+    """
+
+    status: int
+    sentence: str
+
+
 RUNTIMES = {"tensorflow": TensorFlowRuntime, "openvino": OpenVINORuntime}
 
 
@@ -85,7 +100,7 @@ def compute(runtime, works, batch_size, batch_pixels):
         batch_pixels: The largest number of their pixels, unless one image has more.
 
     Returns:
-        For each work, a list with a dictionary for each image; or the error, if it failed.
+        For each work, a list with a dictionary for each image; or a `Refusal`, if it failed.
 
     """
     answers = [[None] * len(work.images) for work in works]
@@ -100,12 +115,15 @@ def compute(runtime, works, batch_size, batch_pixels):
             try:
                 images = np.stack([works[number].images[place] for number, place in chunk])
                 outputs = runtime.run(signature, images)
-            except Exception as error:  # of these requests alone
-                for number, _ in chunk:
-                    answers[number] = error
-                continue
+            except ValueError as error:  # of these requests alone
+                outputs = Refusal(400, str(error))
+            except Exception:
+                logging.getLogger(__name__).exception("A batch failed")
+                outputs = Refusal(500, "The network failed on this request; see the server's log.")
             for row, (number, place) in enumerate(chunk):
-                if isinstance(answers[number], list):
+                if isinstance(outputs, Refusal):
+                    answers[number] = outputs
+                elif isinstance(answers[number], list):
                     answers[number][place] = {name: array[row] for name, array in outputs.items()}
     return answers
 

@@ -1,6 +1,5 @@
 """What runs in LitServe's worker: batches of requests through a runtime."""
 
-import logging
 import multiprocessing
 import os
 import time
@@ -19,7 +18,7 @@ from keras_multigrid.server.gate import error_response
 from keras_multigrid.server.interface import DEFAULT
 from keras_multigrid.server.processes import die_with_parent
 from keras_multigrid.server.protocol import Work, read_request, write_answer
-from keras_multigrid.server.runtimes import RUNTIMES, compute
+from keras_multigrid.server.runtimes import RUNTIMES, Refusal, compute
 
 _readers = anyio.CapacityLimiter(os.cpu_count())  # JSON grows tenfold while it is read
 
@@ -37,14 +36,25 @@ async def read_work(request: Request):
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise HTTPException(415, "The body is compressed; send it as it is.")
     try:
-        body = await request.body()
-        return await anyio.to_thread.run_sync(
-            read_request, body, interface, limits, limiter=_readers
+        work = await anyio.to_thread.run_sync(
+            _work_or_sentence, await request.body(), interface, limits, limiter=_readers
         )
     except ClientDisconnect as error:
         raise HTTPException(400, "The connection ended before the body did.") from error
+    if isinstance(work, str):
+        raise HTTPException(400, work)
+    return work
+
+
+def _work_or_sentence(body, interface, limits):
+    """Returns the `Work` of a body, or a sentence about what is wrong with it.
+
+    An error that left its thread would be in a cycle with its frames, and keep all that was parsed.
+    """
+    try:
+        return read_request(body, interface, limits)
     except ValueError as error:
-        raise HTTPException(400, str(error)) from error
+        return str(error)
 
 
 class ServedModel(litserve.LitAPI):
@@ -87,11 +97,8 @@ class ServedModel(litserve.LitAPI):
 
     def encode_response(self, output):
         work, answer = output
-        if isinstance(answer, ValueError):
-            return error_response(400, str(answer))
-        if isinstance(answer, Exception):
-            logging.getLogger(__name__).error("A batch failed", exc_info=answer)
-            return error_response(500, "The network failed on this request; see the server's log.")
+        if isinstance(answer, Refusal):
+            return error_response(answer.status, answer.sentence)
         return Response(write_answer(work, answer), media_type="application/json")
 
 

@@ -82,33 +82,58 @@ def load_checkpoint(folder):
     Returns:
         The number, the mapping of arrays, and the notes; or None if there is no whole one.
 
+    Raises:
+        ValueError: If a file is named as a checkpoint, but for the number.
+
     Example:
 
     >>> from keras_multigrid.training import load_checkpoint
     >>> print(load_checkpoint("nowhere"))
     None
     """
-    for path in reversed(_paths(folder)):
+    for path in pathlib.Path(folder).glob("checkpoint-*.npz"):
+        if _number(path) is None:
+            raise ValueError(
+                f"{path} has no number in its name; rename it as its step says, such as "
+                "checkpoint-000000300.npz, or move it away."
+            )
+    paths = _paths(folder)
+    for place, path in reversed([*enumerate(paths)]):
         damage = _damage(path)
-        if damage:
-            # Else it would be kept as one of the last two, and the one written next removed.
-            with contextlib.suppress(OSError):
-                path.rename(path.with_suffix(".damaged"))
-            print(f"{path} is damaged ({damage}); the one before it is used.", file=sys.stderr)
-            continue
-        with np.load(path, allow_pickle=False) as archive:
-            notes = json.loads(str(archive[NOTES]))
-            arrays = {
-                name.removeprefix(ARRAYS): _with_dtype(archive[name])
-                for name in archive.files
-                if name != NOTES
-            }
-        return int(path.stem.rpartition("-")[2]), arrays, notes
+        if damage is None:
+            try:
+                return _number(path), *_read(path)
+            except (ValueError, KeyError, AttributeError, RecursionError):
+                damage = "not a file of save_checkpoint"
+        # Else it would be kept as one of the last two, and the one written next removed.
+        with contextlib.suppress(OSError):
+            path.rename(path.with_suffix(".damaged"))
+        what = "the one before it is used" if place else "there is none before it"
+        print(f"{path} is damaged ({damage}); {what}.", file=sys.stderr)
     return None
 
 
 def _paths(folder):
-    return sorted(pathlib.Path(folder).glob("checkpoint-*.npz"))
+    """Returns the paths of the checkpoints, the last one last."""
+    paths = pathlib.Path(folder).glob("checkpoint-*.npz")
+    return sorted((path for path in paths if _number(path) is not None), key=_number)
+
+
+def _number(path):
+    """Returns the number in the name of a checkpoint, or None."""
+    digits = path.stem.removeprefix("checkpoint-")
+    return int(digits) if digits.isascii() and digits.isdigit() else None
+
+
+def _read(path):
+    """Returns the arrays and the notes of a checkpoint."""
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = {
+            name.removeprefix(ARRAYS): _with_dtype(archive[name])
+            for name in archive.files
+            if name != NOTES
+        }
+        return arrays, json.loads(str(archive[NOTES]))
 
 
 def _remove(paths):

@@ -6,6 +6,28 @@ import time
 
 import keras
 
+from keras_multigrid.stored import DamagedFile, check, parse_json
+
+LOG_REMEDY = "restore it from a copy, or train in another folder"
+
+
+def read_json_lines(path):
+    """Returns the metrics of each epoch, a list of dictionaries, from a log of `JsonLines`.
+
+    Raises:
+        DamagedFile: If it is damaged, or lacks an epoch.
+    """
+    lines = path.read_bytes().splitlines()
+    log = [parse_json(line, {}, path, LOG_REMEDY) for line in lines]
+    if not log:
+        raise DamagedFile(path, "it is empty", LOG_REMEDY)
+    for number, line in enumerate(log, 1):
+        check(line, dict.fromkeys(line, float), path, LOG_REMEDY)
+        if line["epoch"] != number:
+            what = f"its line {number} is of epoch {line['epoch']}"
+            raise DamagedFile(path, what, LOG_REMEDY)
+    return log
+
 
 class JsonLines(keras.callbacks.Callback):
     """Appends the metrics of each epoch to a file, one JSON object a line.

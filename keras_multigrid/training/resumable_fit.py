@@ -1,17 +1,8 @@
 """`model.fit` that continues where it was interrupted, with bitwise the same result."""
 
-import contextlib
-import dataclasses
-import signal
-import threading
-import time
-
 import keras
-import numpy as np
 
-from keras_multigrid.training.callback_state import changed, get_state, pack, set_state, unpack
-from keras_multigrid.training.checkpoint import load_checkpoint, save_checkpoint
-from keras_multigrid.training.distribution import average_replicas, is_first_process
+from keras_multigrid.training.survival import StepsToCome, Survival
 
 
 def resumable_fit(
@@ -43,7 +34,8 @@ def resumable_fit(
         folder: Folder of the checkpoints; those in it are continued from.
         validation_data: As for `keras.Model.fit`.
         callbacks: List of Keras callbacks, the same ones in each call. Of their attributes those
-            are restored that are numbers, texts, arrays, and lists or dictionaries of them.
+            are restored that are numbers, texts, arrays, and lists or dictionaries of them, and
+            what is in files that they hold open for writing, such as that of `CSVLogger`.
         checkpoint_seconds: Seconds between checkpoints, at least.
         verbose: As for `keras.Model.fit`.
 
@@ -55,7 +47,8 @@ def resumable_fit(
             last checkpoint is from before.
         OSError: If a checkpoint cannot be written; earlier ones are kept.
         ValueError: If the checkpoint is of another model, optimizer, list of callbacks or number of
-            steps, or `steps_per_epoch` no multiple of the model's `steps_per_execution`.
+            steps, or of another program, `steps_per_epoch` is not a multiple of the model's
+            `steps_per_execution`, or a callback is a `BackupAndRestore`.
 
     Example:
 
@@ -83,7 +76,12 @@ def resumable_fit(
     if history is None:
         history = keras.callbacks.History()
         callbacks = [*callbacks, history]
-    survival = _Survival(
+    if any(isinstance(callback, keras.callbacks.BackupAndRestore) for callback in callbacks):
+        raise ValueError(
+            "BackupAndRestore is among the callbacks, and would restore another epoch than the "
+            "checkpoint's; leave it out."
+        )
+    survival = Survival(
         folder, steps_per_epoch, checkpoint_seconds, validation_data is not None, callbacks
     )
     start = survival.start
@@ -101,207 +99,18 @@ def resumable_fit(
             initial_epoch=start.epoch,
             steps_per_epoch=steps_per_epoch,
             validation_data=validation_data,
-            callbacks=[*callbacks, survival],  # last: it sees what the others did
+            callbacks=StepsToCome(
+                survival,
+                [*callbacks, survival],  # last: it sees what the others did
+                add_history=True,
+                add_progbar=verbose != 0,
+                model=model,
+                verbose=verbose,
+                epochs=start.epoch if start.stopped else epochs,
+                steps=steps_per_epoch,
+            ),
             shuffle=False,
             verbose=verbose,
         )
         survival.leave_if_asked()
     return history
-
-
-@dataclasses.dataclass(frozen=True)
-class _Start:
-    """Where a run begins, with the arrays and the callbacks' states of the last checkpoint."""
-
-    arrays: dict
-    epoch: int = 0
-    step: int = 0
-    stopped: bool = False
-    callbacks: list | None = None
-    setup: dict | None = None
-
-
-class _Survival(keras.callbacks.Callback):
-    def __init__(self, folder, steps_per_epoch, checkpoint_seconds, validates, others):
-        super().__init__()
-        self.folder, self.steps_per_epoch = folder, steps_per_epoch
-        self.checkpoint_seconds, self.validates = checkpoint_seconds, validates
-        self.others = others
-        _, arrays, notes = load_checkpoint(folder) or (0, {}, {})
-        self.start = _Start(arrays, **notes)
-        self.epoch = self.start.epoch
-        self.signal = None
-
-    @contextlib.contextmanager
-    def signals(self):
-        """Turns SIGTERM and SIGINT into leaving after the step; a second SIGINT is itself."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-
-        def leave_soon(number, frame):
-            self.signal = number
-            signal.signal(signal.SIGINT, before[signal.SIGINT])
-
-        for number in before:
-            signal.signal(number, leave_soon)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def on_train_begin(self, logs=None):
-        self.saved_at = time.monotonic()
-        self.initial_states = [get_state(callback) for callback in self.others]
-        if self._continues():
-            self._check_setup()
-            self._restore()
-            if is_first_process() and self.epoch < self.params["epochs"]:
-                place = f"epoch {self.epoch + 1}, step {self.start.step} of {self.steps_per_epoch}"
-                print(f"Continues at {place}, from {self.folder}", flush=True)
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epoch = epoch
-        if self._continues() and self.start.step:
-            self._restore()  # for the others, the epoch has begun once more
-            self._pass_over(self.model.get_metrics_result())
-
-    def on_train_batch_end(self, batch, logs=None):
-        step = batch + 1
-        if self._continues() and step <= self.start.step:
-            if step == self.start.step:
-                self.model.train_function = self.train_function
-                self._restore()  # the others took the steps passed over for real
-            return
-        if "loss" in logs:
-            self._check_finite(logs["loss"], "loss", step)
-        if self._model.stop_training:  # `self.model` would slow JAX down
-            return  # the epoch ends here
-        is_end = step == self.steps_per_epoch
-        if is_end:
-            average_replicas(self.model)
-        if (is_end and self.validates) or self._is_due():
-            self._save(self.epoch, step)
-        self.leave_if_asked()
-
-    def on_test_batch_end(self, batch, logs=None):
-        if not self._model.stop_training:  # else the end of the training steps was not saved
-            self.leave_if_asked()
-
-    def on_epoch_end(self, epoch, logs=None):
-        is_last = self.model.stop_training or epoch + 1 == self.params["epochs"]
-        if is_last or self._is_due():
-            self._save(epoch + 1, 0, bool(self.model.stop_training))
-        self.leave_if_asked()
-
-    def leave_if_asked(self):
-        """Leaves upon a signal; all is saved."""
-        if self.signal == signal.SIGTERM:
-            print("\nSaved upon SIGTERM; the same command continues.", flush=True)
-            raise SystemExit(0)
-        if self.signal == signal.SIGINT:
-            print("\nSaved upon Ctrl-C; the same command continues.", flush=True)
-            raise KeyboardInterrupt
-
-    def _continues(self):
-        """Returns whether this is the epoch in which a checkpoint was written."""
-        return self.start.callbacks is not None and self.epoch == self.start.epoch
-
-    def _pass_over(self, logs):
-        """Makes Keras pass over steps that the epoch has already had."""
-        self.train_function = self.model.train_function
-
-        def do_nothing(*arguments):
-            return (logs, arguments[0]) if keras.backend.backend() == "jax" else logs
-
-        self.model.train_function = do_nothing
-
-    def _is_due(self):
-        seconds = time.monotonic() - self.saved_at
-        return self.signal is not None or seconds >= self.checkpoint_seconds
-
-    def _check_finite(self, values, what, step):
-        if not np.isfinite(np.asarray(values, "float32")).all():
-            raise FloatingPointError(
-                f"The {what} is not finite at step {step} of epoch {self.epoch + 1}. The last good "
-                f"checkpoint in {self.folder} is kept; a lower learning rate may help."
-            )
-
-    def _save(self, epoch, step, stopped=False):
-        average_replicas(self.model)
-        if keras.backend.backend() == "jax":
-            self.model.jax_state_sync()
-        self.saved_at = time.monotonic()
-        if not is_first_process():
-            return
-        arrays = {}
-        for group, variables in self._variables().items():
-            for index, variable in enumerate(variables):
-                arrays[f"{group}/{index}"] = keras.ops.convert_to_numpy(variable)
-        for index, variable in enumerate(self.model.variables):
-            if keras.backend.is_float_dtype(variable.dtype):
-                name = f"weight {variable.path}"
-                self._check_finite(arrays[f"model/{index}"], name, step or self.steps_per_epoch)
-        callbacks = [
-            pack(changed(get_state(callback), initial), arrays, f"callbacks/{index}")
-            for index, (callback, initial) in enumerate(zip(self.others, self.initial_states))
-        ]
-        notes = {
-            "epoch": epoch,
-            "step": step,
-            "stopped": stopped,
-            "callbacks": callbacks,
-            "setup": self._setup(),
-        }
-        save_checkpoint(self.folder, epoch * self.steps_per_epoch + step, arrays, notes)
-        self.saved_at = time.monotonic()
-
-    def _variables(self):
-        return {
-            "model": self.model.variables,
-            "optimizer": self.model.optimizer.variables,
-            "metrics": self.model.metrics_variables,
-        }
-
-    def _setup(self):
-        """Returns what has to be the same when training continues, but for the variables."""
-        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
-        return {
-            "steps_per_epoch": self.steps_per_epoch,
-            "optimizer": type(optimizer).__name__,
-            "callbacks": [type(callback).__name__ for callback in self.others],
-        }
-
-    def _check_setup(self):
-        saved, setup = dict(self.start.setup), self._setup()
-        if not is_first_process():  # only the first one has those that write, last in the list
-            saved["callbacks"] = saved["callbacks"][: len(setup["callbacks"])]
-        for name, value in setup.items():
-            if value != saved[name]:
-                raise ValueError(
-                    f"The checkpoint in {self.folder} was written with {name} {saved[name]}, not "
-                    f"{value}; continue with what it was written with, or name another folder."
-                )
-
-    def _restore(self):
-        """Restores the variables and the other callbacks, whatever they did in the meantime."""
-        for group, variables in self._variables().items():
-            if group != "metrics" or self.start.step:  # an epoch begins with new ones
-                self._restore_group(group, variables)
-        for callback, state, initial in zip(self.others, self.start.callbacks, self.initial_states):
-            set_state(callback, unpack(state, self.start.arrays), initial)
-
-    def _restore_group(self, group, variables):
-        saved = [name for name in self.start.arrays if name.startswith(f"{group}/")]
-        shapes = [self.start.arrays[f"{group}/{index}"].shape for index in range(len(saved))]
-        expected = [tuple(variable.shape) for variable in variables]
-        if shapes != expected:
-            raise ValueError(
-                f"The checkpoint in {self.folder} has {len(shapes)} {group} variables, of other "
-                f"shapes than the {len(expected)} here; continue with the model, optimizer and "
-                "metrics it was written with, or name another folder."
-            )
-        for index, variable in enumerate(variables):
-            variable.assign(self.start.arrays[f"{group}/{index}"])

@@ -11,8 +11,19 @@ import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 from sklearn.exceptions import ConvergenceWarning
 
-from keras_multigrid.recipes.run_folder import is_locked, read_json, write_json
+from keras_multigrid.recipes.run_folder import is_locked, write_json
+from keras_multigrid.stored import DamagedFile, check, read_json
 
+REMEDY = "restore it from a copy, or name another folder with --output"
+TRIAL_KINDS = {
+    "trial_id": str,
+    "hyperparameters": dict,
+    "metrics": dict,
+    "score": float | None,
+    "best_step": int | None,
+    "status": str,
+    "message": str | None,
+}
 SILENT_SECONDS = 20  # without a sign of life a worker is dead; live ones ask, or lock a folder
 
 
@@ -54,7 +65,25 @@ class Survival:
             write_json(self._file, self.get_state())
 
     def reload(self):
-        self.set_state(read_json(self._file))
+        state = read_json(self._file, {"trials": dict[str, dict]}, REMEDY)
+        kinds = {name: _kind(value) for name, value in self.get_state().items()}  # of a new search
+        check(state, kinds, self._file, REMEDY)
+        for number, trial in state["trials"].items():
+            check(trial, TRIAL_KINDS, self._file, REMEDY)
+            if trial["trial_id"] != number:
+                what = f"trial {number} has the trial_id {trial['trial_id']!r}"
+                raise DamagedFile(self._file, what, REMEDY)
+        for name in ("start_order", "end_order", "retry_queue"):
+            unknown = [number for number in state[name] if number not in state["trials"]]
+            if unknown:
+                raise DamagedFile(self._file, f"{name} has no trial {unknown[0]!r}", REMEDY)
+        try:
+            self.set_state(state)
+        except DamagedFile:
+            raise
+        except Exception as error:  # KerasTuner checks nothing
+            what = f"KerasTuner cannot read it ({type(error).__name__})"
+            raise DamagedFile(self._file, what, REMEDY) from error
         self._last_heard = dict.fromkeys(self.ongoing_trials, time.monotonic())
 
     def _save_trial(self, trial):
@@ -117,6 +146,13 @@ class Survival:
             if trial:
                 del self.ongoing_trials[worker]
                 self._retry_queue.append(trial.trial_id)
+
+
+def _kind(value):
+    """Returns the type hint for values such as one."""
+    if value is None:
+        return object
+    return float if isinstance(value, int | float) else type(value)
 
 
 class Random(Survival, keras_tuner.oracles.RandomSearchOracle):

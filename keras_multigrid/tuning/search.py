@@ -11,10 +11,9 @@ from keras_multigrid.recipes.run_folder import (
     check_empty,
     differences,
     locked,
-    read_json,
-    with_tuples,
     write_json,
 )
+from keras_multigrid.stored import DamagedFile, make, read_json
 from keras_multigrid.tuning.budget import Budget
 from keras_multigrid.tuning.hypermodel import MultigridHyperModel
 from keras_multigrid.tuning.oracles import ORACLES
@@ -24,6 +23,8 @@ from keras_multigrid.tuning.tuner import TRIALS, lead, work
 from keras_multigrid.tuning.workers import CHIEF, address, own_role, run_workers
 
 SEARCH = "search.json"
+SEARCH_KINDS = {"recipe": dict, "space": dict, "budget": dict | None}
+SEARCH_REMEDY = "restore it from a copy, or name another folder with --output"
 MAY_CHANGE = ("trials", "data_dir", "checkpoint_seconds")  # between the parts of a search
 
 
@@ -74,14 +75,26 @@ class Search:
         return json.loads(json.dumps(asked))  # lists for tuples
 
     @classmethod
-    def read(cls, folder):
-        """Returns the search of a folder."""
-        asked = read_json(folder / SEARCH)
-        fields = with_tuples(asked["recipe"])
-        asked["recipe"] = RECIPES[fields.pop("name")](**fields)
-        asked["space"] = SearchSpace(**asked["space"])
-        asked["budget"] = asked["budget"] and Budget(**asked["budget"])
-        return cls(**asked)
+    def read(cls, folder, recipes=RECIPES):
+        """Returns the search of a folder.
+
+        Args:
+            folder: Path of the folder.
+            recipes: Mapping from names to recipe classes.
+
+        Raises:
+            DamagedFile: If its file is damaged.
+        """
+        path = folder / SEARCH
+        asked = read_json(path, SEARCH_KINDS, SEARCH_REMEDY)
+        fields = {**asked["recipe"]}
+        recipe = recipes.get(fields.pop("name", None))
+        if recipe is None:
+            raise DamagedFile(path, "its recipe has no name that is known", SEARCH_REMEDY)
+        parts = {"recipe": make(recipe, fields, path, SEARCH_REMEDY)}
+        for name, kind in (("space", SearchSpace), ("budget", Budget)):
+            parts[name] = asked[name] and make(kind, asked[name], path, SEARCH_REMEDY)
+        return make(cls, {**asked, **parts}, path, SEARCH_REMEDY)
 
 
 def tune(
@@ -205,7 +218,8 @@ def claim_search(folder, search):
 
 def check_search(folder, search):
     """Raises a `ValueError` if a folder is of another search."""
-    before, now = _flat(read_json(folder / SEARCH)), _flat(search.as_json())
+    recipes = {**RECIPES, search.recipe.NAME: type(search.recipe)}
+    before, now = _flat(Search.read(folder, recipes).as_json()), _flat(search.as_json())
     changes = differences(before, now, MAY_CHANGE)
     if changes:
         raise ValueError(

@@ -2,7 +2,6 @@
 
 import dataclasses
 import gc
-import json
 import math
 import os
 import shutil
@@ -13,12 +12,15 @@ from keras_multigrid.recipes.run import LOG, set_up, train
 from keras_multigrid.recipes.run_folder import (
     CHECKPOINTS,
     claim,
-    read_json,
-    with_tuples,
     write_json,
 )
+from keras_multigrid.stored import DamagedFile, make, read_json, with_tuples
+from keras_multigrid.training.json_lines import read_json_lines
+from keras_multigrid.tuning.hypermodel import Candidate
 
 RESULT, ATTEMPT = "result.json", "attempt.json"
+RESULT_REMEDY = "restore it from a copy, or remove its folder to leave the trial out of the ranking"
+NEEDED = ("trainable_params", "macs", "epochs", "score", "seconds")  # unless it failed
 MOST_DEATHS = 3  # of processes, without a checkpoint in between
 
 
@@ -27,12 +29,12 @@ class Result:
     """What became of a trial; a failed one has a `failure` and no `score`."""
 
     trial: str
-    settings: dict = dataclasses.field(default_factory=dict)
+    settings: dict[str, float | tuple[float, ...] | None] = dataclasses.field(default_factory=dict)
     trainable_params: int | None = None
     macs: int | None = None
     epochs: int | None = None
     score: float | None = None
-    metrics: dict | None = None
+    metrics: dict[str, float] | None = None
     seconds: float | None = None
     failure: str | None = None
 
@@ -54,10 +56,12 @@ def run_trial(recipe, candidate, folder, epochs, objective, before=None):
 
     Raises:
         OSError: If something cannot be read or written, for which the candidate is not to blame.
+        DamagedFile: If a file of the trial is damaged.
     """
     if (folder / RESULT).exists():
         return read_result(folder / RESULT)
     folder.mkdir(parents=True, exist_ok=True)
+    claim(folder, recipe)
     sizes = dataclasses.asdict(candidate.count)
     result = Result(trial=folder.name, settings=candidate.settings(), epochs=epochs, **sizes)
     try:
@@ -66,7 +70,7 @@ def run_trial(recipe, candidate, folder, epochs, objective, before=None):
         if not math.isfinite(score):
             raise FloatingPointError(f"{objective} is {score}")
         result = dataclasses.replace(result, score=score, metrics=metrics, seconds=seconds)
-    except OSError:
+    except (OSError, DamagedFile):
         raise
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
@@ -80,8 +84,18 @@ def run_trial(recipe, candidate, folder, epochs, objective, before=None):
 
 def read_result(path):
     """Returns the `Result` in a file."""
-    written = read_json(path)
-    return Result(**{**written, "settings": with_tuples(written["settings"])})
+    written = read_json(path, {"settings": dict}, RESULT_REMEDY)
+    written["settings"] = with_tuples(written["settings"])
+    result = make(Result, written, path, RESULT_REMEDY)
+    if result.trial != path.parent.name:
+        raise DamagedFile(path, f"it is of trial {result.trial!r}", RESULT_REMEDY)
+    if result.failure is None:
+        absent = [f"it has no {name!r}" for name in NEEDED if getattr(result, name) is None]
+        settings = {field.name for field in dataclasses.fields(Candidate)} - {"count"}
+        unknown = [f"{name!r} is not a setting" for name in result.settings if name not in settings]
+        for what in absent + unknown:
+            raise DamagedFile(path, what, RESULT_REMEDY)
+    return result
 
 
 def write_result(folder, result):
@@ -97,7 +111,6 @@ def show(line):
 
 def _train(recipe, folder, epochs, objective, before):
     """Returns the metrics on the data to choose by, and the seconds that the training took."""
-    claim(folder, recipe)
     is_new = not (folder / CHECKPOINTS).exists()
     if is_new and before is not None and (before / CHECKPOINTS).exists():
         _copy(before, folder)
@@ -113,13 +126,13 @@ def _train(recipe, folder, epochs, objective, before):
     try:
         with set_up(recipe):
             model = train(recipe, folder, epochs, splits, [progress], verbose=0)
-            last = json.loads((folder / LOG).read_text().splitlines()[-1])
+            last = read_json_lines(folder / LOG)[-1]
             if recipe.validation:
                 marked = {name: value for name, value in last.items() if name.startswith("val_")}
                 metrics = {name.removeprefix("val_"): value for name, value in marked.items()}
             else:
                 metrics = recipe.evaluate(model, splits[1], verbose=0)
-    except (KeyboardInterrupt, SystemExit, OSError):
+    except (KeyboardInterrupt, SystemExit, OSError, DamagedFile):
         (folder / ATTEMPT).unlink(missing_ok=True)  # saved and left in good order
         raise
     return {name: float(value) for name, value in metrics.items()}, last["seconds"]
@@ -130,7 +143,8 @@ def _check_attempts(folder):
     saved = max((path.name for path in (folder / CHECKPOINTS).glob("*.npz")), default=None)
     deaths = 0
     if (folder / ATTEMPT).exists():  # nobody took it away
-        last = json.loads((folder / ATTEMPT).read_text())
+        kinds = {"deaths": int, "saved": str | None}
+        last = read_json(folder / ATTEMPT, kinds, "remove it, and give the same command again")
         deaths = last["deaths"] + 1 if last["saved"] == saved else 0
     if deaths >= MOST_DEATHS:
         raise MemoryError(
