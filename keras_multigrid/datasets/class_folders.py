@@ -111,8 +111,8 @@ def check_class_names(class_names):
 
 
 def printable(name):
-    """Returns a file's name as it can be printed and written: not all are UTF-8."""
-    return os.fsencode(name).decode(errors="backslashreplace")
+    """Returns a file's name as it can be printed and written: not all are Unicode."""
+    return name.encode(errors="backslashreplace").decode().replace("\n", "\\n")
 
 
 class _Images:

@@ -161,7 +161,7 @@ def _usability(paths, on_error, skipped):
         if not usable[index] and on_error == "raise":
             raise ValueError(
                 f"{printable(paths[index])} cannot be decoded; repair it, or pass on_error='skip' "
-                "(--set on_error=skip)."
+                "(of a recipe: --set on_error=skip)."
             )
         return usable[index].astype(bool)
 

@@ -14,7 +14,7 @@ from keras_multigrid.recipes.report import versions
 
 RECIPE, RESULTS, MODEL = "recipe.json", "metrics.json", "model.keras"
 CHECKPOINTS = "checkpoints"
-MAY_CHANGE = ("data_dir", "checkpoint_seconds")  # between the parts of a run
+MAY_CHANGE = ("data_dir", "checkpoint_seconds", "on_error")  # between the parts of a run
 
 
 def default_folder(recipe):
@@ -71,6 +71,8 @@ def claim(folder, recipe):
         check_empty(folder, path, "run")
     if (folder / CHECKPOINTS).exists() or (folder / MODEL).exists():
         check_settings(folder, recipe)
+        if not (folder / RESULTS).exists():
+            _write_changes(path, recipe)
     else:  # nothing is lost of a command that was given wrongly
         write_recipe(path, recipe)
 
@@ -90,6 +92,13 @@ def write_recipe(path, recipe):
     """Writes a recipe file."""
     fields = dataclasses.asdict(recipe)
     write_json(path, {"recipe": recipe.NAME, "fields": fields, "versions": versions()})
+
+
+def _write_changes(path, recipe):
+    """Writes into a recipe file what may have changed, for all that reads the run later."""
+    written, fields = json.loads(path.read_text()), dataclasses.asdict(recipe)
+    written["fields"] |= {name: fields[name] for name in MAY_CHANGE if name in fields}
+    write_json(path, written)
 
 
 def check_settings(folder, recipe):
