@@ -10,6 +10,7 @@ from keras_multigrid.layers import ResizedCentre
 from keras_multigrid.recipes.photographs import Photographs
 from keras_multigrid.recipes.recipe import Recipe
 from keras_multigrid.recipes.rescaling import rescaling
+from keras_multigrid.recipes.skipped import without_end_warnings
 from keras_multigrid.ten_crop import ten_crop_model
 
 TEN_CROP_BATCH = 25
@@ -91,7 +92,8 @@ class ImageNet(Photographs, Recipe):
                 crops = crops.take(self.evaluation_batches)
             averaging = ten_crop_model(model)
             averaging.compile(loss=self.LOSS, metrics=self.metrics())
-            of_crops = averaging.evaluate(crops, verbose=verbose, return_dict=True)
+            with without_end_warnings():
+                of_crops = averaging.evaluate(crops, verbose=verbose, return_dict=True)
             results.update({f"{name}_10_crop": value for name, value in of_crops.items()})
         return results
 

@@ -13,6 +13,7 @@ from keras_multigrid.recipes.run_folder import (
     RESULTS,
     read_recipe_file,
 )
+from keras_multigrid.recipes.skipped import without_end_warnings
 
 IMAGENET, IMAGE_FOLDER = "imagenet2012", "image_folder"
 HELD_OUT = "train[98%:]"  # to tune by, as the paper's test data must not be
@@ -94,7 +95,11 @@ class Photographs:
                 f"The network has {outputs} classes, and {source} has {self.classes()}; give the "
                 "data that it was trained on, or their class_names."
             )
-        return super().evaluate(model, split, verbose)
+        with without_end_warnings():
+            results = super().evaluate(model, split, verbose)
+        if not results:
+            raise ValueError(f"{self._folder(split)} has no image that can be decoded.")
+        return results
 
     def _folder(self, split):
         return pathlib.Path(self.data_dir or ".", split)

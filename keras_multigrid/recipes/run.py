@@ -27,7 +27,11 @@ from keras_multigrid.recipes.run_folder import (
     locked,
     write_json,
 )
-from keras_multigrid.recipes.skipped import skipped_sentence, write_skipped
+from keras_multigrid.recipes.skipped import (
+    skipped_sentence,
+    without_end_warnings,
+    write_skipped,
+)
 from keras_multigrid.training import JsonLines, data_parallel, resumable_fit
 from keras_multigrid.training.distribution import (
     is_first_process,
@@ -159,7 +163,7 @@ def train(recipe, output, epochs=None, splits=None, callbacks=(), verbose=None):
             return recipe.load(training, recipe.batch_size, first_batch=first_batch, share=share)
 
         shown = verbosity() if verbose is None else verbose
-        with without_gradient_warnings():
+        with without_gradient_warnings(), without_end_warnings():
             resumable_fit(
                 model,
                 batches,
