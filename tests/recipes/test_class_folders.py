@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 from keras_multigrid.cli import main
+from keras_multigrid.datasets import list_images
 from keras_multigrid.export import export_model, read_class_names
 from keras_multigrid.export.card import Facts
 from keras_multigrid.recipes import RECIPES
@@ -26,6 +27,7 @@ OWN_IMAGES = [name for name, recipe in RECIPES.items() if issubclass(recipe, Pho
 TRAINED = ("cat", "dog", "eel")
 LEVELS = dict(zip(TRAINED, (40, 120, 200)))
 BAD = b"no image"
+MODELS = {"imagenet": "VGG-6", "imagenet_top_down": "BL1-ImageNet"}  # small, and not a `TopDown`
 
 
 def write(folder, *paths):
@@ -66,9 +68,7 @@ def test_a_perfect_network_stays_perfect_without_a_class_or_the_training_data(
     for part in ("train", "validation"):
         write(tmp_path / "old", *(f"{part}/{each}/1.png" for each in TRAINED))
     write(tmp_path / "new", *(f"validation/{each}/1.png" for each in split))
-    models = {"imagenet_top_down": "BL1-ImageNet"}  # what the loss of a `TopDown` is not for
-    model = f"model={models.get(name, 'VGG-6')}"
-    recipe = of_folder(name, tmp_path / "old", model).settled(tmp_path / "run")
+    recipe = of_folder(name, tmp_path / "old", f"model={MODELS[name]}").settled(tmp_path / "run")
     recipe = dataclasses.replace(recipe, data_dir=str(tmp_path / "new"), evaluation_batches=None)
     results = recipe.evaluate(perfect(recipe), "validation", verbose=0)
     accuracies = [value for key, value in results.items() if key[:4] in ("top1", "accu")]
@@ -268,26 +268,61 @@ def test_a_run_of_an_earlier_version_takes_the_names_of_its_training_data(finish
         recipe.load("test", 2)
 
 
-@pytest.mark.parametrize("format", ["savedmodel", "keras"])
-def test_an_exported_model_has_the_names(finished, run, format):
-    status, _, _ = command("export", run, "--format", format)
-    version = run / format / "VGG-6" / "1"
-    assert status == 0 and read_class_names(version) == [*TRAINED]
+def test_an_exported_run_has_the_names(finished, run):
+    status, _, _ = command("export", run, "--format", "keras")
+    version = run / "keras" / "VGG-6" / "1"
+    assert status == 0
+    assert read_class_names(version) == read_class_names(version / "model.keras") == [*TRAINED]
     card = (version / "README.md").read_text()
     assert "## Classes\n\n0 cat, 1 dog, 2 eel.\n" in card
     assert "class_names" not in card.partition("## Recipe")[2]  # those of the folders
-    if format == "savedmodel":
-        assert read_interface(version.parent).class_names == [*TRAINED]
-    else:
-        assert read_class_names(version / "model.keras") == [*TRAINED]
+
+
+def means():
+    """Returns a small network of three outputs."""
+    image = keras.Input((8, 8, 3))
+    return keras.Model(image, keras.layers.GlobalAveragePooling2D()(image))
+
+
+def test_a_served_model_has_the_names(tmp_path):
+    facts = Facts(class_names=(*TRAINED[:2], "caf\udce9"))  # of a folder that is not UTF-8
+    version = export_model(means(), tmp_path / "means", facts=facts)
+    assert read_interface(version.parent).class_names == [*facts.class_names]
+    assert "0 cat, 1 dog, 2 caf\\udce9.\n" in (version / "README.md").read_text()
 
 
 def test_names_that_do_not_fit_the_outputs_are_not_exported(tmp_path):
-    image = keras.Input((8, 8, 3))
-    network = keras.Model(image, keras.layers.GlobalAveragePooling2D()(image))
     with pytest.raises(ValueError, match="The network has 3 outputs, and there are 2 class_names"):
-        export_model(network, tmp_path, "keras", facts=Facts(class_names=("cat", "dog")))
+        export_model(means(), tmp_path, "keras", facts=Facts(class_names=("cat", "dog")))
     assert [*tmp_path.iterdir()] == []
+
+
+def test_data_without_a_readable_image_are_one_sentence(tmp_path, capsys):
+    write(tmp_path, *(f"{part}/cat/bad.png" for part in ("train", "validation")))
+    model = f"model={MODELS['imagenet']}"
+    recipe = of_folder("imagenet", tmp_path, model, "on_error=skip").settled(tmp_path / "run")
+    with pytest.raises(ValueError, match="validation has no image that can be decoded"):
+        recipe.evaluate(recipe.network(), "validation", verbose=0)
+    with pytest.raises(ValueError, match="There are 0 samples"):
+        recipe.load("train", 2, first_batch=0)
+    capsys.readouterr()
+    data = ["data", "image_folder", "--data-dir", str(tmp_path)]
+    for option, status, message in (
+        ([], 1, "train/cat/bad.png cannot be decoded; "),
+        (["--on-error", "skip"], 2, "image_folder, train: the data set has no samples"),
+    ):
+        assert main([*data, *option]) == status
+        assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_file_that_vanishes_is_one_sentence(tmp_path, monkeypatch, capsys):
+    write(tmp_path, "train/cat/1.png")
+    listed = list_images(tmp_path / "train")
+    monkeypatch.setattr("keras_multigrid.datasets.image_folder.list_images", lambda *_: listed)
+    (tmp_path / "train/cat/1.png").unlink()
+    assert main(["data", "image_folder", "--data-dir", str(tmp_path)]) == 1
+    (error,) = capsys.readouterr().err.splitlines()
+    assert error.endswith("train/cat/1.png; No such file or directory")
 
 
 @pytest.mark.parametrize("content", [b"no archive", b""])
