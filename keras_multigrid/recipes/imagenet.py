@@ -28,6 +28,8 @@ class ImageNet(Photographs, Recipe):
     | R-MG-34 | 22.42 | 6.12 | 24.51 | 7.46 |
     | R-PMG-30-SEG | 23.60 | 6.89 | 26.50 | 8.63 |
 
+    Its data, and their classes, are those of `Photographs`.
+
     Attributes:
         image_size: Side of the images.
         ten_crop: Whether to test with ten crops, too.

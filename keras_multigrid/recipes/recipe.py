@@ -136,11 +136,8 @@ class Recipe:
                 "accumulation does not work on several devices in Keras on TensorFlow; set "
                 "devices=1, accumulation=1 or KERAS_BACKEND=jax."
             )
-        if (
-            backend == "tensorflow"
-            and self.jit_compile
-            and (self.devices > 1 or self.deterministic)
-        ):
+        slow_only = self.devices > 1 or self.deterministic
+        if backend == "tensorflow" and self.jit_compile and slow_only:
             raise ValueError(
                 "jit_compile works neither on several devices nor deterministically in Keras on "
                 "TensorFlow; set jit_compile=false."

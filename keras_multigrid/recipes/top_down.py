@@ -254,7 +254,8 @@ class TopDownImageNet(Photographs, TopDownRecipe):
     200 epochs of batches of 128 at 32, 64, 128 and 256 pixels, each session from the one before.
     The paper's target_locations: at 64 pixels 1.5 and 4.5; at 128 of M2 3.75 to 24.75, of M1 3.75
     to 30; at 256 of M2 22, 29 and 39, of M1 30, 35 and 40. For multi-level learning level_weights
-    are 1, and target_locations up to (3.2, 13.5, 40) of M2, (2.9, 11.3, 35.6) of M1.
+    are 1, and target_locations up to (3.2, 13.5, 40) of M2, (2.9, 11.3, 35.6) of M1. Data and
+    their classes are those of `Photographs`.
     """
 
     model: str = "M2-ImageNet"
