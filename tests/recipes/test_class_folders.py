@@ -19,6 +19,7 @@ from keras_multigrid.export.card import Facts
 from keras_multigrid.recipes import RECIPES
 from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.recipes.photographs import Photographs
+from keras_multigrid.recipes.run import _validation_data
 from keras_multigrid.recipes.run_folder import load_run
 from keras_multigrid.server.interface import read_interface
 from keras_multigrid.tuning import search, tune
@@ -313,6 +314,14 @@ def test_data_without_a_readable_image_are_one_sentence(tmp_path, capsys):
     ):
         assert main([*data, *option]) == status
         assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_devices_share_all_validation_data_though_files_are_skipped(tmp_path, monkeypatch):
+    write(tmp_path, "train/cat/1.png", *(f"validation/cat/{number}.png" for number in range(7)))
+    write(tmp_path, "validation/cat/bad.png")
+    recipe = of_folder("imagenet", tmp_path, "on_error=skip", "evaluation_batches=none")
+    monkeypatch.setattr(keras.distribution, "distribution", object)
+    assert _validation_data(recipe, "validation").cardinality() == 3  # but the last of 4
 
 
 def test_a_file_that_vanishes_is_one_sentence(tmp_path, monkeypatch, capsys):
