@@ -79,7 +79,7 @@ def list_images(directory, class_names=None):
     labels = [label for label, of_one in enumerate(by_class) for _ in of_one]
     empty = [name for name, of_one in zip(class_names, by_class) if not of_one]
     if empty:
-        _say(f"{directory} has classes without images: {', '.join(empty)}")
+        _say(f"{directory} has classes without images: {_some(empty, 20)}")
     if unknown:
         _say(f"{directory} passes over folders without images: {', '.join(unknown)}")
     if found.again:
@@ -227,9 +227,9 @@ def _composed(name):
     return unicodedata.normalize("NFC", name)
 
 
-def _some(names):
-    left = len(names) - MOST_NAMED
-    return ", ".join(names[:MOST_NAMED]) + (f" and {left} more" if left > 0 else "")
+def _some(names, most=MOST_NAMED):
+    left = len(names) - most
+    return ", ".join(names[:most]) + (f" and {left} more" if left > 0 else "")
 
 
 def _expected():

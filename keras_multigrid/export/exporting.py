@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_multigrid.complexity import profile
+from keras_multigrid.datasets.class_folders import check_class_names
 from keras_multigrid.export.card import CARD, Facts, Macs, model_card
 from keras_multigrid.export.class_names import write_class_names
 from keras_multigrid.export.formats import (
@@ -123,9 +124,11 @@ def check_format(format, int8):
 
 
 def _check_class_names(class_names, served):
+    if class_names is None:
+        return
     outputs = served.predict.output
     classes = outputs.get("probabilities", outputs.get("masks")).shape[-1]
-    if class_names and len(class_names) != classes:
+    if len(check_class_names(class_names)) != classes:
         raise ValueError(
             f"The network has {classes} outputs, and there are {len(class_names)} class_names; "
             "expected one name for each."

@@ -10,7 +10,7 @@ MOST_NAMED = 10
 def write_skipped(folder, names):
     """Adds names to those in a run's folder, which has no such file without; returns them all."""
     path = folder / SKIPPED
-    before = path.read_text().splitlines() if path.exists() else []
+    before = path.read_text().split("\n")[:-1] if path.exists() else []
     names = sorted({*before, *names})
     if names:
         path.write_text("\n".join([*names, ""]))

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_multigrid.applications.paper import paper_model
 from keras_multigrid.datasets import load
+from keras_multigrid.datasets.class_folders import printable
 from keras_multigrid.layers import ResizedCentre
 from keras_multigrid.recipes.dense_prediction import DIGITS, EVALUATION_SEED
 from keras_multigrid.recipes.photographs import Photographs
@@ -115,9 +116,10 @@ class TopDownRecipe(Recipe):
         batches = [*self.load_evaluation(self.TEST_SPLIT).take(count)]
         images, labels = (np.concatenate(arrays) for arrays in zip(*batches))
         outputs, attention = model.predict(images, verbose=0, return_attention=True)
-        names = self.label_names() or range(self.classes())
+        names = self.label_names() or map(str, range(self.classes()))
+        names = [printable(name).replace("$", r"\$") for name in names]  # no formulas
         titles = [
-            f"{names[label]}" if label == seen else f"{names[label]}, seen as {names[seen]}"
+            names[label] if label == seen else f"{names[label]}, seen as {names[seen]}"
             for label, seen in zip(labels, outputs.argmax(axis=1))
         ]
         shown = slice(SHOWN_IMAGES)
@@ -249,13 +251,12 @@ class LocatedMnist(TopDownRecipe):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TopDownImageNet(Photographs, TopDownRecipe):
-    """Classification of ImageNet, or of one's own folder of images, Figure 6.
+    """Classification of ImageNet, or of one's own folder of images (`Photographs`), Figure 6.
 
     200 epochs of batches of 128 at 32, 64, 128 and 256 pixels, each session from the one before.
     The paper's target_locations: at 64 pixels 1.5 and 4.5; at 128 of M2 3.75 to 24.75, of M1 3.75
     to 30; at 256 of M2 22, 29 and 39, of M1 30, 35 and 40. For multi-level learning level_weights
-    are 1, and target_locations up to (3.2, 13.5, 40) of M2, (2.9, 11.3, 35.6) of M1. Data and
-    their classes are those of `Photographs`.
+    are 1, and target_locations up to (3.2, 13.5, 40) of M2, (2.9, 11.3, 35.6) of M1.
     """
 
     model: str = "M2-ImageNet"
