@@ -2,9 +2,12 @@
 
 import argparse
 import functools
+import re
 import sys
 
 from keras_multigrid.commands import routing, seeing, serving, training, tuning, zoo
+
+FILE_ERROR = r"^(?:ValueError: (.*)|(.*; (?:No such file or directory|Permission denied)))"
 
 
 def main(arguments=None):
@@ -36,6 +39,23 @@ def _run(options):
         return _complain(error, status=1)
     except KeyboardInterrupt:
         return _complain("interrupted", status=130)
+    except Exception as error:
+        sentence = _of_pipeline(error)
+        if sentence is None:
+            raise
+        return _complain(sentence, status=1)
+
+
+def _of_pipeline(error):
+    """Returns what was wrong with a file that a `tf.data` pipeline read; None of other errors.
+
+    What Python raises inside a pipeline is one line of TensorFlow's message, and so are errors of
+    files.
+    """
+    if not type(error).__module__.startswith("tensorflow."):
+        return None
+    found = re.search(FILE_ERROR, str(error), re.MULTILINE)
+    return found and (found[1] or found[2])
 
 
 def _parser():

@@ -48,6 +48,11 @@ def add_commands(commands):
     evaluate.add_argument("run", type=pathlib.Path, help="the run's folder")
     evaluate.add_argument("--split", help="of the run's data (default: what the paper tests on)")
     evaluate.add_argument("--data-dir", help="where the data are now, if elsewhere")
+    evaluate.add_argument(
+        "--on-error",
+        choices=("raise", "skip"),
+        help="what to do with image files that cannot be decoded (default: what the run did)",
+    )
     evaluate.set_defaults(command=_evaluate)
 
     reproduce = commands.add_parser(
@@ -122,13 +127,19 @@ def find_recipe(options):
 
 
 def _evaluate(options):
+    from keras_multigrid.recipes.overrides import change
     from keras_multigrid.recipes.run import verbosity
     from keras_multigrid.recipes.run_folder import load_run
+    from keras_multigrid.recipes.skipped import skipped_sentence
 
     recipe, model = load_run(options.run, options.data_dir)
+    if options.on_error:
+        recipe = change(recipe, [f"on_error={options.on_error}"])
     results = recipe.evaluate(model, options.split or recipe.TEST_SPLIT, verbosity())
     for name, value in {**results, **recipe.scores(results)}.items():
         print(f"{name:<24} {value:.4f}")
+    if recipe.skipped:
+        print(skipped_sentence(recipe.skipped))
     return 0
 
 

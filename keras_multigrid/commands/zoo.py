@@ -29,6 +29,11 @@ def add_commands(commands):
     data.add_argument("--data-dir", help="of TensorFlow Datasets, or the folder of images")
     data.add_argument("--seed", type=int, default=0, help="of order and drawing (default: 0)")
     data.add_argument(
+        "--on-error",
+        choices=("raise", "skip"),
+        help="of image_folder: what to do with files that cannot be decoded (default: raise)",
+    )
+    data.add_argument(
         "--preview", type=pathlib.Path, metavar="PNG", help="draw samples into a file"
     )
     data.add_argument("--samples", type=int, default=32, help="in the picture (default: 32)")
@@ -64,10 +69,9 @@ def _millions(count):
 
 
 def _data(options):
-    import tensorflow as tf
-
     from keras_multigrid.datasets import load
 
+    own = {"on_error": options.on_error} if options.on_error else {}
     dataset = load(
         options.name,
         options.split,
@@ -75,13 +79,9 @@ def _data(options):
         source=options.source,
         seed=options.seed,
         data_dir=options.data_dir,
+        **own,
     )
-    try:
-        _describe(dataset, options)
-    except tf.errors.InvalidArgumentError as error:
-        # What Python raised inside a pipeline is one line of TensorFlow's message.
-        raised = [line for line in str(error).splitlines() if line.startswith("ValueError: ")]
-        raise ValueError(raised[0].partition(": ")[2] if raised else error) from error
+    _describe(dataset, options)
     return 0
 
 
@@ -89,8 +89,13 @@ def _describe(dataset, options):
     from keras_multigrid.datasets import draw_contact_sheet
 
     title = f"{options.name}, {options.split}"
-    print(f"{title}: {len(dataset)} batches of up to {options.samples} samples")
-    for kind, values in zip(("images", "targets"), next(dataset.as_numpy_iterator())):
+    count = int(dataset.cardinality())
+    batches = f"{count} batches" if count >= 0 else "batches"  # not known if files are skipped
+    print(f"{title}: {batches} of up to {options.samples} samples")
+    first = next(dataset.as_numpy_iterator(), None)
+    if first is None:
+        raise ValueError(f"{title}: the data set has no samples that can be read.")
+    for kind, values in zip(("images", "targets"), first):
         print(
             f"  {kind:<8} {values.dtype} {values.shape}, from {values.min():.3g} to "
             f"{values.max():.3g}, mean {values.mean():.3g}"

@@ -1,6 +1,7 @@
 """Data of the papers' experiments."""
 
 from keras_multigrid.datasets.cifar import fit_whitening, load_cifar
+from keras_multigrid.datasets.class_folders import list_images
 from keras_multigrid.datasets.contact_sheet import draw_contact_sheet
 from keras_multigrid.datasets.digits import load_digits
 from keras_multigrid.datasets.drawn import (
@@ -8,7 +9,7 @@ from keras_multigrid.datasets.drawn import (
     load_segmentation,
     load_spatial_transformer,
 )
-from keras_multigrid.datasets.image_folder import list_images, load_image_folder
+from keras_multigrid.datasets.image_folder import load_image_folder
 from keras_multigrid.datasets.imagenet import load_imagenet
 from keras_multigrid.datasets.loading import load
 from keras_multigrid.datasets.located_digits import LocatedDigits

@@ -1,12 +1,12 @@
 """Images in one folder per class, as people have them."""
 
-import itertools
 import os
 import sys
-import warnings
+import threading
 
 import numpy as np
 
+from keras_multigrid.datasets.class_folders import list_images, printable
 from keras_multigrid.datasets.image_augmentation import check_positive, decode
 from keras_multigrid.datasets.mild_augmentation import augmentation_named
 from keras_multigrid.datasets.pipeline import (
@@ -16,60 +16,8 @@ from keras_multigrid.datasets.pipeline import (
     own_samples,
 )
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 ON_ERROR = ("raise", "skip")
 UNKNOWN = -1
-
-
-def list_images(directory):
-    """Lists the images of a directory with one sub-folder per class.
-
-    Images may lie in sub-folders of their class' folder. They are told by their suffix (.jpg,
-    .jpeg, .png, .bmp, .gif, .webp, in small or capital letters); other and hidden files and
-    folders, whose names begin with a dot, are ignored.
-
-    Args:
-        directory: The directory.
-
-    Returns:
-        A tuple of the class names in the order of their labels, the alphabetical one; the paths of
-        the files, class by class in alphabetical order; and their labels. A class folder without
-        images keeps its label, with a warning, so that folders of training and of validation data
-        agree.
-
-    Raises:
-        ValueError: If there is no such directory, or none of its sub-folders holds an image.
-
-    Example:
-
-    >>> import pathlib, tempfile
-    >>> from keras_multigrid.datasets.image_folder import list_images
-    >>> with tempfile.TemporaryDirectory() as directory:
-    ...     for path in ("cat/tom.JPG", "mouse/grey/jerry.png", "mouse/notes.txt"):
-    ...         file = pathlib.Path(directory, path)
-    ...         file.parent.mkdir(parents=True, exist_ok=True)
-    ...         file.touch()
-    ...     class_names, paths, labels = list_images(directory)
-    >>> class_names, [pathlib.Path(path).name for path in paths], labels
-    (['cat', 'mouse'], ['tom.JPG', 'jerry.png'], [0, 1])
-    """
-    expected = f"expected one folder of images per class, such as {os.path.join('cat', '1.jpg')}."
-    if not os.path.isdir(directory):
-        raise ValueError(f"{directory} is no directory; {expected}")
-    class_names = sorted(
-        entry.name
-        for entry in os.scandir(directory)
-        if entry.is_dir() and not entry.name.startswith(".")
-    )
-    by_class = [_images_below(os.path.join(directory, name)) for name in class_names]
-    paths = [path for of_class in by_class for path in of_class]
-    if not paths:
-        raise ValueError(f"{directory} has no sub-folders with images; {expected}")
-    empty = [name for name, of_class in zip(class_names, by_class) if not of_class]
-    if empty:
-        warnings.warn(f"{directory} has classes without images: {', '.join(empty)}", stacklevel=2)
-    labels = [label for label, of_class in enumerate(by_class) for _ in of_class]
-    return class_names, paths, labels
 
 
 def load_image_folder(
@@ -84,6 +32,8 @@ def load_image_folder(
     first_batch=None,
     share=(0, 1),
     augmentation="strong",
+    class_names=None,
+    skipped=None,
 ):
     """Reads a directory with one sub-folder of images per class (`list_images`) for ImageNet nets.
 
@@ -108,14 +58,18 @@ def load_image_folder(
         augmentation: `"strong"`, the first paper's, or `"mild"`, the second's: most of an image
             stays visible, values are from -1 to 1, and others than training images are their
             central square.
+        class_names: List of the classes in the order of their labels. None are the directory's own
+            folders: to label other data than those of training, give the names of training.
+        skipped: Set that gets the path of each file that is skipped; one that it has already is not
+            named again.
 
     Returns:
         A `tf.data.Dataset` of normalized float32 images of shape `(batch, image_size, image_size,
         3)`, or `(batch, 10, image_size, image_size, 3)` with `ten_crop`, and int64 labels.
 
     Raises:
-        ValueError: If the directory does not hold one folder of images per class, `on_error` is
-            another, `batch_size` or `image_size` no positive integer, `ten_crop` is combined with
+        ValueError: If the directory is not as for `list_images`, `on_error` is another,
+            `batch_size` or `image_size` no positive integer, `ten_crop` is combined with
             `training`, or `first_batch` or `share` is not as for `load`.
 
     Example:
@@ -141,11 +95,11 @@ def load_image_folder(
         raise ValueError(f"on_error is {on_error!r}; expected one of {', '.join(ON_ERROR)}.")
     shuffle = training if shuffle is None else shuffle
     prepare = augmentation_named(augmentation)(image_size, training, ten_crop)
-    _, paths, labels = list_images(directory)
+    _, paths, labels = list_images(directory, class_names)
     files = tf.constant([os.fsencode(path) for path in paths])
     labels = tf.constant(labels, tf.int64)
     views = (10,) if ten_crop else ()
-    is_usable = _usability(paths, on_error)
+    is_usable = _usability(paths, on_error, set() if skipped is None else skipped)
 
     def read(index):
         encoded = tf.io.read_file(files[index])
@@ -190,40 +144,33 @@ def load_image_folder(
     return checkpointable(over_passes(of_pass, samples, batch_size, seed, first_batch, share))
 
 
-def _images_below(folder):
-    """Returns the sorted paths of the images in a folder and its sub-folders."""
-    paths = []
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        paths += [
-            os.path.join(parent, name)
-            for name in files
-            if name.lower().endswith(SUFFIXES) and not name.startswith(".")
-        ]
-    return sorted(paths)
-
-
-def _usability(paths, on_error):
+def _usability(paths, on_error, skipped):
     """Returns the function that tells whether a file can be decoded, and names it if not.
 
     Graphs cannot catch errors, and datasets that ignore them have large checkpoints and do not
     tell the file. So Python decodes each file when it comes for the first time, and remembers.
     """
     usable = np.full(len(paths), UNKNOWN, "int8")
-    skipped = itertools.count(1)
+    lock = threading.Lock()
 
     def is_usable(index, encoded):
         if usable[index] == UNKNOWN:
             usable[index] = _can_be_decoded(encoded)
             if not usable[index] and on_error == "skip":
-                print(f"skipped {next(skipped)} so far: {failure(index)}", file=sys.stderr)
+                skip(printable(paths[index]))
         if not usable[index] and on_error == "raise":
-            raise ValueError(f"{failure(index)}; repair it, or pass on_error='skip'.")
+            raise ValueError(
+                f"{printable(paths[index])} cannot be decoded; repair it, or pass on_error='skip' "
+                "(of a recipe: --set on_error=skip)."
+            )
         return usable[index].astype(bool)
 
-    def failure(index):
-        name = os.fsencode(paths[index]).decode(errors="backslashreplace")  # not all are UTF-8
-        return f"{name} cannot be decoded"
+    def skip(name):
+        with lock:  # files are read by several threads
+            is_new = name not in skipped
+            skipped.add(name)
+            if is_new:
+                print(f"skipped {len(skipped)} so far: {name} cannot be decoded", file=sys.stderr)
 
     return is_usable
 

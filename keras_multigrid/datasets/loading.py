@@ -3,8 +3,10 @@
 import functools
 import inspect
 import pathlib
+import warnings
 
 from keras_multigrid.datasets.cifar import load_cifar
+from keras_multigrid.datasets.class_folders import folder_classes
 from keras_multigrid.datasets.drawn import (
     load_located_digits,
     load_segmentation,
@@ -27,9 +29,13 @@ def load_folder_split(
     first_batch=None,
     share=(0, 1),
     augmentation="strong",
+    class_names=None,
+    skipped=None,
 ):
     training = split.startswith("train") if training is None else training
     folder = pathlib.Path(data_dir or ".", split)
+    if class_names is None and folder.is_dir():
+        class_names = _names_of_training(pathlib.Path(data_dir or "."), split)
     return load_image_folder(
         folder,
         batch_size,
@@ -42,7 +48,23 @@ def load_folder_split(
         first_batch,
         share,
         augmentation,
+        class_names,
+        skipped,
     )
+
+
+def _names_of_training(data_dir, split):
+    """Returns the classes of the folder `train`, by which all splits are labelled, if there is."""
+    training = data_dir / "train"
+    if training.is_dir():
+        return folder_classes(training)
+    if split != "." and not split.startswith("train"):
+        warnings.warn(
+            f"{training} is no directory: classes are numbered by the folders of {split} itself; "
+            "give class_names, those of training, if a network is to name them.",
+            stacklevel=2,
+        )
+    return None
 
 
 LOADERS = {
@@ -81,7 +103,7 @@ def load(
     | `"located_mnist"` | `load_located_digits` | `variant`, `fresh`, `size` |
     | `"cifar10"`, `"cifar100"` | `load_cifar` | `augment`, `whitening` |
     | `"imagenet2012"` | `load_imagenet` | `training`, `image_size`, `ten_crop`, `augmentation` |
-    | `"image_folder"` | `load_image_folder` | the same, and `on_error` |
+    | `"image_folder"` | `load_image_folder` | the same, and `on_error`, `class_names`, `skipped` |
 
     Args:
         name: One of the above; a variant may be part of it, as in `"located_mnist/noisy"`.
@@ -93,7 +115,7 @@ def load(
         shuffle: Whether each pass has another order; None shuffles for training.
         seed: Seed, an integer.
         data_dir: Where TensorFlow Datasets keeps its data, None is its own default; or the image
-            folder.
+            folder, whose `train` folder names the classes of all splits.
         first_batch: None is one pass, another each time. A number begins with that batch, counted
             from 0 over all passes, and goes on without end, so that training can be resumed: the
             smaller last batch of a pass is left out, and each iteration gives the same.

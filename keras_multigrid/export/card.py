@@ -3,6 +3,8 @@
 import dataclasses
 from typing import NamedTuple
 
+from keras_multigrid.datasets.class_folders import printable
+from keras_multigrid.export.class_names import CLASS_NAMES
 from keras_multigrid.export.serving import takes_files
 from keras_multigrid.export.versions import model_name
 
@@ -19,6 +21,7 @@ class Facts:
         recipe: The command that trains it.
         licence: Under which licence its weights may be used.
         notes: Further sentences.
+        class_names: Names of the classes in the order of its outputs, or None.
 
     Example:
 
@@ -32,6 +35,7 @@ class Facts:
     recipe: str = ""
     licence: str = "not stated"
     notes: tuple = ()
+    class_names: tuple | None = None
 
 
 class Macs(NamedTuple):
@@ -78,6 +82,12 @@ def model_card(version, file_format, served, macs, facts):
         *_outputs(served.predict),
         "",
     ]
+    if facts.class_names:
+        named = ", ".join(
+            f"{number} {printable(name)}" for number, name in enumerate(facts.class_names)
+        )
+        lines += ["## Classes", "", f"{named}.", ""]
+        lines += [f"Their names, in this order, are in `{CLASS_NAMES}`, too.", ""]
     if file_format == "savedmodel":
         if takes_files(served):
             one_size = served.resize is None and None in served.size

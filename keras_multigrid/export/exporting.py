@@ -4,7 +4,9 @@ import keras
 import numpy as np
 
 from keras_multigrid.complexity import profile
+from keras_multigrid.datasets.class_folders import check_class_names
 from keras_multigrid.export.card import CARD, Facts, Macs, model_card
+from keras_multigrid.export.class_names import write_class_names
 from keras_multigrid.export.formats import (
     MAIN_FILES,
     write_keras,
@@ -94,6 +96,8 @@ def export_model(
     )
     if calibration is not None:
         calibration = _checked_calibration(calibration, served)
+    facts = facts or Facts()
+    _check_class_names(facts.class_names, served)
     with new_version(folder, MAIN_FILES[format]) as (unfinished, version):
         if format == "savedmodel":
             write_saved_model(served, unfinished)
@@ -103,8 +107,10 @@ def export_model(
         elif format == "litert":
             write_litert(served, unfinished, calibration)
         else:
-            write_keras(served, unfinished)
-        card = model_card(version, format, served, _macs(model, served), facts or Facts())
+            write_keras(served, unfinished, facts.class_names)
+        if facts.class_names:
+            write_class_names(unfinished, facts.class_names)
+        card = model_card(version, format, served, _macs(model, served), facts)
         (unfinished / CARD).write_text(card)
     return version
 
@@ -115,6 +121,18 @@ def check_format(format, int8):
         raise ValueError(f"format is {format!r}; expected one of {', '.join(MAIN_FILES)}.")
     if int8 and format != "litert":
         raise ValueError(f"int8 is for format litert; got {format}.")
+
+
+def _check_class_names(class_names, served):
+    if class_names is None:
+        return
+    outputs = served.predict.output
+    classes = outputs.get("probabilities", outputs.get("masks")).shape[-1]
+    if len(check_class_names(class_names)) != classes:
+        raise ValueError(
+            f"The network has {classes} outputs, and there are {len(class_names)} class_names; "
+            "expected one name for each."
+        )
 
 
 def _macs(model, served):

@@ -9,6 +9,7 @@ import warnings
 
 import numpy as np
 
+from keras_multigrid.export.class_names import add_class_names
 from keras_multigrid.export.serving import example_images, takes_files
 
 MAIN_FILES = {
@@ -112,9 +113,12 @@ def _quantized(served, calibration):
         return selective.get_nondebug_quantized_model()
 
 
-def write_keras(served, folder):
+def write_keras(served, folder, class_names=None):
     """Writes `model.keras`, to be loaded with `keras.models.load_model`."""
-    served.whole().save(folder / MAIN_FILES["keras"])
+    path = folder / MAIN_FILES["keras"]
+    served.whole().save(path)
+    if class_names:
+        add_class_names(path, class_names)
 
 
 @contextlib.contextmanager

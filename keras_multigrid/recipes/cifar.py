@@ -6,10 +6,12 @@ from typing import ClassVar
 
 import keras
 
+from keras_multigrid.applications.preprocessing import CIFAR100_CLASSES
 from keras_multigrid.datasets import fit_whitening, load_cifar
 from keras_multigrid.datasets.cifar import ENLARGED, SIDE, load_raw
 from keras_multigrid.layers import ResizedCentre, ZCAWhitening
-from keras_multigrid.recipes.recipe import Recipe, rescaling
+from keras_multigrid.recipes.recipe import Recipe
+from keras_multigrid.recipes.rescaling import rescaling
 from keras_multigrid.recipes.run_folder import RESULTS
 from keras_multigrid.recipes.trained import read_model
 from keras_multigrid.stored import DamagedFile
@@ -55,12 +57,15 @@ class Cifar100(Recipe):
     LOSS: ClassVar = "sparse_categorical_crossentropy"
     VALIDATION_SPLIT: ClassVar = "test"
     OBJECTIVE: ClassVar = "top1"
-    CLASSES: ClassVar = 100
+    CLASSES: ClassVar = tuple(CIFAR100_CLASSES)
 
     def tuning_splits(self):
         return "train[:45000]", HELD_OUT
 
     def classes(self):
+        return len(self.CLASSES)
+
+    def label_names(self):
         return self.CLASSES
 
     def metrics(self):
@@ -109,7 +114,10 @@ class Cifar10(Cifar100):
     """Classification of CIFAR-10, by the settings of CIFAR-100; the paper has no figures for it."""
 
     NAME: ClassVar = "cifar10"
-    CLASSES: ClassVar = 10
+    CLASSES: ClassVar = (
+        *("airplane", "automobile", "bird", "cat", "deer"),
+        *("dog", "frog", "horse", "ship", "truck"),
+    )
 
 
 def read_whitening(path):

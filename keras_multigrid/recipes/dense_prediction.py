@@ -12,10 +12,12 @@ from keras_multigrid.figures import Panel, draw_panels
 from keras_multigrid.figures.style import CLASS_COLOURS, stretched
 from keras_multigrid.layers import PerGrid
 from keras_multigrid.metrics import LabelledPixelError, RegionIoU
-from keras_multigrid.recipes.recipe import EVALUATION_BATCH, Recipe, rescaling
+from keras_multigrid.recipes.recipe import EVALUATION_BATCH, Recipe
+from keras_multigrid.recipes.rescaling import rescaling
 
 PREDICTIONS = "predictions.png"
 SHOWN_IMAGES = 8
+DIGITS = tuple("0123456789")
 EVALUATION_SEED = 1_000_003  # far from the seeds of training data
 QUICK = {
     "epochs": 10,
@@ -144,6 +146,9 @@ class MnistSegmentation(DensePrediction):
 
     def classes(self):
         return 10
+
+    def label_names(self):
+        return DIGITS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -84,7 +84,10 @@ def export_run(
         dtype,
         rewrite,
         calibration,
-        _facts(recipe, results, profile(model).trainable_params, licence, notes),
+        dataclasses.replace(
+            _facts(_as_asked(recipe), results, profile(model).trainable_params, licence, notes),
+            class_names=recipe.label_names(),
+        ),
     )
     print(f"Written: {version}; its README.md tells how to call it.")
     return version
@@ -106,6 +109,14 @@ def _pyramid(recipe, model):
         keras.tree.flatten(model.get_layer(name).output)[index]
         for name, index in (places[id(tensor)] for tensor in reference.outputs)
     ]
+
+
+def _as_asked(recipe):
+    """Returns the recipe without names that it has from the folders of its training data."""
+    names = getattr(recipe, "class_names", None)
+    if names and list(names) == sorted(names):
+        return dataclasses.replace(recipe, class_names=None)
+    return recipe
 
 
 def _facts(recipe, written, parameters, licence, notes):

@@ -1,51 +1,23 @@
 """Classification of ImageNet (paper, section 4.4), or of one's own folder of images."""
 
 import dataclasses
-import pathlib
 from typing import ClassVar
 
 import keras
 
-from keras_multigrid.datasets import load
 from keras_multigrid.datasets.image_augmentation import MEAN, SHORTER_SHARE, STD
-from keras_multigrid.datasets.image_folder import list_images
 from keras_multigrid.layers import ResizedCentre
-from keras_multigrid.recipes.recipe import Recipe, rescaling
+from keras_multigrid.recipes.photographs import Photographs
+from keras_multigrid.recipes.recipe import Recipe
+from keras_multigrid.recipes.rescaling import rescaling
+from keras_multigrid.recipes.skipped import without_end_warnings
 from keras_multigrid.ten_crop import ten_crop_model
 
 TEN_CROP_BATCH = 25
-HELD_OUT = "train[98%:]"  # to tune by, as the paper's test data must not be
-
-
-def count_classes(data, data_dir):
-    """Returns the number of classes of ImageNet, or of a folder of images."""
-    if data == "imagenet2012":
-        return 1000
-    return len(list_images(pathlib.Path(data_dir or ".", "train"))[0])
-
-
-def tuning_splits(data):
-    """Returns the names of the data to train on, and to choose by; a folder has no parts."""
-    return ("train[:98%]", HELD_OUT) if data == "imagenet2012" else ("train", "validation")
-
-
-def load_images(recipe, split, batch_size, **options):
-    """Returns the images of a recipe's `data`; what is held out for tuning is not augmented."""
-    if split == HELD_OUT:
-        options = {"training": False, **options}
-    return load(
-        recipe.data,
-        split,
-        batch_size,
-        seed=recipe.seed,
-        data_dir=recipe.data_dir,
-        image_size=recipe.image_size,
-        **options,
-    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ImageNet(Recipe):
+class ImageNet(Photographs, Recipe):
     """Classification of ImageNet, Table 4.
 
     100 epochs of 10,000 batches of 256; the learning rate 0.1 is divided by 10 every 30 epochs. The
@@ -56,9 +28,9 @@ class ImageNet(Recipe):
     | R-MG-34 | 22.42 | 6.12 | 24.51 | 7.46 |
     | R-PMG-30-SEG | 23.60 | 6.89 | 26.50 | 8.63 |
 
+    Its data, and their classes, are those of `Photographs`.
+
     Attributes:
-        data: `"imagenet2012"` of TensorFlow Datasets, or `"image_folder"`: `data_dir` then has the
-            folders `train` and `validation`, with a folder of images per class in each.
         image_size: Side of the images.
         ten_crop: Whether to test with ten crops, too.
     """
@@ -71,7 +43,6 @@ class ImageNet(Recipe):
     drop_factor: float = 0.1
     drops: tuple[float, ...] = (0.3, 0.6, 0.9)
     weight_decay: float = 1e-4
-    data: str = "imagenet2012"
     image_size: int = 224
     ten_crop: bool = True
 
@@ -101,9 +72,6 @@ class ImageNet(Recipe):
         "paper": {},
     }
 
-    def classes(self):
-        return count_classes(self.data, self.data_dir)
-
     def input_shape(self):
         return (self.image_size, self.image_size, 3)
 
@@ -113,12 +81,6 @@ class ImageNet(Recipe):
             keras.metrics.SparseCategoricalAccuracy("top1"),
             keras.metrics.SparseTopKCategoricalAccuracy(top, "top5"),
         ]
-
-    def tuning_splits(self):
-        return tuning_splits(self.data)
-
-    def load(self, split, batch_size, **options):
-        return load_images(self, split, batch_size, **options)
 
     def preprocessing(self, folder):
         shorter = round(SHORTER_SHARE * self.image_size)
@@ -132,7 +94,8 @@ class ImageNet(Recipe):
                 crops = crops.take(self.evaluation_batches)
             averaging = ten_crop_model(model)
             averaging.compile(loss=self.LOSS, metrics=self.metrics())
-            of_crops = averaging.evaluate(crops, verbose=verbose, return_dict=True)
+            with without_end_warnings():
+                of_crops = averaging.evaluate(crops, verbose=verbose, return_dict=True)
             results.update({f"{name}_10_crop": value for name, value in of_crops.items()})
         return results
 

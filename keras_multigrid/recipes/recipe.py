@@ -1,6 +1,7 @@
 """What every experiment of the paper has in common: its fields, its optimizer, its network."""
 
 import dataclasses
+import functools
 import inspect
 import math
 from typing import ClassVar
@@ -135,11 +136,8 @@ class Recipe:
                 "accumulation does not work on several devices in Keras on TensorFlow; set "
                 "devices=1, accumulation=1 or KERAS_BACKEND=jax."
             )
-        if (
-            backend == "tensorflow"
-            and self.jit_compile
-            and (self.devices > 1 or self.deterministic)
-        ):
+        slow_only = self.devices > 1 or self.deterministic
+        if backend == "tensorflow" and self.jit_compile and slow_only:
             raise ValueError(
                 "jit_compile works neither on several devices nor deterministically in Keras on "
                 "TensorFlow; set jit_compile=false."
@@ -229,6 +227,18 @@ class Recipe:
     def input_shape(self):
         """Returns the shape of an input, or None for the network's own."""
 
+    def label_names(self):
+        """Returns the names of the outputs in their order, or None where they have none."""
+
+    def settled(self, folder):
+        """Returns the recipe with what a run in a folder takes from its data."""
+        return self
+
+    @functools.cached_property
+    def skipped(self):
+        """Set of the files that were passed over so far, for they cannot be decoded."""
+        return set()
+
     def metrics(self):
         """Returns new metrics."""
         raise NotImplementedError
@@ -314,15 +324,3 @@ class Recipe:
             raise ValueError(
                 f"{name} is {value!r}; expected one of {', '.join(map(str, choices))}."
             )
-
-
-def rescaling(mean, deviation):
-    """Returns the layer from values of 0 to 255 to those of 0 to 1, less a mean, over a deviation.
-
-    Args:
-        mean: A number, or one per channel.
-        deviation: The same.
-    """
-    mean, deviation = np.array(mean), np.array(deviation)
-    scale, offset = 1 / (255 * deviation), -mean / deviation
-    return keras.layers.Rescaling(scale.tolist(), offset.tolist(), dtype="float32")

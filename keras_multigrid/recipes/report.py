@@ -8,6 +8,7 @@ import keras
 
 import keras_multigrid
 from keras_multigrid.figures import draw_training_curves
+from keras_multigrid.recipes.skipped import skipped_sentence
 
 REPORT, CURVES = "report.md", "curves.png"
 
@@ -79,6 +80,7 @@ def _report(recipe, metrics, log, pictures):
             "",
             *(["| setting | here | paper |", "|---|---|---|", *changes] if changes else []),
             "" if changes else "All settings are the paper's.",
+            *([f"{skipped_sentence(metrics['skipped'])}.", ""] if "skipped" in metrics else []),
             *[f"![{title}]({name})\n" for title, name in pictures],
             f"Run with: {figures}.",
             "",

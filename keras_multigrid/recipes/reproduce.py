@@ -107,6 +107,8 @@ def _what_was_run(run, recipe_class):
         "model",
         "data_dir",
         "checkpoint_seconds",
+        "class_names",
+        "on_error",
     )
     changes = [
         f"{name}={value}"

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 import keras
 
 from keras_multigrid.complexity import profile
+from keras_multigrid.export.class_names import add_class_names
 from keras_multigrid.recipes.report import versions, write_report
 from keras_multigrid.recipes.run_folder import (
     CHECKPOINTS,
@@ -25,6 +26,11 @@ from keras_multigrid.recipes.run_folder import (
     how_to_go_on,
     locked,
     write_json,
+)
+from keras_multigrid.recipes.skipped import (
+    skipped_sentence,
+    without_end_warnings,
+    write_skipped,
 )
 from keras_multigrid.recipes.trained import read_model, read_results
 from keras_multigrid.stored import DamagedFile
@@ -70,6 +76,8 @@ def run(recipe, output=None):
         stack.enter_context(leaving_upon_sigterm())
         if is_first_process():
             stack.enter_context(locked(output))
+        recipe = recipe.settled(output)
+        if is_first_process():
             claim(output, recipe)
         if (output / RESULTS).exists():
             print(f"{output} is finished; name another folder with --output to run it again.")
@@ -79,7 +87,8 @@ def run(recipe, output=None):
                 model = train(recipe, output)
             # Not within `set_up`: saving makes variables, which all processes would have to do.
             if is_first_process():
-                _save(model, output)
+                write_skipped(output, recipe.skipped)
+                _save(recipe, model, output)
         if is_first_process():
             return _finish(recipe, output)
 
@@ -155,7 +164,7 @@ def train(recipe, output, epochs=None, splits=None, callbacks=(), verbose=None):
             return recipe.load(training, recipe.batch_size, first_batch=first_batch, share=share)
 
         shown = verbosity() if verbose is None else verbose
-        with without_gradient_warnings():
+        with without_gradient_warnings(), without_end_warnings():
             resumable_fit(
                 model,
                 batches,
@@ -180,9 +189,11 @@ def _telling_how_to_go_on(recipe, output):
         raise FloatingPointError(f"{error} {how_to_go_on(recipe, output, [rate])}") from error
 
 
-def _save(model, output):
+def _save(recipe, model, output):
     unfinished = output / f"unfinished.{MODEL}"
     model.save(unfinished)
+    if recipe.label_names():
+        add_class_names(unfinished, recipe.label_names())
     os.replace(unfinished, output / MODEL)
 
 
@@ -191,7 +202,10 @@ def _validation_data(recipe, split):
         return recipe.load_evaluation(split)
     # Every device of every process needs an equal part of every batch: leave the last batch out.
     data = recipe.load(split, recipe.batch_size)
-    batches = max(int(data.cardinality()) - 1, 1)
+    batches = int(data.cardinality())
+    if batches < 0:  # not known before all files were read, as some may be skipped
+        batches = int(data.reduce(0, lambda count, _: count + 1))
+    batches = max(batches - 1, 1)
     if recipe.evaluation_batches:
         batches = min(batches, recipe.evaluation_batches)
     share = (this_process(), processes())
@@ -234,11 +248,16 @@ def _finish(recipe, output):
         "results": results,
         "scores": recipe.scores(results),
     }
+    skipped = write_skipped(output, recipe.skipped)
+    if skipped:
+        metrics["skipped"] = skipped
     recipe.keep(output)
     write_report(output, recipe, model, metrics, log)
     write_json(output / RESULTS, metrics)
     scores = ", ".join(f"{name} {value:.2f} %" for name, value in metrics["scores"].items())
     print(f"\n{recipe.model} on {recipe.NAME}, {recipe.TEST_SPLIT} data: {scores}")
+    if skipped:
+        print(skipped_sentence(skipped))
     print(f"Written to {output}: {', '.join(sorted(path.name for path in output.glob('[!.]*')))}")
     return metrics
 

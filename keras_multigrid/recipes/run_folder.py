@@ -15,7 +15,7 @@ from keras_multigrid.stored import DamagedFile, check_fields, make, read_json, w
 
 RECIPE, RESULTS, MODEL = "recipe.json", "metrics.json", "model.keras"
 CHECKPOINTS = "checkpoints"
-MAY_CHANGE = ("data_dir", "checkpoint_seconds")  # between the parts of a run
+MAY_CHANGE = ("data_dir", "checkpoint_seconds", "on_error")  # between the parts of a run
 RECIPE_KINDS = {"recipe": str, "fields": dict, "versions": dict}
 RECIPE_REMEDY = "restore it from a copy, or train in another folder"
 
@@ -74,6 +74,8 @@ def claim(folder, recipe):
         check_empty(folder, path, "run")
     if (folder / CHECKPOINTS).exists() or (folder / MODEL).exists():
         check_settings(folder, recipe)
+        if not (folder / RESULTS).exists():
+            _write_changes(path, recipe)
     else:  # nothing is lost of a command that was given wrongly
         write_recipe(path, recipe)
 
@@ -93,6 +95,13 @@ def write_recipe(path, recipe):
     """Writes a recipe file."""
     fields = dataclasses.asdict(recipe)
     write_json(path, {"recipe": recipe.NAME, "fields": fields, "versions": versions()})
+
+
+def _write_changes(path, recipe):
+    """Writes into a recipe file what may have changed, for all that reads the run later."""
+    written, fields = json.loads(path.read_text()), dataclasses.asdict(recipe)
+    written["fields"] |= {name: fields[name] for name in MAY_CHANGE if name in fields}
+    write_json(path, written)
 
 
 def check_settings(folder, recipe):

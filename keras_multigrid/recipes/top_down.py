@@ -9,10 +9,12 @@ import numpy as np
 
 from keras_multigrid.applications.paper import paper_model
 from keras_multigrid.datasets import load
+from keras_multigrid.datasets.class_folders import printable
 from keras_multigrid.layers import ResizedCentre
-from keras_multigrid.recipes.dense_prediction import EVALUATION_SEED
-from keras_multigrid.recipes.imagenet import count_classes, load_images, tuning_splits
-from keras_multigrid.recipes.recipe import EVALUATION_BATCH, Recipe, rescaling
+from keras_multigrid.recipes.dense_prediction import DIGITS, EVALUATION_SEED
+from keras_multigrid.recipes.photographs import Photographs
+from keras_multigrid.recipes.recipe import EVALUATION_BATCH, Recipe
+from keras_multigrid.recipes.rescaling import rescaling
 from keras_multigrid.recipes.run_folder import MODEL
 from keras_multigrid.top_down import (
     TopDown,
@@ -114,8 +116,12 @@ class TopDownRecipe(Recipe):
         batches = [*self.load_evaluation(self.TEST_SPLIT).take(count)]
         images, labels = (np.concatenate(arrays) for arrays in zip(*batches))
         outputs, attention = model.predict(images, verbose=0, return_attention=True)
-        seen = outputs.argmax(axis=1)
-        titles = [str(a) if a == b else f"{a}, seen as {b}" for a, b in zip(labels, seen)]
+        names = self.label_names() or map(str, range(self.classes()))
+        names = [printable(name).replace("$", r"\$") for name in names]  # no formulas
+        titles = [
+            names[label] if label == seen else f"{names[label]}, seen as {names[seen]}"
+            for label, seen in zip(labels, outputs.argmax(axis=1))
+        ]
         shown = slice(SHOWN_IMAGES)
         draw_attention(folder / "attention.png", images[shown], attention[shown], titles[shown])
         pictures = [("What is attended in test images", "attention.png")]
@@ -209,6 +215,9 @@ class LocatedMnist(TopDownRecipe):
     def classes(self):
         return 10
 
+    def label_names(self):
+        return DIGITS
+
     def input_shape(self):
         return (self.image_size, self.image_size, 1)
 
@@ -243,17 +252,13 @@ class LocatedMnist(TopDownRecipe):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TopDownImageNet(TopDownRecipe):
-    """Classification of ImageNet, or of one's own folder of images, Figure 6.
+class TopDownImageNet(Photographs, TopDownRecipe):
+    """Classification of ImageNet, or of one's own folder of images (`Photographs`), Figure 6.
 
     200 epochs of batches of 128 at 32, 64, 128 and 256 pixels, each session from the one before.
     The paper's target_locations: at 64 pixels 1.5 and 4.5; at 128 of M2 3.75 to 24.75, of M1 3.75
     to 30; at 256 of M2 22, 29 and 39, of M1 30, 35 and 40. For multi-level learning level_weights
     are 1, and target_locations up to (3.2, 13.5, 40) of M2, (2.9, 11.3, 35.6) of M1.
-
-    Attributes:
-        data: `"imagenet2012"` of TensorFlow Datasets, or `"image_folder"`: `data_dir` then has the
-            folders `train` and `validation`, with a folder of images per class in each.
     """
 
     model: str = "M2-ImageNet"
@@ -265,7 +270,6 @@ class TopDownImageNet(TopDownRecipe):
     reward_weight: float = 1e-8
     coverage_weight: float = 1e-9
     count_weight: float = 1e-9
-    data: str = "imagenet2012"
 
     NAME: ClassVar = "imagenet_top_down"
     SIZES: ClassVar = (32, 64, 128, 256)
@@ -281,17 +285,11 @@ class TopDownImageNet(TopDownRecipe):
         "paper": {},
     }
 
-    def classes(self):
-        return count_classes(self.data, self.data_dir)
-
     def input_shape(self):
         return (self.image_size, self.image_size, 3)
 
-    def tuning_splits(self):
-        return tuning_splits(self.data)
-
     def load(self, split, batch_size, **options):
-        return load_images(self, split, batch_size, augmentation="mild", **options)
+        return super().load(split, batch_size, augmentation="mild", **options)
 
     def preprocessing(self, folder):
         return [ResizedCentre(self.image_size), rescaling(0.5, 0.5)]

@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 import re
 
+from keras_multigrid.export.class_names import read_class_names
 from keras_multigrid.export.versions import model_name, version_folders
 
 DEFAULT, FILES, FEATURES = "serving_default", "image_files", "features"
@@ -21,6 +22,7 @@ class Interface:
         dtype: Of the images, "float32" or "uint8".
         signatures: Names of the signatures that are served.
         metadata: The signatures in TensorFlow Serving's JSON form.
+        class_names: List of the classes in the order of the outputs, or None.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Interface:
     dtype: str
     signatures: tuple
     metadata: dict
+    class_names: list | None = None
 
     @property
     def shape_text(self):
@@ -79,6 +82,7 @@ def read_interface(model):
         metadata={
             name: MessageToDict(found[name], preserving_proto_field_name=True) for name in served
         },
+        class_names=read_class_names(folder),
     )
 
 

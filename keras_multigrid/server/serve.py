@@ -5,6 +5,7 @@ import http
 import importlib.util
 import socket
 
+from keras_multigrid.datasets.class_folders import printable
 from keras_multigrid.server.interface import read_interface
 from keras_multigrid.server.limits import Limits
 from keras_multigrid.server.processes import supervised
@@ -134,8 +135,10 @@ def _add_routes(app):
             "signature_name": "",
             "version": str(interface.version),
         }
-        signatures = {"signature_def": {"signature_def": interface.metadata}}
-        return {"model_spec": spec, "metadata": signatures}
+        described = {"signature_def": {"signature_def": interface.metadata}}
+        if interface.class_names:
+            described["class_names"] = [*map(printable, interface.class_names)]
+        return {"model_spec": spec, "metadata": described}
 
     async def complain(request, error):
         sentence = error.detail

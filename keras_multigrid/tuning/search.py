@@ -25,7 +25,8 @@ from keras_multigrid.tuning.workers import CHIEF, address, own_role, run_workers
 SEARCH = "search.json"
 SEARCH_KINDS = {"recipe": dict, "space": dict, "budget": dict | None}
 SEARCH_REMEDY = "restore it from a copy, or name another folder with --output"
-MAY_CHANGE = ("trials", "data_dir", "checkpoint_seconds")  # between the parts of a search
+# Between the parts of a search.
+MAY_CHANGE = ("trials", "data_dir", "checkpoint_seconds", "on_error")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -150,6 +151,8 @@ def tune(
     >>> results = kmg.tuning.tune(recipe, "runs/ratios", budget=budget, trials=2)
     >>> results[0].settings["channel_ratios"], results[0].score  # the best
     """
+    output = pathlib.Path(output or pathlib.Path("runs", f"tune-{recipe.NAME}"))
+    recipe = recipe.settled(output)
     objective = objective or recipe.OBJECTIVE
     search = Search(
         recipe=recipe,
@@ -163,7 +166,6 @@ def tune(
         raise ValueError(f"workers is {workers!r}; expected a positive integer.")
     if workers > 1 and RECIPES.get(recipe.NAME) is not type(recipe):
         raise ValueError(f"{type(recipe).__name__} is no recipe of this package; give workers=1.")
-    output = pathlib.Path(output or pathlib.Path("runs", f"tune-{recipe.NAME}"))
     role = own_role()
     if role is not None and workers > 1:
         raise ValueError(f"workers is {workers}, but this process is {role!r}; give workers=1.")

@@ -17,6 +17,7 @@ def make_models(folder):
             folder / "digits",
             preprocessing=[kmg.layers.ResizedCentre(32), unit_range],
             features=classifier.get_layer("section3_pool").output,
+            facts=kmg.export.Facts(class_names=tuple("0123456789")),
         )
     dense = prepared(kmg.applications.SGSEG(width_multiplier=0.1, classes=4))
     kmg.export.export_model(dense, folder / "dense", preprocessing=[unit_range], dtype="uint8")

@@ -126,6 +126,7 @@ def test_status_and_metadata(digits):
     assert metadata["model_spec"]["version"] == "2"
     signatures = metadata["metadata"]["signature_def"]["signature_def"]
     assert set(signatures) == {"serving_default", "image_files", "features"}
+    assert metadata["metadata"]["class_names"] == [*"0123456789"]
 
 
 def test_sizes_may_differ_between_requests(dense, offline):
