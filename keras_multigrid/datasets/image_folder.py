@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 
-from keras_multigrid.datasets.image_augmentation import check_positive, decode
+from keras_multigrid.datasets.image_augmentation import check_positive
 from keras_multigrid.datasets.mild_augmentation import augmentation_named
 from keras_multigrid.datasets.pipeline import (
     checkpointable,
@@ -15,6 +15,7 @@ from keras_multigrid.datasets.pipeline import (
     own_part,
     own_samples,
 )
+from keras_multigrid.decoding import decode
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 ON_ERROR = ("raise", "skip")
@@ -233,6 +234,6 @@ def _can_be_decoded(encoded):
 
     try:
         decode(encoded)
-    except tf.errors.InvalidArgumentError:
+    except (ValueError, tf.errors.InvalidArgumentError):
         return False
     return True

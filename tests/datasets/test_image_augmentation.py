@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from keras_multigrid.applications import preprocess_input
 from keras_multigrid.datasets import image_augmentation as augmentation
+from keras_multigrid.decoding import decode, decode_window
 from tests.asserts import assert_close
 
 
@@ -64,9 +65,10 @@ def test_window_of_a_strip_is_central(height, width, expected):
 def test_decoding_a_window_is_decoding_and_cutting(chroma_downsampling):
     image = np.random.default_rng(0).integers(0, 256, (75, 100, 3)).astype("uint8")
     encoded = tf.io.encode_jpeg(image, chroma_downsampling=chroma_downsampling)
-    decoded = augmentation.decode(encoded).numpy().astype(int)
+    decoded = decode(encoded).numpy().astype(int)
     for top, left, height, width in windows(75, 100, 20):
-        fused = tf.io.decode_and_crop_jpeg(encoded, [top, left, height, width], channels=3)
+        window = [top, left, height, width]
+        fused = decode_window(encoded, lambda *sides, window=window: window)
         cut = decoded[top : top + height, left : left + width]
         # Smooth upsampling of the chroma reads one column beyond the window.
         inner = slice(1, -1) if chroma_downsampling else slice(None)
@@ -75,10 +77,10 @@ def test_decoding_a_window_is_decoding_and_cutting(chroma_downsampling):
 
 def test_random_resized_crop_is_the_resized_window():
     encoded = tf.io.encode_jpeg(smooth_image(), chroma_downsampling=False)
-    png = tf.io.encode_png(augmentation.decode(encoded))
+    png = tf.io.encode_png(decode(encoded))
     for key in keys(5):
         top, left, height, width = augmentation.random_window(75, 100, key).numpy()
-        cut = augmentation.decode(encoded)[top : top + height, left : left + width]
+        cut = decode(encoded)[top : top + height, left : left + width]
         expected = augmentation.resize(cut, (32, 32))
         assert_close(augmentation.random_resized_crop(encoded, key, 32), expected)
         assert_close(augmentation.random_resized_crop(png, key, 32), expected)
@@ -267,7 +269,7 @@ def test_kinds_of_images(encode):
     image = smooth_image()
     grey = np.repeat(image[..., :1], 3, axis=-1)
     encoded = encode(image)
-    decoded = augmentation.decode(encoded).numpy().astype(int)
+    decoded = decode(encoded).numpy().astype(int)
     errors = [np.abs(decoded - expected.astype(int)).mean() for expected in (image, grey)]
     assert min(errors) < 8  # palettes are coarse
     for training in (False, True):

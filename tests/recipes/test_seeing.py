@@ -90,7 +90,7 @@ def test_attention_takes_image_files(runs, tmp_path):
         (
             ["RUN", "--images", "TEXT"],
             1,
-            "text.png is no image that can be read ",
+            "text.png is not a JPEG, PNG, GIF, BMP or WebP file",
         ),
         (["RUN", "--images", "MISSING"], 1, "No such file or directory: "),
         (["RUN", "--images", "SMALL", "LARGE"], 2, "are of several sizes, 8x8, 9x9; expected one."),
