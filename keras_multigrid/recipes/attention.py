@@ -91,8 +91,15 @@ def attend_run(
         occluder_size,
         max(stride, PAGE_STRIDE),
         channel=channel,
+        names=_names(image_files) if image_files else None,
     )
     return [*pictures, arrays, page]
+
+
+def _names(files):
+    """Returns the names of files, with their folders if they are not enough."""
+    names = [pathlib.Path(file).name for file in files]
+    return names if len(set(names)) == len(names) else list(map(str, files))
 
 
 def _read(files, channels):
