@@ -1,6 +1,7 @@
 """The command line, `keras-multigrid`."""
 
 import argparse
+import io
 import sys
 
 from keras_multigrid.commands import routing, seeing, serving, training, tuning, zoo
@@ -8,6 +9,9 @@ from keras_multigrid.commands import routing, seeing, serving, training, tuning,
 
 def main(arguments=None):
     """Runs a command; returns the exit status: 0, 1 for a failure, 2 for misuse."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files need not be UTF-8
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         status = _run(options)

@@ -103,15 +103,18 @@ def _others():
     palette = opaque.quantize(16)
     noise = np.random.default_rng(2).bytes(4 * HEIGHT * WIDTH)
     for file_format in ("GIF", "WEBP", "PNG"):
-        yield f"animated {file_format}", saved(
-            image, file_format, append_images=[other], **ANIMATED
+        yield (
+            f"animated {file_format}",
+            saved(image, file_format, append_images=[other], **ANIMATED),
         )
-        yield f"animated opaque {file_format}", saved(
-            opaque, file_format, append_images=others, **ANIMATED
+        yield (
+            f"animated opaque {file_format}",
+            saved(opaque, file_format, append_images=others, **ANIMATED),
         )
     for file_format in ("GIF", "PNG"):
-        yield f"{file_format} with a transparent colour", saved(
-            palette, file_format, transparency=palette.getpixel((0, 0))
+        yield (
+            f"{file_format} with a transparent colour",
+            saved(palette, file_format, transparency=palette.getpixel((0, 0))),
         )
     yield "PNG with a transparent palette", saved(palette, "PNG", transparency=bytes(range(16)))
     yield "PNG of 4 bits", saved(palette, "PNG", bits=4)
@@ -120,16 +123,15 @@ def _others():
         yield f"PNG of 16 bits, {name}", deep_png(colours, channels)
     yield "PNG of 16 bits, RGB, alpha", deep_png(6, 4)
     yield "BMP of 16 bits", bmp(16, noise[: 2 * HEIGHT * WIDTH])
-    yield "BMP of 16 bits, 5-6-5", bmp(
-        16, noise[: 2 * HEIGHT * WIDTH], (0xF800, 0x7E0, 0x1F), compression=3
+    yield (
+        "BMP of 16 bits, 5-6-5",
+        bmp(16, noise[: 2 * HEIGHT * WIDTH], (0xF800, 0x7E0, 0x1F), compression=3),
     )
     yield "BMP of 32 bits", bmp(32, noise)
     yield "BMP, upside down", bmp(24, noise[: 3 * HEIGHT * WIDTH], height=-HEIGHT)
     yield "WEBP, lossless", saved(image, "WEBP", lossless=True)
     for subsampling in range(3):
-        yield f"JPEG, chroma {subsampling}", saved(
-            opaque, "JPEG", subsampling=subsampling
-        )
+        yield f"JPEG, chroma {subsampling}", saved(opaque, "JPEG", subsampling=subsampling)
     yield "JPEG, progressive", saved(opaque, "JPEG", progressive=True)
     yield "JPEG in RGB", saved(opaque, "JPEG", keep_rgb=True)
     yield "JPEG in CMYK without Adobe's marker", without_adobe(saved(in_mode("CMYK"), "JPEG"))

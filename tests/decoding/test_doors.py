@@ -93,6 +93,28 @@ def test_folders_of_images(augmentation, training, tmp_path):
             assert error.max() < 0.04, name
 
 
+def test_iterators_continue_exactly(tmp_path):
+    """Also where Python decodes: files that TensorFlow reads are among those it does not."""
+    folder = tmp_path / "folder"
+    (folder / "class").mkdir(parents=True)
+    for number, data in enumerate(KNOWN.values()):
+        (folder / "class" / f"{number:03}.png").write_bytes(data)
+
+    def iterator():
+        return iter(load_image_folder(folder, 8, training=True, image_size=8).repeat())
+
+    interrupted = iterator()
+    for _ in range(3):
+        next(interrupted)
+    path = tf.train.Checkpoint(iterator=interrupted).save(tmp_path / "iterator")
+    continued = iterator()
+    tf.train.Checkpoint(iterator=continued).restore(path)
+    for _ in range(10):  # into the next pass
+        images, _ = next(continued)
+        expected, _ = next(interrupted)
+        np.testing.assert_array_equal(images, expected)
+
+
 @pytest.fixture(scope="module", params=[1, 3])
 def image_files(request, tmp_path_factory):
     """The signature of a SavedModel that gives back the pixels, and its number of channels."""
