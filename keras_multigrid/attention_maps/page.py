@@ -180,7 +180,7 @@ def _changes(changes):
 
 
 def _printable(name):
-    """Returns a name in which lone surrogates are spelled out: those of files that are not UTF-8."""
+    """Returns a name with its lone surrogates spelled out, which files have that are not UTF-8."""
     return str(name).encode("utf-8", "backslashreplace").decode()
 
 
