@@ -15,7 +15,6 @@ EXPORT = [
 SERVE = [
     "litserve>=0.2.19,<0.3",  # HTTP and batching; some of its hooks are not public
     "openvino>=2026.4",  # computes faster than TensorFlow on CPUs
-    "pillow>=10.4",  # decodes image files; the first for NumPy 2
 ]
 
 TUNE = ["keras-tuner>=1.4.8,<1.5"]  # searches; some of what is overridden is not public
@@ -38,6 +37,7 @@ setup(
         "importlib_resources>=6.0",  # tensorflow-datasets imports it without declaring it
         "scikit-learn>=1.4.2",  # ships the handwritten digits; the first for NumPy 2
         "tensorboard>=2.20",  # TensorFlow's and keras-tuner's logs need it, both undeclared
+        "pillow>=10.4",  # reads image files that TensorFlow misreads; the first for NumPy 2
         "scipy>=1.13",  # draws distorted digits; the first for NumPy 2
     ],
     extras_require={

@@ -2,6 +2,7 @@
 
 import argparse
 import functools
+import io
 import re
 import sys
 
@@ -12,6 +13,9 @@ FILE_ERROR = r"^(?:ValueError: (.*)|(.*; (?:No such file or directory|Permission
 
 def main(arguments=None):
     """Runs a command; returns the exit status: 0, 1 for a failure, 2 for misuse."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files need not be UTF-8
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         status = _run(options)

@@ -5,6 +5,7 @@ import doctest
 import pytest
 
 import keras_multigrid as kmg
+from keras_multigrid.decoding import decode, read_image
 from keras_multigrid.recipes import (
     attend_run,
     draw_paper_figures,
@@ -37,6 +38,8 @@ PUBLIC |= {
     "complexity.count": kmg.complexity.count,
     "complexity.profile": kmg.complexity.profile,
     "complexity.traversal_macs": kmg.complexity.traversal_macs,
+    "decoding.decode": decode,
+    "decoding.read_image": read_image,
     "metrics.LabelledPixelError": kmg.metrics.LabelledPixelError,
     "metrics.RegionIoU": kmg.metrics.RegionIoU,
     "optimizers.SGD": kmg.optimizers.SGD,

@@ -8,6 +8,7 @@ import json
 import math
 import os
 import pathlib
+import re
 
 import numpy as np
 
@@ -32,6 +33,7 @@ def write_attention_page(
     probe_stride=None,
     batch_size=32,
     verbose="auto",
+    names=None,
 ):
     """Writes an HTML page that shows the attention map of each pixel of the output.
 
@@ -47,9 +49,11 @@ def write_attention_page(
             position and probe: 1.2 MB per image of 64x64 pixels.
         probe_stride: Only each so many rows and columns of the output are probes; the pixels
             between share theirs. None takes all, or as many as fit into a page.
+        names: Of the images, such as those of their files; None numbers them.
 
     Raises:
-        ValueError: If the page would be too large, or as of `occlusion_attention`.
+        ValueError: If the page would be too large, there is not a name for each image, or as of
+            `occlusion_attention`.
 
     Example:
 
@@ -70,6 +74,10 @@ def write_attention_page(
         check_integer(name, value, 1)
     if images.shape[-1] not in (1, 3):
         raise ValueError(f"The images have {images.shape[-1]} channels; expected 1 or 3.")
+    if names is None:
+        names = [f"Image {number}" for number in range(1, len(images) + 1)]
+    elif isinstance(names, str) or len(names) != len(images):
+        raise ValueError(f"names is {names!r}; expected {len(images)}, one for each image.")
     height, width = predict_maps(model, images[:1], batch_size).shape[1:3]
     positions = [(side - occluder_size) // stride + 1 for side in images.shape[1:3]]
 
@@ -101,15 +109,15 @@ def write_attention_page(
         verbose=verbose,
     )
     template = importlib.resources.files(__package__).joinpath("page.html").read_text("utf-8")
+    data = json.dumps(_data(images, names, swept, probe_stride))
     parts = {
-        "{{title}}": html.escape(title or f"What {model.name} heeds"),
-        "{{method}}": _method(swept),
-        "{{data}}": json.dumps(_data(images, swept, probe_stride)),
+        "title": html.escape(_printable(title or f"What {model.name} heeds")),
+        "method": _method(swept),
+        "data": data.replace("<", r"\u003c"),  # a name must not end the script that holds it
     }
-    for name, text in parts.items():
-        template = template.replace(name, text)
+    text = re.sub(r"{{(\w+)}}", lambda match: parts[match[1]], template)  # at once: texts have {{
     with whole(path) as unfinished:
-        unfinished.write_text(template, encoding="utf-8")
+        unfinished.write_text(text, encoding="utf-8")
 
 
 @contextlib.contextmanager
@@ -134,7 +142,7 @@ def _method(swept):
     )
 
 
-def _data(images, swept, probe_stride):
+def _data(images, names, swept, probe_stride):
     shown = slice(None) if swept.channel is None else [swept.channel]
     outputs = swept.outputs[..., shown].max(-1)
     low, high = min(0.0, float(outputs.min())), max(1.0, float(outputs.max()))
@@ -149,11 +157,14 @@ def _data(images, swept, probe_stride):
         "probeStride": probe_stride,
         "images": [
             {
+                "name": _printable(name),
                 "input": _encoded(255 * image),
                 "output": _encoded(255 * (output - low) / (high - low)),
                 **_changes(changes),
             }
-            for image, output, changes in zip(stretched(images), outputs, swept.changes)
+            for name, image, output, changes in zip(
+                names, stretched(images), outputs, swept.changes
+            )
         ],
     }
 
@@ -166,6 +177,11 @@ def _changes(changes):
         "changes": _encoded(255 * relative),
         "most": base64.b64encode(most.astype("<f4").tobytes()).decode(),
     }
+
+
+def _printable(name):
+    """Returns a name with its lone surrogates spelled out, which files have that are not UTF-8."""
+    return str(name).encode("utf-8", "backslashreplace").decode()
 
 
 def _encoded(values):

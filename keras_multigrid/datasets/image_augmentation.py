@@ -1,12 +1,14 @@
 """From encoded images to what the ImageNet networks read, as TensorFlow graph functions.
 
 An image is RGB, float32 in [0, 1], of shape `(height, width, 3)`; what is random depends on the
-`key` alone, an int64 tensor of shape `(2,)`. JPEG, PNG, GIF, BMP and WebP are told apart by their
-bytes. Orientation tags are not applied, as in Torch's and Keras' pipelines.
+`key` alone, an int64 tensor of shape `(2,)`.
 """
 
 import math
 import numbers
+
+from keras_multigrid.datasets.resizing import resize, resized, resized_centre, ten_crops
+from keras_multigrid.decoding import decode_window
 
 AREA_SHARE = (0.08, 1.0)
 LONGEST_ASPECT = 4 / 3  # of width to height, or of height to width
@@ -80,14 +82,6 @@ def check_positive(name, value):
         raise ValueError(f"{name} is {value!r}; expected a positive integer.")
 
 
-def decode(encoded):
-    """Returns the uint8 RGB image of shape `(height, width, 3)`; of an animation the first."""
-    import tensorflow as tf
-
-    image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
-    return tf.ensure_shape(image, (None, None, 3))
-
-
 def random_window(
     height, width, key, area_share=AREA_SHARE, longest_aspect=LONGEST_ASPECT, tries=TRIES
 ):
@@ -135,9 +129,6 @@ def random_window(
 def random_resized_crop(encoded, key, size=224):
     """Cuts a random window out of an encoded image, and resizes it to a square.
 
-    Of a JPEG only the window's part is decoded. The result is that of decoding it all, but for the
-    outermost columns of the window where chroma is subsampled.
-
     Args:
         encoded: The encoded image.
         key: The key.
@@ -151,21 +142,9 @@ def random_resized_crop(encoded, key, size=224):
 
 def crop(encoded, key, **options):
     """Cuts a `random_window`, with its options, out of an encoded image: uint8, of its size."""
-    import tensorflow as tf
-
-    def of_jpeg():
-        shape = tf.io.extract_jpeg_shape(encoded)
-        window = random_window(shape[0], shape[1], key, **options)
-        return tf.io.decode_and_crop_jpeg(encoded, window, channels=3)
-
-    def of_any():
-        image = decode(encoded)
-        shape = tf.shape(image)
-        window = random_window(shape[0], shape[1], key, **options)
-        top, left, height, width = tf.unstack(window)
-        return image[top : top + height, left : left + width]
-
-    return tf.cond(tf.io.is_jpeg(encoded), of_jpeg, of_any)
+    return decode_window(
+        encoded, lambda height, width: random_window(height, width, key, **options)
+    )
 
 
 def colour_jitter(image, key, strength=0.4):
@@ -212,74 +191,6 @@ def pca_lighting(image, key, std=0.1):
         The image, not clipped.
     """
     return image + _lighting(key, std)
-
-
-def resize(image, sides):
-    """Resizes a uint8 image as Torch's `image.scale` does.
-
-    Args:
-        image: The uint8 image.
-        sides: The new height and width.
-
-    Returns:
-        The image: bilinear interpolation, or means over areas where both sides become smaller, for
-        large photographs would otherwise become a sample of their pixels.
-    """
-    import tensorflow as tf
-
-    shrinks = tf.reduce_all(tf.shape(image)[:2] >= sides)
-    return tf.cond(
-        shrinks,
-        lambda: tf.image.resize(image, sides, method="area") / 255,
-        lambda: tf.image.resize(image, sides) / 255,
-    )
-
-
-def resized(encoded, shorter=256):
-    """Returns the decoded image, its shorter side resized to `shorter` and its aspect kept."""
-    import tensorflow as tf
-
-    image = decode(encoded)
-    sides = tf.shape(image)[:2]
-    return resize(image, shorter * sides // tf.reduce_min(sides))
-
-
-def resized_centre(encoded, shorter=256, size=224):
-    """Returns the central square of `size` pixels of the image `resized` to `shorter`."""
-    import tensorflow as tf
-
-    image = resized(encoded, shorter)
-    shape = tf.shape(image)
-    top, left = (shape[0] - size) // 2, (shape[1] - size) // 2
-    return tf.ensure_shape(image[top : top + size, left : left + size], (size, size, 3))
-
-
-def ten_crops(image, size=224):
-    """Cuts squares out of the four corners and the centre, and mirrors them.
-
-    Args:
-        image: The image, its sides no smaller than `size`.
-        size: Side of the squares.
-
-    Returns:
-        The crops of shape `(10, size, size, 3)`: top left and right, bottom left and right, centre,
-        then their mirror images in the same order.
-
-    Example:
-
-    >>> import tensorflow as tf
-    >>> from keras_multigrid.datasets.image_augmentation import ten_crops
-    >>> ten_crops(tf.zeros((7, 9, 3)), 5).shape
-    TensorShape([10, 5, 5, 3])
-    """
-    import tensorflow as tf
-
-    shape = tf.shape(image)
-    bottom, right = shape[0] - size, shape[1] - size
-    corners = [(0, 0), (0, right), (bottom, 0), (bottom, right), (bottom // 2, right // 2)]
-    crops = [image[top : top + size, left : left + size] for top, left in corners]
-    crops = tf.stack(crops + [crop[:, ::-1] for crop in crops])
-    return tf.ensure_shape(crops, (10, size, size, 3))
 
 
 def normalize(images):

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 
 from keras_multigrid.datasets.class_folders import list_images, printable
-from keras_multigrid.datasets.image_augmentation import check_positive, decode
+from keras_multigrid.datasets.image_augmentation import check_positive
 from keras_multigrid.datasets.mild_augmentation import augmentation_named
 from keras_multigrid.datasets.pipeline import (
     checkpointable,
@@ -15,6 +15,7 @@ from keras_multigrid.datasets.pipeline import (
     own_part,
     own_samples,
 )
+from keras_multigrid.decoding import decode
 
 ON_ERROR = ("raise", "skip")
 UNKNOWN = -1
@@ -180,6 +181,6 @@ def _can_be_decoded(encoded):
 
     try:
         decode(encoded)
-    except tf.errors.InvalidArgumentError:
+    except (ValueError, tf.errors.InvalidArgumentError):
         return False
     return True

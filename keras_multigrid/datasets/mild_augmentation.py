@@ -11,8 +11,8 @@ from keras_multigrid.datasets.image_augmentation import (
     crop,
     network_input,
     pca_lighting,
-    resized_centre,
 )
+from keras_multigrid.datasets.resizing import resized_centre
 
 WINDOWS = {"area_share": (0.85, 1.0), "longest_aspect": 2.0, "tries": 100}
 METHODS = ("bilinear", "nearest", "bicubic", "area")

@@ -9,6 +9,7 @@ import warnings
 
 import numpy as np
 
+from keras_multigrid.decoding import decode_jpeg_or_png
 from keras_multigrid.export.class_names import add_class_names
 from keras_multigrid.export.serving import example_images, takes_files
 
@@ -35,9 +36,7 @@ def write_saved_model(served, folder):
     resized = served.predict.input.shape[1:]
 
     def decode(file):
-        channels = served.image_shape[-1]
-        # Of PNG files, too. The default is less exact, and differs from other decoders.
-        image = tf.io.decode_jpeg(file, channels, dct_method="INTEGER_ACCURATE")
+        image = decode_jpeg_or_png(file, served.image_shape[-1])
         image = tf.ensure_shape(image, served.image_shape)
         return resize(tf.cast(image, served.dtype)[None])[0]
 

@@ -7,7 +7,7 @@ import numpy as np
 from keras_multigrid.attention_maps import sweep, write_attention_page
 from keras_multigrid.attention_maps.batches import check_integer
 from keras_multigrid.attention_maps.page import whole
-from keras_multigrid.datasets.image_augmentation import decode
+from keras_multigrid.decoding import read_image
 from keras_multigrid.export.serving import at_size
 from keras_multigrid.figures import draw_attention_maps
 from keras_multigrid.figures.attention import check_probe_count
@@ -91,24 +91,26 @@ def attend_run(
         occluder_size,
         max(stride, PAGE_STRIDE),
         channel=channel,
+        names=_names(image_files) if image_files else None,
     )
     return [*pictures, arrays, page]
 
 
+def _names(files):
+    """Returns the names of files, with their folders if they are not enough."""
+    names = [pathlib.Path(file).name for file in files]
+    return names if len(set(names)) == len(names) else list(map(str, files))
+
+
 def _read(files, channels):
     """Returns images of one size as floats from 0 to 255, grey for networks of one channel."""
-    import tensorflow as tf
-
     images = []
     for file in files:
         try:
-            image = decode(pathlib.Path(file).read_bytes())
-        except tf.errors.InvalidArgumentError as error:
-            raise OSError(
-                f"{file} is no image that can be read (PNG, JPEG, GIF or BMP)."
-            ) from error
-        image = tf.image.rgb_to_grayscale(image) if channels == 1 else image
-        images.append(image.numpy().astype("float32"))
+            image = read_image(pathlib.Path(file).read_bytes(), channels)
+        except ValueError as error:
+            raise OSError(f"{file} {error}; give another image.") from error
+        images.append(image.astype("float32"))
     sizes = {image.shape[:2] for image in images}
     if len(sizes) > 1:
         texts = ", ".join(sorted(f"{height}x{width}" for height, width in sizes))

@@ -111,6 +111,8 @@ def test_another_image_has_its_own_maps(page):
     second.click()
     point_at(browser, 9, 9)
     assert_shows(browser, swept, 1, 9, 9)
+    assert browser.find_element("id", "name").text == "Image 2"
+    assert second.get_attribute("aria-label") == "Image 2"
     first.click()
     point_at(browser, 9, 10)
     assert_shows(browser, swept, 0, 9, 10)
@@ -141,6 +143,42 @@ def test_colours_and_sparse_probes(browser, tmp_path):
     shown = np.reshape(browser.execute_script(script), (12, 12))
     rows, columns = np.nonzero(shown)  # the probe of rows 3 to 5 and columns 9 to 11
     assert {*rows} <= {2, 3, 4} and {*columns} <= {8, 9, 10} and shown[3, 9] == shown.max()
+
+
+NAMES = [
+    "é <b>.png",
+    "\udcff\ud800.png",
+    "</script><script>name = 1</script>",
+    "{{method}}",
+    "long" * 40,
+]
+
+
+def spelled(text):
+    for surrogate, spelling in (("\udcff", r"\udcff"), ("\ud800", r"\ud800")):
+        text = text.replace(surrogate, spelling)
+    return text
+
+
+def test_any_names_and_titles_are_shown_as_they_are(browser, tmp_path):
+    """Such as of files that are not UTF-8, or have HTML or the template's own marks in them."""
+    model, images = identity((8, 8, 1)), np.zeros((len(NAMES), 8, 8, 1))
+    path = tmp_path / os.fsdecode(b"page-\xff.html")
+    title = "".join(NAMES) + "{{data}}{{other}}"
+    write_attention_page(path, model, images, title, stride=8, verbose=0, names=NAMES)
+    copy = tmp_path / "page.html"
+    copy.write_bytes(path.read_bytes())
+    browser.get(copy.as_uri())
+    assert browser.find_element("tag name", "h1").text == spelled(title)
+    buttons = browser.find_elements("css selector", "#thumbnails button")
+    for button, name in zip(buttons, map(spelled, NAMES), strict=True):
+        button.click()
+        assert browser.find_element("id", "name").text == name
+        assert button.get_attribute("title") == button.get_attribute("aria-label") == name
+    assert len(browser.find_elements("tag name", "script")) == 2
+    assert not [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    script = "return document.documentElement.scrollWidth - window.innerWidth"
+    assert browser.execute_script(script) <= 0
 
 
 def test_outputs_of_any_range_are_told(browser, tmp_path):
@@ -189,6 +227,8 @@ def test_a_large_output_has_fewer_probes_by_itself(tmp_path, monkeypatch):
             {"stride": 1, "probe_stride": 1},
             "page would have 175 MiB; expected at most 24",
         ),
+        (np.zeros((2, 8, 8, 1)), {"names": ["one"]}, r"names is \['one'\]; expected 2, one for e"),
+        (np.zeros((2, 8, 8, 1)), {"names": "ab"}, "names is 'ab'; expected 2, one for each image"),
         (np.zeros((1, 8, 8, 1)), {"stride": "a"}, "stride is 'a'; expected an integer from 1 on"),
     ],
 )

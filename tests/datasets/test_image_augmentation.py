@@ -1,6 +1,4 @@
-"""ImageNet's augmentation against NumPy, and its ranges; all kinds of image files."""
-
-import io
+"""ImageNet's augmentation against NumPy, and its ranges."""
 
 import numpy as np
 import pytest
@@ -8,6 +6,7 @@ import tensorflow as tf
 
 from keras_multigrid.applications import preprocess_input
 from keras_multigrid.datasets import image_augmentation as augmentation
+from keras_multigrid.decoding import decode, decode_window
 from tests.asserts import assert_close
 
 
@@ -64,9 +63,10 @@ def test_window_of_a_strip_is_central(height, width, expected):
 def test_decoding_a_window_is_decoding_and_cutting(chroma_downsampling):
     image = np.random.default_rng(0).integers(0, 256, (75, 100, 3)).astype("uint8")
     encoded = tf.io.encode_jpeg(image, chroma_downsampling=chroma_downsampling)
-    decoded = augmentation.decode(encoded).numpy().astype(int)
+    decoded = decode(encoded).numpy().astype(int)
     for top, left, height, width in windows(75, 100, 20):
-        fused = tf.io.decode_and_crop_jpeg(encoded, [top, left, height, width], channels=3)
+        window = [top, left, height, width]
+        fused = decode_window(encoded, lambda *sides, window=window: window)
         cut = decoded[top : top + height, left : left + width]
         # Smooth upsampling of the chroma reads one column beyond the window.
         inner = slice(1, -1) if chroma_downsampling else slice(None)
@@ -75,10 +75,10 @@ def test_decoding_a_window_is_decoding_and_cutting(chroma_downsampling):
 
 def test_random_resized_crop_is_the_resized_window():
     encoded = tf.io.encode_jpeg(smooth_image(), chroma_downsampling=False)
-    png = tf.io.encode_png(augmentation.decode(encoded))
+    png = tf.io.encode_png(decode(encoded))
     for key in keys(5):
         top, left, height, width = augmentation.random_window(75, 100, key).numpy()
-        cut = augmentation.decode(encoded)[top : top + height, left : left + width]
+        cut = decode(encoded)[top : top + height, left : left + width]
         expected = augmentation.resize(cut, (32, 32))
         assert_close(augmentation.random_resized_crop(encoded, key, 32), expected)
         assert_close(augmentation.random_resized_crop(png, key, 32), expected)
@@ -238,41 +238,6 @@ def test_flips_occur_in_half_of_the_images():
     images = for_keys(lambda key: prepare(encoded, key), 300)
     rising = images[:, :, -1].mean(axis=(1, 2)) > images[:, :, 0].mean(axis=(1, 2))
     assert 0.4 < rising.mean() < 0.6
-
-
-def by_pillow(image, mode, file_format):
-    pillow = pytest.importorskip("PIL.Image")
-    file = io.BytesIO()
-    image = pillow.fromarray(image).convert(mode, palette=pillow.Palette.ADAPTIVE)
-    image.save(file, file_format)
-    return file.getvalue()
-
-
-ENCODERS = {
-    "grey JPEG": lambda image: tf.io.encode_jpeg(image[..., :1]),
-    "CMYK JPEG": lambda image: by_pillow(image, "CMYK", "JPEG"),
-    "JPEG with more behind": lambda image: tf.io.encode_jpeg(image) + b"more",
-    "PNG": tf.io.encode_png,
-    "grey PNG": lambda image: tf.io.encode_png(image[..., :1]),
-    "PNG with alpha": lambda image: by_pillow(image, "RGBA", "PNG"),
-    "PNG with a palette": lambda image: by_pillow(image, "P", "PNG"),
-    "GIF": lambda image: by_pillow(image, "P", "GIF"),
-    "BMP": lambda image: by_pillow(image, "RGB", "BMP"),
-    "WebP": lambda image: by_pillow(image, "RGB", "WEBP"),
-}
-
-
-@pytest.mark.parametrize("encode", ENCODERS.values(), ids=ENCODERS)
-def test_kinds_of_images(encode):
-    image = smooth_image()
-    grey = np.repeat(image[..., :1], 3, axis=-1)
-    encoded = encode(image)
-    decoded = augmentation.decode(encoded).numpy().astype(int)
-    errors = [np.abs(decoded - expected.astype(int)).mean() for expected in (image, grey)]
-    assert min(errors) < 8  # palettes are coarse
-    for training in (False, True):
-        prepared = augmentation.network_input(16, training)(encoded, keys(1)[0])
-        assert prepared.shape == (16, 16, 3)
 
 
 def test_bad_input():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_multigrid.datasets.image_augmentation import resized_centre
+from keras_multigrid.datasets.resizing import resized_centre
 from keras_multigrid.layers import ResizedCentre
 
 

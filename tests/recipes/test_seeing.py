@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import shutil
 
 import keras
@@ -22,6 +23,7 @@ from keras_multigrid.recipes import (
 from keras_multigrid.recipes.finished_runs import FinishedRuns
 from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.recipes.run_folder import write_json, write_recipe
+from tests.decoding.samples import KNOWN, by_pillow
 
 pytestmark = pytest.mark.usefixtures("drawn_without_xla")
 
@@ -77,6 +79,24 @@ def test_attention_takes_image_files(runs, tmp_path):
     np.testing.assert_allclose(images, [expected, expected], atol=0.02)  # grey of equal colours
 
 
+def test_attention_names_files_whatever_their_kind_and_name(runs, tmp_path, capsys):
+    """Also where names are not UTF-8, of files and of the folder that is written to and printed."""
+    kinds = ("BMP P", "GIF RGBA", "animated WEBP", "JPEG CMYK", "PNG of 16 bits, grey")
+    files = [tmp_path / os.fsdecode(f"{kind}.png".encode() + b"\xff") for kind in kinds]
+    for file, kind in zip(files, kinds):
+        file.write_bytes(KNOWN[kind])
+    output = tmp_path / os.fsdecode(b"new-\xff")
+    arguments = ["--images", *map(str, files), "--stride", "16", "--output", str(output)]
+    assert main(["attention", str(runs / "pmg"), *arguments]) == 0
+    assert r"new-\udcff" in capsys.readouterr().out.splitlines()[-1]
+    images = np.load(output / "attention.npz")["images"]
+    expected = [(by_pillow(KNOWN[kind], 1) / 255 - 0.1141) / 0.2746 for kind in kinds]
+    np.testing.assert_allclose(images, expected, atol=0.04)
+    page = (output / "attention.html").read_text()
+    for kind in kinds:
+        assert rf"{kind}.png\\udcff" in page
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
@@ -90,7 +110,7 @@ def test_attention_takes_image_files(runs, tmp_path):
         (
             ["RUN", "--images", "TEXT"],
             1,
-            "text.png is no image that can be read ",
+            "text.png is not a JPEG, PNG, GIF, BMP or WebP file",
         ),
         (["RUN", "--images", "MISSING"], 1, "No such file or directory: "),
         (["RUN", "--images", "SMALL", "LARGE"], 2, "are of several sizes, 8x8, 9x9; expected one."),

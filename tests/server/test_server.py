@@ -1,7 +1,6 @@
 """The server, as clients see it: TensorFlow Serving's REST form, and batches."""
 
 import concurrent.futures
-import io
 import json
 import queue
 import subprocess
@@ -11,10 +10,10 @@ import time
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from keras_multigrid.cli import main
 from keras_multigrid.server.interface import read_interface
+from tests.decoding.samples import KNOWN, by_pillow
 from tests.server import load
 from tests.server.running import COLOR, RANDOM, at_once, b64, encoded, serving
 
@@ -85,12 +84,15 @@ def test_jpeg_as_tensorflow_decodes_it(digits, offline):
     np.testing.assert_allclose(probabilities, expected["probabilities"][0], atol=1e-3)
 
 
-def test_gray_and_transparent_files_get_the_channels(digits, dense):
-    for mode in ("L", "LA", "P", "RGBA", "1"):
-        file = io.BytesIO()
-        Image.fromarray(COLOR[0]).convert(mode).save(file, "PNG")
-        for server in (digits, dense):
-            server.predict({"signature_name": "image_files", "instances": [b64(file.getvalue())]})
+def test_files_of_all_kinds(digits):
+    files = [b64(data) for data in KNOWN.values()]
+    arrays = [by_pillow(data, 3).tolist() for data in KNOWN.values()]
+    for start in range(0, len(files), 8):
+        part = slice(start, start + 8)
+        answer = digits.predict({"signature_name": "image_files", "instances": files[part]})
+        expected = digits.predict({"instances": arrays[part]})
+        for row, wanted in zip(answer["predictions"], expected["predictions"], strict=True):
+            np.testing.assert_allclose(row["probabilities"], wanted["probabilities"], atol=0.01)
 
 
 @pytest.mark.parametrize(

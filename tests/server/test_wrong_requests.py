@@ -1,23 +1,18 @@
 """Whatever is wrong with a request: one clear sentence, and the server stays up."""
 
-import io
 import json
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from tests.server.running import COLOR, RANDOM, b64, encoded
+from tests.server.running import COLOR, b64, encoded
 
 
 def wrong_requests():
     image = [[[1, 2, 3], [4, 5, 6]]]
     files = {"signature_name": "image_files"}
     jpeg, png = encoded(COLOR[0], "JPEG"), encoded(COLOR[0], "PNG")
-    gif = encoded(COLOR[0], "GIF")
-    deep = Image.fromarray(RANDOM.integers(0, 2**16, (4, 4), dtype=np.uint16))
-    file = io.BytesIO()
-    deep.save(file, "PNG")
+    tiff = encoded(COLOR[0], "TIFF")
     return {
         "no JSON": (b"{", "no JSON"),
         "nothing": (b"", "no JSON"),
@@ -52,12 +47,11 @@ def wrong_requests():
         "text for files": ({**files, "instances": ["abc"]}, "b64"),
         "base64": ({**files, "instances": [{"b64": "a?b"}]}, "base64"),
         "base64 in Unicode": ({**files, "instances": [{"b64": "ä"}]}, "base64"),
-        "no image": ({**files, "instances": [b64(b"hello")]}, "JPEG or PNG"),
-        "no bytes": ({**files, "instances": [b64(b"")]}, "JPEG or PNG"),
-        "GIF": ({**files, "instances": [b64(gif)]}, "JPEG or PNG"),
+        "no image": ({**files, "instances": [b64(b"hello")]}, "not a JPEG, PNG, GIF, BMP or WebP"),
+        "no bytes": ({**files, "instances": [b64(b"")]}, "not a JPEG, PNG, GIF, BMP or WebP"),
+        "TIFF": ({**files, "instances": [b64(tiff)]}, "not a JPEG, PNG, GIF, BMP or WebP"),
         "truncated JPEG": ({**files, "instances": [b64(jpeg[: len(jpeg) // 2])]}, "truncated"),
         "truncated PNG": ({**files, "instances": [b64(png[: len(png) // 2])]}, "truncated"),
-        "16 bits": ({**files, "instances": [b64(file.getvalue())]}, "16 bits"),
     }
 
 
@@ -86,7 +80,7 @@ def test_bombs(dense):
     assert "9000 x 9000" in dense.predict(body, status=400)["error"]
     huge = encoded(np.zeros((14000, 14000), np.uint8), "PNG")  # which Pillow itself refuses
     body = {"signature_name": "image_files", "instances": [b64(huge)]}
-    assert "far more than 100000 pixels" in dense.predict(body, status=400)["error"]
+    assert "has far more than 89478485 pixels" in dense.predict(body, status=400)["error"]
     thin = np.zeros((1, 9000, 1), np.uint8)
     body = {"signature_name": "image_files", "instances": [b64(encoded(thin, "PNG"))]}
     assert "a side may have 8192" in dense.predict(body, status=400)["error"]
