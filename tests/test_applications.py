@@ -1,5 +1,8 @@
 """The networks as Keras' own tests use applications: in other models, on tensors, without a top."""
 
+import dataclasses
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -10,9 +13,14 @@ from tests.test_conformance import each
 
 zoo = kmg.applications
 KERAS_OWN = ("ResNet50", "VGG16ImageNet")
-OURS = [case for case in MODELS if case.name not in KERAS_OWN]
+# By default one network of each function that builds them.
+BY_DEFAULT = ("VGG6", "SGSEG", "UNETSEG", "RMG18", "RPMG30SEG", "TDMNIST3", "BLMNIST3")
+OURS = [
+    dataclasses.replace(case, slow=case.name not in BY_DEFAULT)
+    for case in MODELS
+    if case.name not in KERAS_OWN
+]
 TOP_DOWN = [case for case in OURS if case.name.startswith("TD")]
-# A deep one of each family is as good as all of them: one function builds them.
 SECOND_PAPER = TOP_DOWN + [case for case in OURS if case.name.startswith("BL")]
 
 
@@ -21,14 +29,14 @@ def side(name):
 
 
 def channels(name):
-    return 1 if "MNIST" in name or "SEG" in name and name != "RPMG30SEG" else 3
+    return 1 if "MNIST" in name or ("SEG" in name and name != "RPMG30SEG") else 3
 
 
-def build(name, **options):
-    options = {"width_multiplier": 0.05, **options}
-    if name.startswith("TD"):
-        options = {"levels": 2, "sample": False, **options}
-    return getattr(zoo, name)(**options)
+def build(network, /, **options):
+    constructor = getattr(zoo, network)
+    small = {"width_multiplier": 0.05, "depth": 1, "levels": 2, "sample": False}
+    taken = inspect.signature(constructor).parameters
+    return constructor(**{name: small[name] for name in small if name in taken}, **options)
 
 
 def image_of(name, size=None):
@@ -46,9 +54,8 @@ def test_twice_in_one_model(case, tmp_path):
     second = build(case.name, input_tensor=image, name="second")
     joint = keras.Model(image, [first.output, second.output])
     assert len(set(names(joint))) == len(joint.layers)
-    assert first.name == "first" and set(names(first)) - {image.name} <= {
-        name for name in names(first) if name.startswith("first")
-    }
+    assert first.name == "first"
+    assert all(name.startswith("first") for name in names(first)[1:])  # after the input
     called = keras.Model(image, [first(image), second(image)])
     images = np.random.default_rng(0).normal(size=(2, *image.shape[1:])).astype("float32")
     for one, other in zip(joint(images), called(images)):
@@ -76,15 +83,12 @@ def test_no_top(case):
 
 
 @each(OURS)
-@pytest.mark.parametrize("activation", ["softmax", "sigmoid", None, keras.activations.tanh])
+@pytest.mark.parametrize("activation", ["softmax", None])
 def test_classifier_activation(case, activation):
     model = build(case.name, input_tensor=image_of(case.name), classifier_activation=activation)
     last = model.layers[-1]
     last = last.activation if case in TOP_DOWN else last
     assert last.activation is keras.activations.get(activation)
-    if not callable(activation):
-        again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(model))
-        assert again.count_params() == model.count_params()
 
 
 @each(SECOND_PAPER)
