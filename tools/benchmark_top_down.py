@@ -21,7 +21,7 @@ import keras_multigrid as kmg
 
 def attend(model, locations):
     """Makes each candidate's probability such that so many locations are attended on average."""
-    convolution = model.location.get_layer("conv")
+    convolution = model.location.get_layer("location_conv")
     convolution.kernel.assign(np.zeros(convolution.kernel.shape))
     probability = min(kmg.top_down.coverage_target(locations, model.levels), 1 - 1e-6)
     logit = np.log(probability / (1 - probability))

@@ -12,6 +12,7 @@ from keras_multigrid.applications.common import (
     image_input,
     input_convolutions,
     pool_pyramid,
+    with_own_names,
 )
 from keras_multigrid.blocks import plain_unit, progressive_start, residual_unit
 from keras_multigrid.blocks.units import PLAIN_EPSILON, RESIDUAL_EPSILON
@@ -37,6 +38,7 @@ class Design:
     progressive: bool = False
 
 
+@with_own_names
 def cifar_network(
     include_top=True,
     weights=None,
@@ -65,7 +67,8 @@ def cifar_network(
         pooling: Without top: None for the feature map, `"avg"` or `"max"` for a vector.
         classes: Number of classes.
         classifier_activation: Activation of the classifier; None for logits.
-        name: Name of the model; default the paper's.
+        name: Name of the model; default the paper's. Given with `input_tensor`, it begins the names
+            of the layers, too, so that a network can be there several times.
         channel_ratios: Width of each grid relative to the finest, such as (1, 1/2, 1/4); its
             length is the number of grids, at most 6.
         width_multiplier: Factor on all widths.

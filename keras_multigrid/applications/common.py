@@ -1,5 +1,6 @@
 """What the constructors share: inputs, widths, heads and weights."""
 
+import functools
 import inspect
 import pathlib
 
@@ -16,6 +17,7 @@ from keras_multigrid.blocks.counted import (
     MultigridMaxPooling2D,
     Tally,
     Uncountable,
+    names_start_with,
 )
 
 SHIPPED_WEIGHTS = ()  # names that `weights` accepts beside files; none has been trained yet
@@ -38,6 +40,23 @@ def with_signature_of(network):
         return constructor
 
     return show
+
+
+def with_own_names(network):
+    """Has the layers' names begin with `name` if it is given with an `input_tensor`.
+
+    So a network can be built several times on the same tensor.
+    """
+    signature = inspect.signature(network)
+
+    @functools.wraps(network)
+    def build(*args, **kwargs):
+        given = signature.bind(*args, **kwargs).arguments
+        own = given.get("name") if given.get("input_tensor") is not None else None
+        with names_start_with(f"{own}_" if own else ""):
+            return network(*args, **kwargs)
+
+    return build
 
 
 def image_input(input_tensor, input_shape, default_shape):

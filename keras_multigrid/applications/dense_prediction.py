@@ -10,6 +10,7 @@ from keras_multigrid.applications.common import (
     image_input,
     input_convolutions,
     output_activation,
+    with_own_names,
     with_signature_of,
 )
 from keras_multigrid.blocks import plain_unit, progressive_start, residual_unit, u_shape
@@ -21,6 +22,7 @@ FULL_PYRAMID_UNITS = 3
 U_LEVELS = (1, 2, 4, 8)  # width of each level, relative to the first
 
 
+@with_own_names
 def progressive_network(
     include_top=True,
     weights=None,
@@ -50,7 +52,8 @@ def progressive_network(
         classes: Number of output channels.
         classifier_activation: Activation of the output; None for logits. The default suits
             classes that overlap.
-        name: Name of the model; default the paper's.
+        name: Name of the model; default the paper's. Given with `input_tensor`, it begins the names
+            of the layers, too, so that a network can be there several times.
         channel_ratios: Width of each grid relative to the finest; its length is the number of
             grids, at most 8.
         width_multiplier: Factor on all widths.
@@ -101,6 +104,7 @@ def progressive_network(
     return finish_model(inputs, outputs, name or paper_name, weights)
 
 
+@with_own_names
 def u_network(
     include_top=True,
     weights=None,
@@ -128,7 +132,8 @@ def u_network(
         classes: Number of output channels.
         classifier_activation: Activation of the output; None for logits. The default suits
             classes that overlap.
-        name: Name of the model; default the paper's.
+        name: Name of the model; default the paper's. Given with `input_tensor`, it begins the names
+            of the layers, too, so that a network can be there several times.
         channel_ratios: Width of each grid relative to the finest; its length is the number of
             grids, at most 8.
         width_multiplier: Factor on all widths.

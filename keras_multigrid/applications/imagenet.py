@@ -13,6 +13,7 @@ from keras_multigrid.applications.common import (
     input_convolutions,
     pool_pyramid,
     refuse_tally,
+    with_own_names,
     with_signature_of,
 )
 from keras_multigrid.blocks import progressive_start, residual_unit
@@ -24,6 +25,7 @@ STAGES = (1, 2, 4, 8)  # width of each stage of R-MG, relative to the first
 PROGRESSIVE_UNITS = 2  # n of R-PMG-30-SEG
 
 
+@with_own_names
 def residual_multigrid_network(
     include_top=True,
     weights=None,
@@ -51,7 +53,8 @@ def residual_multigrid_network(
         pooling: Without top: None for the feature map, `"avg"` or `"max"` for a vector.
         classes: Number of classes.
         classifier_activation: Activation of the classifier; None for logits.
-        name: Name of the model; default the paper's.
+        name: Name of the model; default the paper's. Given with `input_tensor`, it begins the names
+            of the layers, too, so that a network can be there several times.
         channel_ratios: Width of each grid relative to the finest; its length is the number of
             grids, at most 4. The default is (1, 1/2, 1/4).
         width_multiplier: Factor on all widths.
@@ -109,6 +112,7 @@ def RMG34(*args, **kwargs):
     return residual_multigrid_network(*args, **kwargs, units=(3, 4, 6, 3), paper_name="R-MG-34")
 
 
+@with_own_names
 def RPMG30SEG(
     include_top=True,
     weights=None,
@@ -135,7 +139,7 @@ def RPMG30SEG(
         pooling: Without top: None for the coarsest feature map, `"avg"` or `"max"` for a vector.
         classes: Number of classes.
         classifier_activation: Activation of the classifier; None for logits.
-        name: Name of the model.
+        name: Name of the model. Given with `input_tensor`, it begins the names of the layers, too.
         channel_ratios: Width of each grid relative to the finest at the end; the stages before
             approach it from the coarse side, one grid a stage. Its length is the number of grids,
             at most 4. The default is (1, 2, 4, 8).

@@ -11,6 +11,7 @@ from keras_multigrid.applications.common import (
     image_input,
     load_weights,
     output_activation,
+    with_own_names,
     with_signature_of,
 )
 from keras_multigrid.blocks.counted import Dense, GlobalAveragePooling2D, GlobalMaxPooling2D, Tally
@@ -90,6 +91,7 @@ def top_down_network(
     """
     classes = design.classes if classes is None else classes
     levels = FULL_RESOLUTION[design.base_size] if levels is None else levels
+    _check_data_format(name or paper_name)
     check_options(include_top, pooling, classes)
     check_levels(levels)
     side = design.base_size * 2 ** (levels - 1)
@@ -123,6 +125,7 @@ def top_down_network(
     return finish_model(inputs, network(image), name or paper_name, weights=None)
 
 
+@with_own_names
 def baseline_network(
     include_top=True,
     weights=None,
@@ -147,7 +150,7 @@ def baseline_network(
         pooling: Without top: None for the feature map, `"avg"` or `"max"` for a vector.
         classes: Number of classes; None is the paper's.
         classifier_activation: Activation of the outputs.
-        name: Name of the model.
+        name: Name of the model. Given with `input_tensor`, it begins the names of the layers, too.
         width_multiplier: Factor on all widths.
 
     Returns:
@@ -168,6 +171,7 @@ def baseline_network(
         paper_name: Default of `name`.
     """
     classes = design.classes if classes is None else classes
+    _check_data_format(name or paper_name)
     check_options(include_top, pooling, classes)
     side = design.base_size * 2 ** (FULL_RESOLUTION[design.base_size] - 1)
     image, inputs = image_input(input_tensor, input_shape, (side, side, design.channels))
@@ -184,6 +188,14 @@ def baseline_network(
         outputs = Dense(classes, name="logits")(outputs)
         outputs = output_activation(outputs, classifier_activation)
     return finish_model(inputs, outputs, name or paper_name, weights)
+
+
+def _check_data_format(name):
+    if keras.config.image_data_format() != "channels_last":
+        raise ValueError(
+            f"{name} reads images whose channels come last, but Keras' image_data_format is "
+            "'channels_first'. Call keras.config.set_image_data_format('channels_last') first."
+        )
 
 
 @with_signature_of(top_down_network)

@@ -6,6 +6,8 @@ tensors, such a stand-in makes its layer and calls it. Given counted grids, whic
 multiply-adds by the rule for its kind of layer.
 """
 
+import contextlib
+import contextvars
 import dataclasses
 import functools
 import math
@@ -14,6 +16,18 @@ import keras
 
 from keras_multigrid import layers
 from keras_multigrid.layers.pyramid_layer import half
+
+_name_start = contextvars.ContextVar("name_start", default="")
+
+
+@contextlib.contextmanager
+def names_start_with(start):
+    """Has the names of layers that are made within begin with a text."""
+    token = _name_start.set(start)
+    try:
+        yield
+    finally:
+        _name_start.reset(token)
 
 
 class Tally:
@@ -85,7 +99,10 @@ class StandIn:
     def make(self):
         """Returns the layer."""
         args = [arg.make() if isinstance(arg, StandIn) else arg for arg in self.args]
-        return self.layer_class(*args, **self.options)
+        options = dict(self.options)
+        if options.get("name"):
+            options["name"] = _name_start.get() + options["name"]
+        return self.layer_class(*args, **options)
 
 
 def stand_in(layer_class, rule):

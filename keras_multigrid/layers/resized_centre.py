@@ -94,10 +94,11 @@ class ResizedCentre(keras.layers.Layer):
     def _weights(self, side, shortest):
         """Returns how much each pixel along a side, a column, gives to each of the square's."""
         resized = self.shorter * side // shortest
-        step = ops.cast(side, "float32") / ops.cast(resized, "float32")
+        source = ops.cast(ops.arange(side, dtype="int32"), "float32")[None]
+        side = ops.cast(side, "float32")
+        step = side / ops.cast(resized, "float32")
         first = (resized - self.size) // 2
         to = ops.cast(first + ops.arange(self.size, dtype="int32"), "float32")[:, None]
-        source = ops.cast(ops.arange(side, dtype="int32"), "float32")[None]
         overlap = ops.minimum((to + 1) * step, source + 1) - ops.maximum(to * step, source)
         centre = ops.clip((to + 0.5) * step - 0.5, 0, side - 1)
         bilinear = 1 - ops.abs(centre - source)

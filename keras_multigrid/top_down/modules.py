@@ -113,21 +113,23 @@ def modules_after(maps, classes, source=keras.Input, **options):
 
 def location_module(maps, size, **options):
     """Returns the module from a feature map to the logits of the 9 candidates."""
-    kernel = Conv2D(CANDIDATES, size, data_format="channels_last", name="conv", **options)
-    return _chain("location", maps, kernel, _flatten(CANDIDATES, options))
+    kernel = Conv2D(CANDIDATES, size, data_format="channels_last", name="location_conv", **options)
+    flatten = _flatten("location_flatten", CANDIDATES, options)
+    return _chain("location", maps, kernel, flatten)
 
 
 def aggregation_module(vectors, features, **options):
     """Returns the module from the vectors of a 3x3 grid to one vector."""
-    kernel = Conv2D(features, GRID, data_format="channels_last", name="conv", **options)
-    relu = leaky_relu("relu", **options)
-    return _chain("aggregation", vectors, kernel, _flatten(features, options), relu)
+    kernel = Conv2D(features, GRID, data_format="channels_last", name="aggregation_conv", **options)
+    flatten = _flatten("aggregation_flatten", features, options)
+    relu = leaky_relu("aggregation_relu", **options)
+    return _chain("aggregation", vectors, kernel, flatten, relu)
 
 
 def merging_module(vectors, features, **options):
     """Returns the module from a node's own and its aggregated vector, concatenated, to one."""
-    dense = Dense(features, name="dense", **options)
-    return _chain("merging", vectors, dense, leaky_relu("relu", **options))
+    dense = Dense(features, name="merging_dense", **options)
+    return _chain("merging", vectors, dense, leaky_relu("merging_relu", **options))
 
 
 def classification_module(vector, classes, **options):
@@ -146,8 +148,8 @@ def fitting(modules, new):
     return module
 
 
-def _flatten(length, options):
-    return Reshape((length,), name="flatten", **options)
+def _flatten(name, length, options):
+    return Reshape((length,), name=name, **options)
 
 
 def _chain(name, inputs, *layers):
