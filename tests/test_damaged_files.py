@@ -140,7 +140,7 @@ def outcome(command, folder, path, capsys):
         if path.suffix == ".npz":  # the one before it is used
             return not any(str(path) in line for line in said)
         return True if not said else str(said)
-    named = any(name in said[-1] for name in (f"{path} ", f"{path}: ", f"{folder} is of other"))
+    named = any(name in said[-1] for name in (f"{path} ", f"{path}: ", f"{folder} is of "))
     is_clear = len(said) == 1 and named and "Error:" not in said[0]
     return False if is_clear and status in (1, 2) else f"status {status}: {said}"
 
@@ -172,7 +172,7 @@ def check_each(folder, commands, copies, capsys, refused, exhaustive, expected):
             found_good = {}
             # All recipes are read by one function: of its entries each goes to another command.
             chosen = list(readers)
-            if chosen and file.name == "recipe.json" and ": " in what:
+            if file.name == "recipe.json" and ": " in what:
                 chosen = [chosen[number % len(chosen)]]
             for name in chosen:
                 shutil.copytree(folder, copy)
@@ -181,11 +181,13 @@ def check_each(folder, commands, copies, capsys, refused, exhaustive, expected):
                 if isinstance(found_good[name], str):
                     faults.append(f"{file}, {what}, {name}: {found_good[name]}")
                 shutil.rmtree(copy)
-            if chosen and refused(file, what) and all(found_good.values()):
-                faults.append(f"{file}, {what}: found good by {chosen}")
             if what == "empty":
                 readers = [name for name in commands if not found_good[name]]
-                read |= {file.name} if readers else set()
+                if not readers:
+                    break
+                read.add(file.name)
+            if refused(file, what) and all(found_good.values()):
+                faults.append(f"{file}, {what}: found good by {chosen}")
     assert not faults, f"{len(faults)} faults\n" + "\n".join(faults)
     assert read >= expected
 
@@ -235,6 +237,8 @@ def test_damaged_files_of_a_search(exhaustive, searched, capsys, tmp_path, monke
     def refused(file, what):
         if what == "last byte lost" or "versions" in what or what == "fields.jit_compile: true":
             return False
+        if file.name == "oracle.json" and "." in what:
+            return False  # KerasTuner's own
         return not what.endswith(": lost")
 
     def command(name):

@@ -6,7 +6,9 @@ import re
 
 from keras_multigrid.export.class_names import read_class_names
 from keras_multigrid.export.versions import model_name, version_folders
+from keras_multigrid.stored import DamagedFile
 
+REMEDY = "restore the folder from a copy, or export the network anew"
 DEFAULT, FILES, FEATURES = "serving_default", "image_files", "features"
 
 
@@ -55,6 +57,7 @@ def read_interface(model):
 
     """
     from google.protobuf.json_format import MessageToDict
+    from google.protobuf.message import DecodeError
     from tensorflow.core.framework import types_pb2
     from tensorflow.core.protobuf import saved_model_pb2
 
@@ -62,8 +65,12 @@ def read_interface(model):
     if not re.fullmatch(r"[^{}/?#%]+", name):
         raise ValueError(f"The folder's name, {name!r}, does not fit into an address; rename it.")
     saved = saved_model_pb2.SavedModel()
-    saved.ParseFromString((folder / "saved_model.pb").read_bytes())
-    found = saved.meta_graphs[0].signature_def
+    path = folder / "saved_model.pb"
+    try:
+        saved.ParseFromString(path.read_bytes())
+        found = saved.meta_graphs[0].signature_def
+    except (DecodeError, IndexError) as error:
+        raise DamagedFile(path, "it is empty, cut, or not a SavedModel", REMEDY) from error
     if DEFAULT not in found or list(found[DEFAULT].inputs) != ["images"]:
         raise ValueError(f"{folder} has no signature {DEFAULT} of images; export the network anew.")
     images = found[DEFAULT].inputs["images"]

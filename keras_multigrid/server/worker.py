@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import sys
 import time
 from queue import Empty
 from typing import Annotated
@@ -15,10 +16,11 @@ from starlette.requests import ClientDisconnect
 
 from keras_multigrid.export.serving import EXAMPLE_SIDE
 from keras_multigrid.server.gate import error_response
-from keras_multigrid.server.interface import DEFAULT
+from keras_multigrid.server.interface import DEFAULT, REMEDY
 from keras_multigrid.server.processes import die_with_parent
 from keras_multigrid.server.protocol import Work, read_request, write_answer
 from keras_multigrid.server.runtimes import RUNTIMES, Refusal, compute
+from keras_multigrid.stored import DamagedFile
 
 _readers = anyio.CapacityLimiter(os.cpu_count())  # JSON grows tenfold while it is read
 
@@ -83,9 +85,14 @@ class ServedModel(litserve.LitAPI):
     def setup(self, device):
         os.setsid()  # a signal to the group, such as Ctrl-C, must not end running requests
         die_with_parent(multiprocessing.parent_process().pid)
-        self._runtime = RUNTIMES[self._runtime_name](self._interface)
         shape = [side or EXAMPLE_SIDE for side in self._interface.shape]
-        self._runtime.run(DEFAULT, np.zeros((1, *shape)))  # the first call takes seconds
+        try:
+            self._runtime = RUNTIMES[self._runtime_name](self._interface)
+            self._runtime.run(DEFAULT, np.zeros((1, *shape)))  # the first call takes seconds
+        except Exception as error:  # the runtimes raise nearly anything
+            reason = f"{self._runtime_name} cannot compute it ({type(error).__name__})"
+            print(DamagedFile(self._interface.folder, reason, REMEDY), file=sys.stderr, flush=True)
+            sys.exit(1)
         print("Ready.", flush=True)
 
     def decode_request(self, request: Annotated[Work, Depends(read_work)]):

@@ -150,9 +150,8 @@ class Survival:
 
 def _kind(value):
     """Returns the type hint for values such as one."""
-    if value is None:
-        return object
-    return float if isinstance(value, int | float) else type(value)
+    kinds = {float: int | float, dict: dict, list: list}
+    return next((kind for kind in kinds if isinstance(value, kinds[kind])), object)
 
 
 class Random(Survival, keras_tuner.oracles.RandomSearchOracle):

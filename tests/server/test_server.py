@@ -3,6 +3,7 @@
 import concurrent.futures
 import json
 import queue
+import shutil
 import subprocess
 import sys
 import threading
@@ -14,8 +15,9 @@ import pytest
 from keras_multigrid.cli import main
 from keras_multigrid.server.interface import read_interface
 from tests.decoding.samples import KNOWN, by_pillow
+from tests.processes import free_port
 from tests.server import load
-from tests.server.running import COLOR, RANDOM, at_once, b64, encoded, serving
+from tests.server.running import COLOR, RANDOM, SERVE, at_once, b64, encoded, serving
 
 
 def check_named(rows, expected):
@@ -232,6 +234,30 @@ def test_other_folders(file, message, tmp_path, capsys):
     assert main(["serve", str(tmp_path)]) == 2
     (error,) = capsys.readouterr().err.splitlines()
     assert message in error
+
+
+def test_damaged_graphs_are_one_line_and_status_2(models, tmp_path, capsys):
+    shutil.copytree(models / "dense", tmp_path / "dense")
+    path = tmp_path / "dense" / "1" / "saved_model.pb"
+    good = path.read_bytes()
+    for damaged in (b"", b"{}", good[: len(good) // 2], good[:-1], b"\xff" * 99, b"PK\x03\x04" * 9):
+        path.write_bytes(damaged)
+        assert main(["serve", str(tmp_path / "dense")]) == 2
+        (error,) = capsys.readouterr().err.splitlines()
+        assert f"{path} is damaged: it is empty, cut, or not a SavedModel" in error
+
+
+@pytest.mark.parametrize("runtime", ["tensorflow", "openvino"])
+def test_damaged_variables_are_one_line_and_status_1(runtime, models, tmp_path):
+    folder = tmp_path / "dense"
+    shutil.copytree(models / "dense" / "1", folder / "1")
+    for path in (folder / "1" / "variables").glob("*.data-*"):
+        path.write_bytes(path.read_bytes()[:100])
+    options = ["--port", str(free_port()), "--runtime", runtime]
+    ended = subprocess.run([*SERVE, folder, *options], capture_output=True, text=True, timeout=100)
+    assert ended.returncode == 1
+    assert f"{folder / '1'} is damaged: {runtime} cannot compute it (" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_the_name_is_the_links_own(models, tmp_path):

@@ -1,0 +1,124 @@
+"""Wrong requests leave nothing in memory, and what is parsed is bounded."""
+
+import asyncio
+import gc
+import json
+import pathlib
+import types
+import weakref
+
+import numpy as np
+import pytest
+from fastapi import HTTPException
+
+from keras_multigrid.server.limits import Limits
+from keras_multigrid.server.protocol import Work, read_request
+from keras_multigrid.server.runtimes import Refusal, compute
+from keras_multigrid.server.worker import read_work
+
+INTERFACE = types.SimpleNamespace(
+    name="any", version=1, shape=(None, None, 3), shape_text="any", dtype="float32",
+    signatures=("serving_default", "image_files"),
+)  # fmt: skip
+
+
+class Request:
+    """What `read_work` asks of a request."""
+
+    headers, path_params = {}, {"model": "any"}
+
+    def __init__(self, body, limits):
+        self._body = body
+        self.app = types.SimpleNamespace(
+            state=types.SimpleNamespace(interface=INTERFACE, limits=limits)
+        )
+
+    async def body(self):
+        return self._body
+
+
+@pytest.fixture
+def without_collector():
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+WRONG = {
+    "objects": b'{"instances": [' + b",".join([b"{}"] * 50_000) + b"]}",
+    "ragged": b'{"instances": [' + b",".join([b"[[1]]", b"[[1,2]]"] * 20_000) + b"]}",
+    "texts": json.dumps({"instances": [[[["a"] * 3] * 100] * 100]}).encode(),
+    "booleans": json.dumps({"instances": [[[[True] * 3] * 100] * 100]}).encode(),
+    "numbers": b'{"instances": [' + b",".join([b"[1]"] * 50_000) + b"]}",
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_request_leaves_nothing_in_memory(case, without_collector):
+    def ask():
+        limits = Limits(images=10**6)
+        with pytest.raises(HTTPException) as raised:
+            asyncio.run(read_work(Request(WRONG[case], limits)))
+        assert raised.value.status_code == 400
+
+    ask()
+    before = len(gc.get_objects())
+    ask()
+    assert len(gc.get_objects()) - before < 2000  # of 40,000 lists and more
+
+
+@pytest.mark.parametrize("mark", ["{", "[", '"'])
+def test_what_would_grow_while_it_is_parsed_is_refused_before(mark, monkeypatch):
+    monkeypatch.setattr("keras_multigrid.server.protocol.from_json", None)  # not even called
+    body = b'{"instances": ' + mark.encode() * 400
+    with pytest.raises(ValueError, match=r"more than \d+ times, and may have 2 images of 100"):
+        read_request(body, INTERFACE, Limits(images=2, pixels=100))
+
+
+@pytest.mark.parametrize("height, width", [(1, 100), (100, 1), (10, 10)])
+def test_as_many_images_and_pixels_as_may_be_are_read(height, width):
+    images = np.zeros((4, height, width, 3), int).tolist()
+    limits = Limits(images=4, pixels=400)
+    for document in (
+        {"instances": [{"images": image} for image in images]},
+        {"inputs": {"images": images}, "signature_name": "serving_default"},
+    ):
+        work = read_request(json.dumps(document).encode(), INTERFACE, limits)
+        assert len(work.images) == 4
+
+
+@pytest.mark.parametrize(
+    "kind, status, part", [(ValueError, 400, "not so"), (OSError, 500, "server's log")]
+)
+def test_a_batch_that_fails_keeps_no_images(kind, status, part, without_collector):
+    class Runtime:
+        def run(self, signature, images):
+            raise kind("not so")
+
+    def fail():
+        image = np.zeros((4, 4, 3))
+        work = Work("serving_default", True, [image])
+        return compute(Runtime(), [work], 8, 100), weakref.ref(image)
+
+    [answer], image = fail()
+    assert isinstance(answer, Refusal) and answer.status == status and part in answer.sentence
+    assert image() is None
+
+
+@pytest.mark.slow
+def test_eight_large_wrong_requests_leave_the_server_as_it_was(models):
+    from tests.server.running import serving
+
+    def resident(process):
+        status = pathlib.Path(f"/proc/{process}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+    with serving(models / "counter") as server:
+        body = b'{"instances": [' + b",".join([b"{}"] * 10_000_000) + b"]}"
+        numbers = b'{"instances": [' + b",".join([b"[[1]]"] * 700_000) + b"]}"
+        before = sum(map(resident, server.descendants()))
+        for wrong in [body, numbers] * 8:
+            status, _ = server.request("POST", "/v1/models/counter:predict", wrong)
+            assert status == 400
+        assert sum(map(resident, server.descendants())) - before < 500
