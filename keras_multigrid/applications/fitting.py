@@ -7,8 +7,12 @@ from keras_multigrid.applications.weight_files import variables_by_name
 # The layers of `include_top`, in all networks: what depends on the number of classes. Of a residual
 # output, the shortcut has weights only where the classes are fewer than the channels.
 HEAD = frozenset(
-    "logits output_conv output_bn output_1_conv output_1_bn output_2_conv output_2_bn "
-    "output_shortcut_0_conv output_shortcut_0_bn dense1 dense2 classification predictions fc1 fc2".split()
+    [
+        *("logits", "output_conv", "output_bn", "dense1", "dense2", "classification"),
+        *("output_1_conv", "output_1_bn", "output_2_conv", "output_2_bn"),
+        *("output_shortcut_0_conv", "output_shortcut_0_bn"),
+        *("predictions", "fc1", "fc2"),  # of Keras' own networks
+    ]
 )
 
 

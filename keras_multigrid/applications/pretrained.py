@@ -168,8 +168,8 @@ def _check_hash(path, card, origin):
     found = sha256(path)
     if found != card.sha256:
         raise ValueError(
-            f"{origin} are damaged: the SHA-256 of {path} is {found[:12]}..., and {card.sha256[:12]}"
-            "... in its card; install or copy it again."
+            f"{origin} are damaged: the SHA-256 of {path} is {found[:12]}..., and "
+            f"{card.sha256[:12]}... in its card; install or copy it again."
         )
 
 

@@ -42,7 +42,7 @@ def _models(options):
     from keras_multigrid.applications import PAPER_MODELS, list_models, list_weights
     from keras_multigrid.complexity import profile
 
-    names = list_models(options.pattern)
+    names, cards = list_models(options.pattern), list_weights()
     if not names:
         raise ValueError(f"No network's name matches {options.pattern!r}; try 'PMG*'.")
     print(
@@ -57,7 +57,7 @@ def _models(options):
         print(
             f"{model.name:<16} {model.table and 'T. ' + model.table:<8} "
             f"{counts.trainable_params:>12,} {_millions(model.params):>9} "
-            f"{counts.macs:>15,} {_millions(model.macs):>11}  {_shipped(model.name, list_weights())}",
+            f"{counts.macs:>15,} {_millions(model.macs):>11}  {_shipped(model.name, cards)}",
             flush=True,
         )
     return 0

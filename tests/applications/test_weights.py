@@ -236,7 +236,7 @@ def test_a_flipped_bit_in_an_archive_is_found(saved, tmp_path):
     content = bytearray((saved[0] / "net.npz").read_bytes())
     content[len(content) // 3] ^= 1
     (tmp_path / "net.npz").write_bytes(content)
-    with pytest.raises(ValueError, match="net.npz is damaged"):
+    with pytest.raises(ValueError, match=r"net\.npz is damaged"):
         segmenter(weights=tmp_path / "net.npz")
 
 
@@ -329,7 +329,7 @@ def test_a_shipped_name_of_other_networks_is_refused(shipped):
 def test_unfinished_weights_are_no_name_but_a_file(shipped, saved):
     path = shipped(finished=False, step=120)
     assert zoo.list_weights() == []
-    with pytest.raises(ValueError, match="not finished .step 120 of 8000.; .* pass the file"):
+    with pytest.raises(ValueError, match=r"not finished \(step 120 of 8000\); .* pass the file"):
         segmenter(weights="mnist_segmentation")
     assert values(segmenter(weights=path)).keys() == values(saved[1]).keys()
 
@@ -375,7 +375,9 @@ def test_a_file_of_a_hub(hub, saved):
 
 
 def test_what_a_hub_does_not_give_is_one_sentence(hub):
-    with pytest.raises(OSError, match="hf://user/none/net.npz cannot be had: 404 .*none") as raised:
+    with pytest.raises(
+        OSError, match=r"hf://user/none/net\.npz cannot be had: 404 .*none"
+    ) as raised:
         segmenter(weights="hf://user/none/net.npz")
     assert len(str(raised.value).splitlines()) == 1
     for address in ("hf://", "hf://user", "hf://user/nets", "hf://user//net.npz"):
