@@ -136,7 +136,7 @@ def _head_fits(head, given, variables, arrays, origin):
             f"{origin} are of another network: the output layers are {sorted(there)} there, "
             f"{sorted(here)} here."
         )
-    layers = ", ".join(dict.fromkeys(map(_layer, head)))
+    layers = ", ".join(dict.fromkeys(name.partition("/")[0] for name in head))
     print(
         f"{origin} are for {before} classes, not {classes}: the head ({layers}) is left out and "
         "starts anew."
