@@ -57,7 +57,9 @@ def _parser():
     parser.add_argument(
         "--commit", help="of the package that trained them (default: that of this checkout)"
     )
-    parser.add_argument("--licence", help="of the weights (default: that of the package)")
+    parser.add_argument(
+        "--licence", help="of the weights (default, for digits: that of the package)"
+    )
     parser.add_argument("--not-good-for", help="what they should not be used for")
     parser.add_argument(
         "--output", type=pathlib.Path, default=FOLDER, help="folder (default: the package's)"
@@ -158,15 +160,16 @@ def _halved(array):
 def _data(recipe):
     fields = dataclasses.asdict(recipe)
     variant = f"/{fields['variant']}" if "variant" in fields else ""
+    digits = f" of the digits of {recipe.source!r}" if recipe.NAME in NOT_GOOD_FOR else ""
     drawn = ", drawn anew in each pass" if fields.get("fresh") else ""
-    return f"{recipe.NAME}{variant} of the digits of {recipe.source!r}{drawn}"
+    return f"{recipe.NAME}{variant}{digits}{drawn}"
 
 
 def _licence(recipe):
-    data = (
-        "; MNIST, which they were trained on, is CC BY-SA 3.0" if recipe.source == "mnist" else ""
-    )
-    return f"Apache-2.0, as keras_multigrid{data}"
+    if recipe.NAME not in NOT_GOOD_FOR:
+        return "not stated"
+    of_data = "MNIST, which they were trained on, is CC BY-SA 3.0"
+    return "Apache-2.0, as keras_multigrid" + (f"; {of_data}" if recipe.source == "mnist" else "")
 
 
 def _curve(log, objective):

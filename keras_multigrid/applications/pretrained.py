@@ -78,6 +78,11 @@ def list_weights():
     return [card for card in _cards() if card.finished]
 
 
+def is_shipped(name):
+    """Returns whether there are weights of that name, of whatever network."""
+    return any(card.name == name for card in _cards())
+
+
 def sha256(path):
     """Returns the SHA-256 of a file as text."""
     with open(path, "rb") as file:
@@ -124,7 +129,7 @@ def load_weights(model, weights, network):
 def _find(weights, network):
     """Returns the path of a file of weights, and what to call them in messages."""
     text = str(weights)
-    if any(card.name == text for card in _cards()):
+    if is_shipped(text):
         return _shipped(text, network), f"The weights {text!r}"
     if text.startswith(HUB):
         return _from_hub(text), f"The weights {text}"

@@ -6,7 +6,7 @@ import pathlib
 import keras
 
 from keras_multigrid.applications.fitting import load_arrays
-from keras_multigrid.applications.pretrained import load_weights
+from keras_multigrid.applications.pretrained import is_shipped, load_weights
 from keras_multigrid.recipes.trained_weights import trained_weights
 from keras_multigrid.training import load_checkpoint
 
@@ -77,9 +77,10 @@ def start_from_weights(recipe, model, checkpoints):
 
 
 def _load(recipe, model):
-    folder = pathlib.Path(recipe.starting_weights())
-    if not folder.is_dir():
-        return load_weights(model, recipe.starting_weights(), recipe.model)
+    weights = recipe.starting_weights()
+    folder = pathlib.Path(weights)
+    if is_shipped(weights) or not folder.is_dir():
+        return load_weights(model, weights, recipe.model)
     trained = trained_weights(folder)
     print(f"Starts from step {trained.step} of {folder}", flush=True)
     return load_arrays(model, trained.arrays, f"The weights in {folder}")
