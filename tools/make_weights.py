@@ -15,6 +15,7 @@ import pathlib
 import subprocess
 import sys
 
+import keras
 import numpy as np
 
 from keras_multigrid.applications.fitting import load_arrays
@@ -136,9 +137,10 @@ def _smallest(trained):
     """Returns arrays, their type, and what they reach: float16, unless that costs too much."""
     exact = {name: np.asarray(array, "float32") for name, array in trained.arrays.items()}
     recipe = trained.recipe
-    model = recipe.build_network()
 
     def results(arrays):
+        keras.utils.set_random_seed(recipe.seed)  # networks that draw, draw the same each time
+        model = recipe.build_network()
         load_arrays(model, arrays, "The weights")
         return recipe.evaluate(model, recipe.TEST_SPLIT, verbosity())
 
