@@ -86,6 +86,7 @@ def _make(options):
     card = WeightsCard(
         name=name,
         network=recipe.model,
+        arguments=recipe.network_arguments(),
         file=path.name,
         sha256=sha256(unfinished),
         dtype=dtype,

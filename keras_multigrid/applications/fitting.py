@@ -49,7 +49,7 @@ def load_arrays(model, arrays, origin):
 def _parts(names):
     """Returns the names of the head's weights, and those of all others."""
     head = [name for name in names if name.partition("/")[0] in HEAD]
-    return head, [name for name in names if name not in head]
+    return head, [name for name in names if name.partition("/")[0] not in HEAD]
 
 
 def _check_same(body, given, variables, arrays, model, origin):
@@ -74,9 +74,10 @@ def _adapted(body, variables, arrays, model, origin):
     if not shapes:
         return {}
     # If all layers give as many channels as before, only readers of the image can take others.
-    if not all(_differ_in_inputs(*pair) for pair in shapes.values()):
+    changes = {(*old[2:3], *new[2:3]) for old, new in shapes.values()}
+    if len(changes) > 1 or not all(_differ_in_inputs(*pair) for pair in shapes.values()):
         raise ValueError(_misfit(body, shapes, variables, arrays, model, origin))
-    old, new = next((old[2], new[2]) for old, new in shapes.values())
+    ((old, new),) = changes
     layers = ", ".join(map(_layer, shapes))
     print(
         f"{origin} are for images of {old} channels, not {new}: {layers} read the mean of their "

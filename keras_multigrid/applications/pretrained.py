@@ -20,6 +20,8 @@ class WeightsCard:
     Attributes:
         name: What `weights=` calls them.
         network: The paper's name of the network, as `list_models` lists it.
+        arguments: Arguments of its constructor that all weights fit, the head's too, such as
+            `{"classes": 1}`.
         file: Name of the file of weights.
         sha256: Its SHA-256.
         dtype: `"float16"`, or `"float32"` where that costs too much of the score.
@@ -42,6 +44,7 @@ class WeightsCard:
 
     name: str
     network: str
+    arguments: dict
     file: str
     sha256: str
     dtype: str
@@ -67,7 +70,8 @@ def list_weights():
 
     Returns:
         A list of `WeightsCard`, by network and name; see there for what each tells. A constructor
-        takes the name: `PMGSEG(weights="mnist_segmentation")`.
+        takes the name: `PMGSEG(weights="mnist_segmentation")`; of any card,
+        `create_model(card.network, weights=card.name, **card.arguments)` is the trained network.
 
     Example:
 

@@ -250,6 +250,7 @@ def card_of(path, **changes):
     fields = {
         "name": "mnist_segmentation",
         "network": "PMG-11",
+        "arguments": {"classes": 4},
         "file": path.name,
         "sha256": pretrained.sha256(path),
         "dtype": "float16",
@@ -349,6 +350,17 @@ def test_a_card_that_is_damaged_is_named(shipped):
     path.with_suffix(".json").write_text("{}")
     with pytest.raises(ValueError, match=r"mnist_segmentation\.json is not a card of weights"):
         zoo.list_weights()
+
+
+def test_what_ships_is_whole_and_loads(capsys):
+    files = [path for path in pretrained.FOLDER.glob("*") if path.suffix != ".json"]
+    cards = [pretrained.read_card(path) for path in pretrained.FOLDER.glob("*.json")]
+    assert {path.name for path in files} == {card.file for card in cards}
+    assert sum(path.stat().st_size for path in files) < 10e6
+    for card in cards:
+        weights = card.name if card.finished else pretrained.FOLDER / card.file
+        zoo.create_model(card.network, weights=weights, **card.arguments)
+    assert capsys.readouterr().out == ""  # the head was loaded, and nothing was adapted
 
 
 @pytest.fixture

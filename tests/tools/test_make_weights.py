@@ -64,6 +64,7 @@ def test_a_finished_run_becomes_a_name(runs, make, output, capsys):
         ["git", "-C", ROOT, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
     )
     assert card.commit == head.stdout.strip()
+    assert card.arguments == SIZE
     assert "'digits'" in card.data and "photographs" in card.not_good_for
     assert card.licence == "Apache-2.0, as keras_multigrid"
     assert card.curve[-1]["epoch"] == 1 and {"loss", "iou"} <= {*card.curve[-1]}
