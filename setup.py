@@ -27,7 +27,10 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["keras_multigrid", "keras_multigrid.*"]),
-    package_data={"keras_multigrid.attention_maps": ["page.html"]},
+    package_data={
+        "keras_multigrid.attention_maps": ["page.html"],
+        "keras_multigrid.applications": ["weights/*"],  # each with its card
+    },
     python_requires=">=3.11",
     # Where a floor gives no other reason, it is the oldest version that was tested.
     install_requires=[

@@ -99,5 +99,54 @@ def _dense(gradient):
     return ops.convert_to_tensor(gradient, sparse=False)
 
 
+class _WithRateFactors:
+    """Multiplies the learning rate of each variable by a factor of its own.
+
+    The factors are one more variable of the optimizer, so that what is saved of it has them. Not
+    the gradients are multiplied: Adam's steps do not depend on their size.
+    """
+
+    def build(self, variables):
+        is_new = not self.built
+        super().build(variables)
+        if is_new:
+            self.rate_factors = self.add_variable((len(variables),), "ones", name="rate_factors")
+
+    def set_rate_factor(self, variables, factor):
+        """Sets the factor of those of the variables that are trained; the optimizer is built."""
+        chosen = {id(variable) for variable in variables}
+        factors = ops.convert_to_numpy(self.rate_factors).copy()
+        for index, variable in enumerate(self._trainable_variables):
+            if id(variable) in chosen:
+                factors[index] = factor
+        self.rate_factors.assign(factors)
+
+    def update_step(self, gradient, variable, learning_rate):
+        factor = self.rate_factors[self._get_variable_index(variable)]
+        rate = ops.cast(learning_rate, variable.dtype) * ops.cast(factor, variable.dtype)
+        if self.weight_decay and self._decays_apart() and self._use_weight_decay(variable):
+            self.assign_sub(variable, ops.multiply(variable, rate * self.weight_decay))
+        super().update_step(gradient, variable, rate)
+
+    def _apply_weight_decay(self, variables):
+        """Does nothing: Keras' own would take the rate without its factor."""
+
+
+@keras.saving.register_keras_serializable(package="keras_multigrid")
+class SGDWithRateFactors(_WithRateFactors, SGD):
+    """`SGD` with a factor on the learning rate of each variable, for fine-tuning."""
+
+    def _decays_apart(self):
+        return self.decoupled
+
+
+@keras.saving.register_keras_serializable(package="keras_multigrid")
+class AdamWithRateFactors(_WithRateFactors, keras.optimizers.Adam):
+    """Keras' Adam with a factor on the learning rate of each variable, for fine-tuning."""
+
+    def _decays_apart(self):
+        return True
+
+
 def _is_nonnegative(value):
     return isinstance(value, numbers.Real) and not isinstance(value, bool) and 0 <= value < math.inf

@@ -299,17 +299,11 @@ def test_weights_of_another_network(tmp_path):
         zoo.MG6(width_multiplier=0.1, weights=tmp_path / "model.weights.h5")
 
 
-def test_weights_of_a_network_with_another_classifier(tmp_path):
-    zoo.MG6(width_multiplier=0.05, classes=7).save_weights(tmp_path / "model.weights.h5")
-    with pytest.raises(ValueError, match=r"weights|shape|layer"):
-        zoo.MG6(width_multiplier=0.05, weights=tmp_path / "model.weights.h5")
-
-
 def test_weights_without_the_classifier(tmp_path):
     """A network with top must not go on with a random classifier in silence."""
     features = zoo.MG6(width_multiplier=0.05, include_top=False)
     features.save_weights(tmp_path / "model.weights.h5")
-    with pytest.raises(ValueError, match="'logits' expected 2 variables, but received 0"):
+    with pytest.raises(ValueError, match=r"have no output layer \(logits\)"):
         zoo.MG6(width_multiplier=0.05, weights=tmp_path / "model.weights.h5")
 
 

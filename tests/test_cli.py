@@ -24,10 +24,11 @@ def test_help_has_an_example_for_every_command(capsys):
         assert "Example: keras-multigrid" in capsys.readouterr().out
 
 
-def test_models_shows_ours_beside_the_papers(capsys):
+def test_models_shows_ours_beside_the_papers(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("keras_multigrid.applications.pretrained.FOLDER", tmp_path)
     assert main(["models", "R-PMG-2*"]) == 0
     header, row = capsys.readouterr().out.splitlines()
-    assert header.split() == ["parameters", "paper", "multiply-adds", "paper"]
+    assert header.split() == ["parameters", "paper", "multiply-adds", "paper", "weights"]
     assert row.split() == ["R-PMG-20", "T.", "2,", "3", "1,199,886", "1.20", "M", "3,168,846,336"]
 
 

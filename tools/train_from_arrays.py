@@ -59,7 +59,7 @@ def _parser():
         "--set model=M1-MNIST --passes 10 --output data.npz",
     )
     prepare.add_argument("recipe", choices=RECIPES)
-    prepare.add_argument("--scale", default="quick", help="smoke, quick (default) or paper")
+    prepare.add_argument("--scale", default="quick", help="smoke, quick (default), long or paper")
     _add_settings(prepare)
     prepare.add_argument(
         "--passes",

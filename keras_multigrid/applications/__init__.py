@@ -15,6 +15,7 @@ from keras_multigrid.applications.paper import PAPER_MODELS, PaperModel, create_
 from keras_multigrid.applications.preprocessing import (
     decode_predictions, preprocess_digits, preprocess_input,
 )
+from keras_multigrid.applications.pretrained import list_weights
 from keras_multigrid.applications.top_down import (
     BLImageNet1, BLImageNet2, BLMNIST1, BLMNIST2, BLMNIST3,
     TDImageNet1, TDImageNet2, TDMNIST1, TDMNIST2, TDMNIST3,
@@ -29,6 +30,6 @@ __all__ = [
     "RPMGSEG", "RSGSEG", "SGSEG", "UMGSEG", "UNETSEG", "RMG18", "RMG34", "RPMG30SEG", "ResNet50",
     "VGG16ImageNet", "BLImageNet1", "BLImageNet2", "BLMNIST1", "BLMNIST2", "BLMNIST3",
     "TDImageNet1", "TDImageNet2", "TDMNIST1", "TDMNIST2", "TDMNIST3", "TopDown",
-    "PAPER_MODELS", "PaperModel", "create_model", "list_models", "decode_predictions",
-    "preprocess_digits", "preprocess_input",
+    "PAPER_MODELS", "PaperModel", "create_model", "list_models", "list_weights",
+    "decode_predictions", "preprocess_digits", "preprocess_input",
 ]

@@ -61,7 +61,8 @@ def cifar_network(
 
     Args:
         include_top: Whether to end with the classifier.
-        weights: None, or a file of weights.
+        weights: None, a name of `list_weights`, a file, or `hf://user/repo/file`. The head is left
+            out if `classes` differs; both that and an image of other channels are said.
         input_tensor: Keras tensor to use as the image.
         input_shape: Shape of the image; default (32, 32, 3). Any size works.
         pooling: Without top: None for the feature map, `"avg"` or `"max"` for a vector.
@@ -125,7 +126,7 @@ def cifar_network(
         outputs = classification_head(
             features, include_top, pooling, classes, classifier_activation
         )
-    return finish_model(inputs, outputs, name or paper_name, weights)
+    return finish_model(inputs, outputs, name, weights, paper_name)
 
 
 def _kernel_size(section, grid):

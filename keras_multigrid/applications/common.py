@@ -2,10 +2,10 @@
 
 import functools
 import inspect
-import pathlib
 
 import keras
 
+from keras_multigrid.applications.pretrained import load_weights
 from keras_multigrid.blocks import conv_unit
 from keras_multigrid.blocks.counted import (
     Activation,
@@ -17,10 +17,9 @@ from keras_multigrid.blocks.counted import (
     MultigridMaxPooling2D,
     Tally,
     Uncountable,
+    is_counted,
     names_start_with,
 )
-
-SHIPPED_WEIGHTS = ()  # names that `weights` accepts beside files; none has been trained yet
 
 
 def with_signature_of(network):
@@ -179,9 +178,12 @@ def output_activation(logits, activation):
     return Activation(activation, dtype="float32", name="predictions")(logits)
 
 
-def finish_model(inputs, outputs, name, weights):
-    """Returns the functional model, with weights from a file if asked for."""
-    return load_weights(Model(inputs, outputs, name=name), weights)
+def finish_model(inputs, outputs, name, weights, network):
+    """Returns the functional model, with weights if asked for; `network` is its paper's name."""
+    model = Model(inputs, outputs, name=name or network)
+    if not is_counted(inputs):
+        load_weights(model, weights, network)
+    return model
 
 
 def refuse_tally(input_tensor, name):
@@ -191,18 +193,3 @@ def refuse_tally(input_tensor, name):
             f"{name} is Keras' own network; it cannot be counted without building it. "
             "keras_multigrid.complexity.count builds and profiles it."
         )
-
-
-def load_weights(model, weights):
-    """Returns a model, with weights from a file if `weights` is not None."""
-    if weights is None:
-        return model
-    path = pathlib.Path(weights)
-    if not path.is_file():
-        shipped = ", ".join(SHIPPED_WEIGHTS) or "none so far"
-        raise ValueError(
-            f"weights is {str(weights)!r}; expected None, a file (.weights.h5 or .keras), "
-            f"or a name of shipped weights ({shipped})."
-        )
-    model.load_weights(path)
-    return model

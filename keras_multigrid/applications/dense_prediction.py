@@ -45,7 +45,8 @@ def progressive_network(
 
     Args:
         include_top: Whether to end with the output layer on the finest grid.
-        weights: None, or a file of weights.
+        weights: None, a name of `list_weights`, a file, or `hf://user/repo/file`. The head is left
+            out if `classes` differs; both that and an image of other channels are said.
         input_tensor: Keras tensor to use as the image.
         input_shape: Shape of the image; default (64, 64, 1). Any size works, also None.
         pooling: Without top: None for the finest feature map, `"avg"` or `"max"` for a vector.
@@ -101,7 +102,7 @@ def progressive_network(
         if include_top:
             pyramid = unit(pyramid, [classes], "output", kernel_size, relu=False)
         outputs = _dense_head(pyramid[0], include_top, pooling, classifier_activation)
-    return finish_model(inputs, outputs, name or paper_name, weights)
+    return finish_model(inputs, outputs, name, weights, paper_name)
 
 
 @with_own_names
@@ -125,7 +126,8 @@ def u_network(
 
     Args:
         include_top: Whether to end with the output layer on the finest grid.
-        weights: None, or a file of weights.
+        weights: None, a name of `list_weights`, a file, or `hf://user/repo/file`. The head is left
+            out if `classes` differs; both that and an image of other channels are said.
         input_tensor: Keras tensor to use as the image.
         input_shape: Shape of the image; default (64, 64, 1). Any size works, also None.
         pooling: Without top: None for the finest feature map, `"avg"` or `"max"` for a vector.
@@ -170,7 +172,7 @@ def u_network(
             # As in the paper's parameter count, the coarser grids have outputs too, read by nobody.
             pyramid = plain_unit(pyramid, [classes] * len(pyramid), "output", 1, relu=False)
         outputs = _dense_head(pyramid[0], include_top, pooling, classifier_activation)
-    return finish_model(inputs, outputs, name or paper_name, weights)
+    return finish_model(inputs, outputs, name, weights, paper_name)
 
 
 def _dense_head(features, include_top, pooling, activation):

@@ -16,6 +16,7 @@ from keras_multigrid.applications.common import (
     with_own_names,
     with_signature_of,
 )
+from keras_multigrid.applications.pretrained import load_weights
 from keras_multigrid.blocks import progressive_start, residual_unit
 from keras_multigrid.blocks.counted import MaxPooling2D
 from keras_multigrid.blocks.units import RESIDUAL_EPSILON
@@ -47,7 +48,8 @@ def residual_multigrid_network(
 
     Args:
         include_top: Whether to end with the classifier.
-        weights: None, or a file of weights.
+        weights: None, a name of `list_weights`, a file, or `hf://user/repo/file`. The head is left
+            out if `classes` differs; both that and an image of other channels are said.
         input_tensor: Keras tensor to use as the image.
         input_shape: Shape of the image; default (224, 224, 3). Any size works, also None.
         pooling: Without top: None for the feature map, `"avg"` or `"max"` for a vector.
@@ -97,7 +99,7 @@ def residual_multigrid_network(
         outputs = classification_head(
             features, include_top, pooling, classes, classifier_activation
         )
-    return finish_model(inputs, outputs, name or paper_name, weights)
+    return finish_model(inputs, outputs, name, weights, paper_name)
 
 
 @with_signature_of(residual_multigrid_network)
@@ -133,7 +135,8 @@ def RPMG30SEG(
 
     Args:
         include_top: Whether to end with the classifier.
-        weights: None, or a file of weights.
+        weights: None, a name of `list_weights`, a file, or `hf://user/repo/file`. The head is left
+            out if `classes` differs; both that and an image of other channels are said.
         input_tensor: Keras tensor to use as the image.
         input_shape: Shape of the image; default (224, 224, 3). Any size works, also None.
         pooling: Without top: None for the coarsest feature map, `"avg"` or `"max"` for a vector.
@@ -184,7 +187,7 @@ def RPMG30SEG(
         outputs = classification_head(
             pyramid[-1], include_top, pooling, classes, classifier_activation
         )
-    return finish_model(inputs, outputs, name, weights)
+    return finish_model(inputs, outputs, name, weights, "R-PMG-30-SEG")
 
 
 def _stem(image, widths):
@@ -209,7 +212,7 @@ def ResNet50(
 
     Args:
         include_top: As for `keras.applications.ResNet50`, like all that follow.
-        weights: None, `"imagenet"` (Keras downloads them), or a file of weights.
+        weights: None, `"imagenet"` (Keras downloads them), or as for the other networks.
         input_tensor: Keras tensor to use as the image.
         input_shape: Shape of the image.
         pooling: None, `"avg"` or `"max"`.
@@ -230,9 +233,9 @@ def ResNet50(
     25636712
     """
     refuse_tally(input_tensor, "ResNet50")
-    return keras.applications.ResNet50(
+    model = keras.applications.ResNet50(
         include_top,
-        weights,
+        "imagenet" if weights == "imagenet" else None,
         input_tensor,
         input_shape,
         pooling,
@@ -240,6 +243,7 @@ def ResNet50(
         classifier_activation,
         name=name,
     )
+    return _with_weights(model, weights, "ResNet-50")
 
 
 def VGG16ImageNet(
@@ -256,7 +260,7 @@ def VGG16ImageNet(
 
     Args:
         include_top: As for `keras.applications.VGG16`, like all that follow.
-        weights: None, `"imagenet"` (Keras downloads them), or a file of weights.
+        weights: None, `"imagenet"` (Keras downloads them), or as for the other networks.
         input_tensor: Keras tensor to use as the image.
         input_shape: Shape of the image.
         pooling: None, `"avg"` or `"max"`.
@@ -277,9 +281,9 @@ def VGG16ImageNet(
     14714688
     """
     refuse_tally(input_tensor, "VGG16ImageNet")
-    return keras.applications.VGG16(
+    model = keras.applications.VGG16(
         include_top,
-        weights,
+        "imagenet" if weights == "imagenet" else None,
         input_tensor,
         input_shape,
         pooling,
@@ -287,3 +291,10 @@ def VGG16ImageNet(
         classifier_activation,
         name=name,
     )
+    return _with_weights(model, weights, "VGG-16-ImageNet")
+
+
+def _with_weights(model, weights, network):
+    if weights != "imagenet":  # which Keras has loaded
+        load_weights(model, weights, network)
+    return model

@@ -9,11 +9,11 @@ from keras_multigrid.applications.common import (
     check_options,
     finish_model,
     image_input,
-    load_weights,
     output_activation,
     with_own_names,
     with_signature_of,
 )
+from keras_multigrid.applications.pretrained import load_weights
 from keras_multigrid.blocks.counted import Dense, GlobalAveragePooling2D, GlobalMaxPooling2D, Tally
 from keras_multigrid.top_down import TopDown
 from keras_multigrid.top_down.geometry import check_images, check_levels
@@ -53,7 +53,8 @@ def top_down_network(
 
     Args:
         include_top: Whether to classify; if not, the features are returned.
-        weights: None, or a file of weights; one set serves any number of levels.
+        weights: None, a name of `list_weights`, a file, or `hf://user/repo/file`; one set serves
+            any number of levels.
         input_tensor: Keras tensor of images. With it a functional model of fixed size is returned,
             for inference, which can be exported; without it a `TopDown`.
         input_shape: Shape of the images; default is what `levels` needs. Larger ones, by a power of
@@ -118,11 +119,11 @@ def top_down_network(
         name=name or paper_name,
     )
     network.build((None, *(input_shape or default)))
-    load_weights(network, weights)
+    load_weights(network, weights, paper_name)
     if input_tensor is None:
         return network
     image, inputs = image_input(input_tensor, input_shape, default)
-    return finish_model(inputs, network(image), name or paper_name, weights=None)
+    return finish_model(inputs, network(image), name, None, paper_name)
 
 
 @with_own_names
@@ -144,7 +145,8 @@ def baseline_network(
 
     Args:
         include_top: Whether to end with the dense layers and the classification.
-        weights: None, or a file of weights; one set serves any size of images.
+        weights: None, a name of `list_weights`, a file, or `hf://user/repo/file`; one set serves
+            any size of images.
         input_tensor: Keras tensor to use as the image.
         input_shape: Shape of the images, sides possibly None; default is the paper's largest.
         pooling: Without top: None for the feature map, `"avg"` or `"max"` for a vector.
@@ -187,7 +189,7 @@ def baseline_network(
             outputs = leaky_relu(f"dense{number}_relu")(outputs)
         outputs = Dense(classes, name="logits")(outputs)
         outputs = output_activation(outputs, classifier_activation)
-    return finish_model(inputs, outputs, name or paper_name, weights)
+    return finish_model(inputs, outputs, name, weights, paper_name)
 
 
 def _check_data_format(name):

@@ -78,7 +78,7 @@ def add_commands(commands):
 
 def add_recipe_options(parser):
     """Adds the options that change a recipe."""
-    parser.add_argument("--scale", help="smoke, quick (default) or paper")
+    parser.add_argument("--scale", help="smoke, quick (default), long (of some) or paper")
     parser.add_argument(
         "--set",
         action="append",

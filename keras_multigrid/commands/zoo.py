@@ -7,7 +7,8 @@ def add_commands(commands):
     """Adds the parsers."""
     models = commands.add_parser(
         "models",
-        help="list all networks with their parameters and multiply-adds, ours and the paper's",
+        help="list all networks with their parameters and multiply-adds, ours and the paper's, and "
+        "the trained weights that `weights=` takes by name",
         epilog="Example: keras-multigrid models 'R-*'",
     )
     models.add_argument("pattern", nargs="?", default="*", help="shell-style pattern of names")
@@ -43,13 +44,16 @@ def add_commands(commands):
 def _models(options):
     import keras
 
-    from keras_multigrid.applications import PAPER_MODELS, list_models
+    from keras_multigrid.applications import PAPER_MODELS, list_models, list_weights
     from keras_multigrid.complexity import profile
 
-    names = list_models(options.pattern)
+    names, cards = list_models(options.pattern), list_weights()
     if not names:
         raise ValueError(f"No network's name matches {options.pattern!r}; try 'PMG*'.")
-    print(f"{'':<16} {'':<8} {'parameters':>12} {'paper':>9} {'multiply-adds':>15} {'paper':>11}")
+    print(
+        f"{'':<16} {'':<8} {'parameters':>12} {'paper':>9} {'multiply-adds':>15} {'paper':>11}  "
+        "weights"
+    )
     for model in PAPER_MODELS:
         if model.name not in names:
             continue
@@ -58,10 +62,21 @@ def _models(options):
         print(
             f"{model.name:<16} {model.table and 'T. ' + model.table:<8} "
             f"{counts.trainable_params:>12,} {_millions(model.params):>9} "
-            f"{counts.macs:>15,} {_millions(model.macs):>11}",
+            f"{counts.macs:>15,} {_millions(model.macs):>11}  {_shipped(model.name, cards)}",
             flush=True,
         )
     return 0
+
+
+def _shipped(network, cards):
+    """Returns the names of a network's weights, each with its first score."""
+    names = [
+        f"{card.name} ({name} {value:.2f})"
+        for card in cards
+        for name, value in list(card.scores.items())[:1]
+        if card.network == network
+    ]
+    return ", ".join(names)
 
 
 def _millions(count):

@@ -30,6 +30,17 @@ QUICK = {
     "weight_decay": 0.0,
     "start_empty": True,
 }
+LONG = {
+    "epochs": 20,
+    "steps_per_epoch": 400,
+    "batch_size": 16,
+    "optimizer": "adam",
+    "schedule": "cosine",
+    "learning_rate": 0.003,
+    "weight_decay": 0.0,
+    "start_empty": True,
+    "fresh": True,
+}
 SMOKE = {
     "epochs": 2,
     "steps_per_epoch": 2,
@@ -141,6 +152,7 @@ class MnistSegmentation(DensePrediction):
     SCALES: ClassVar = {
         "smoke": SMOKE,
         "quick": QUICK,
+        "long": LONG,
         "paper": {},
     }
 
@@ -179,6 +191,7 @@ class MnistSpatialTransformer(DensePrediction):
     SCALES: ClassVar = {
         "smoke": SMOKE,
         "quick": QUICK,
+        "long": LONG,
         "paper": {},
     }
 

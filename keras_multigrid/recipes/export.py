@@ -10,6 +10,7 @@ from keras_multigrid.applications.paper import paper_model
 from keras_multigrid.complexity import profile
 from keras_multigrid.export import Facts, export_model
 from keras_multigrid.export.exporting import check_format
+from keras_multigrid.recipes.overrides import as_command
 from keras_multigrid.recipes.run_folder import MAY_CHANGE, MODEL, RESULTS, read_recipe
 from keras_multigrid.recipes.trained import read_model, read_results
 
@@ -122,24 +123,12 @@ def _as_asked(recipe):
 def _facts(recipe, written, parameters, licence, notes):
     # The quickstart's has both networks.
     scores = written.get("scores") or recipe.scores(written["results"][recipe.model])
-    scale = next(name for name, changes in recipe.SCALES.items() if not changes)
-    changes = [
-        f"--set {field.name}={_as_setting(value)}"
-        for field in dataclasses.fields(recipe)
-        if (value := getattr(recipe, field.name)) != field.default and field.name not in MAY_CHANGE
-    ]
     versions = ", ".join(f"{name} {number}" for name, number in written["versions"].items())
     return Facts(
         description=f"{recipe.model} ({parameters:,} parameters), trained by the recipe "
         f"`{recipe.NAME}` of keras_multigrid.",
         metrics={f"{name}, % ({recipe.TEST_SPLIT} data)": value for name, value in scores.items()},
-        recipe=" ".join(["keras-multigrid train", recipe.NAME, "--scale", scale, *changes]),
+        recipe=as_command(recipe, MAY_CHANGE),
         licence=licence,
         notes=(f"Trained with: {versions}.", *notes),
     )
-
-
-def _as_setting(value):
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    return str(value).lower() if isinstance(value, bool) or value is None else value

@@ -33,6 +33,28 @@ def change(recipe, settings):
     return dataclasses.replace(recipe, **_changes(type(recipe), settings))
 
 
+def as_command(recipe, left_out):
+    """Returns the command that trains a recipe.
+
+    Args:
+        recipe: The recipe.
+        left_out: Names of fields that are not told.
+    """
+    scale = next(name for name, changes in recipe.SCALES.items() if not changes)
+    changes = [
+        f"--set {field.name}={_as_setting(value)}"
+        for field in dataclasses.fields(recipe)
+        if (value := getattr(recipe, field.name)) != field.default and field.name not in left_out
+    ]
+    return " ".join(["keras-multigrid train", recipe.NAME, "--scale", scale, *changes])
+
+
+def _as_setting(value):
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) or value is None else value
+
+
 def _changes(recipe_class, settings):
     return dict(_parse(recipe_class, text) for text in settings)
 

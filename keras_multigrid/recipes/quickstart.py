@@ -75,6 +75,14 @@ class Quickstart(DensePrediction):
         "quick": {},
     }
 
+    def __post_init__(self):
+        super().__post_init__()
+        if self.weights is not None or self.freeze is not None:
+            raise ValueError(
+                "The quickstart trains two networks from scratch; leave weights and freeze out, or "
+                "train another recipe."
+            )
+
     def networks(self):
         return (self.model, self.baseline)
 

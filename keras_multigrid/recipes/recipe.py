@@ -11,9 +11,8 @@ import numpy as np
 
 from keras_multigrid.applications import create_model
 from keras_multigrid.applications.paper import paper_model
-from keras_multigrid.optimizers import SGD
+from keras_multigrid.recipes.optimization import learning_rate, make_optimizer
 from keras_multigrid.recipes.remat import keep_convolutions_only
-from keras_multigrid.schedules import ExponentialPerEpoch, StepwisePerEpoch
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 OPTIMIZERS = ("sgd", "adam")
@@ -32,6 +31,13 @@ class Recipe:
         depth: The paper's n, layers or units of each section; None is the network's own.
         source: Source of digits, `"mnist"` or `"digits"`; where there are none it is ignored.
         data_dir: Where TensorFlow Datasets keeps its data, or the folder of images.
+        weights: Weights to start from, where a training begins: a name of `list_weights`, a file,
+            `hf://user/repo/file`, or a run's folder, of which the last good checkpoint is taken if
+            it is not finished.
+        freeze: Patterns of names of layers that are not trained, such as `input_*`; within a
+            module `module/layer`. Their batch normalization keeps its statistics.
+        loaded_rate: Factor on the learning rate, and so on decoupled decay, of what `weights` has
+            loaded: not of a head left out for other classes. None is 1.
         seed: Seed of weights and data.
         deterministic: Whether TensorFlow's operations must be deterministic; slower.
         epochs: Number of epochs.
@@ -74,6 +80,9 @@ class Recipe:
     depth: int | None = None
     source: str = "mnist"
     data_dir: str | None = None
+    weights: str | None = None
+    freeze: tuple[str, ...] | None = None
+    loaded_rate: float | None = None
     seed: int = 0
     deterministic: bool = False
     epochs: int = 200
@@ -115,6 +124,10 @@ class Recipe:
         ).split():
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected a positive number.")
+        if self.loaded_rate is not None and not 0 < self.loaded_rate < math.inf:
+            raise ValueError(f"loaded_rate is {self.loaded_rate}; expected a positive number.")
+        if self.loaded_rate is not None and self.starting_weights() is None:
+            raise ValueError(f"loaded_rate is {self.loaded_rate}, and no weights are to be loaded.")
         for network in self.networks():
             paper_model(network)
         self._check_sizes()
@@ -174,6 +187,10 @@ class Recipe:
         """Returns the constructor's arguments that tell the size of an input."""
         return {"input_shape": self.input_shape()} if self.input_shape() else {}
 
+    def starting_weights(self):
+        """Returns what the training starts from, as `weights`; None is from scratch."""
+        return self.weights
+
     def compile(self, model):
         """Gives a model its loss, its metrics, and its optimizer."""
         if self.remat:
@@ -189,36 +206,11 @@ class Recipe:
 
     def make_optimizer(self):
         """Returns a new optimizer."""
-        options = {"weight_decay": self.weight_decay or None, "clipnorm": self.clip_norm}
-        if self.accumulation > 1:
-            options["gradient_accumulation_steps"] = self.accumulation
-        if self.ema:
-            options.update(use_ema=True, ema_momentum=self.ema)
-        if self.optimizer == "adam":
-            return keras.optimizers.Adam(
-                self.rate(), beta_2=self.beta_2, epsilon=self.epsilon, **options
-            )
-        return SGD(self.rate(), self.momentum, decoupled=self.decoupled, **options)
+        return make_optimizer(self)
 
     def rate(self):
         """Returns the learning rate, or its schedule."""
-        is_residual = self.model.startswith(("R-", "RES"))
-        schedule = self.schedule or ("stepwise" if is_residual else "exponential")
-        if schedule == "constant":
-            return self.learning_rate
-        if schedule == "exponential":
-            end = self.learning_rate / 1000
-            return ExponentialPerEpoch(self.epochs, self.steps_per_epoch, self.learning_rate, end)
-        if schedule == "stepwise":
-            boundaries = {max(1, round(share * self.epochs)) for share in self.drops}
-            return StepwisePerEpoch(
-                self.steps_per_epoch, sorted(boundaries), self.drop_factor, self.learning_rate
-            )
-        steps = self.epochs * self.steps_per_epoch
-        rising = round(self.warmup * steps)
-        return keras.optimizers.schedules.CosineDecay(
-            0.0, steps - rising, warmup_target=self.learning_rate, warmup_steps=rising
-        )
+        return learning_rate(self)
 
     def classes(self):
         """Returns the number of outputs."""

@@ -27,7 +27,7 @@ def reproduce(name, rows=None, scale="quick", settings=(), output=None):
             for which pictures are drawn, too.
         rows: List of networks, of `"figure4"` with their data: `"M3-MNIST/plain"`; of `"figures"`
             those of `draw_paper_figures`. None takes all, in the paper's order.
-        scale: `"smoke"`, `"quick"` or `"paper"`.
+        scale: `"smoke"`, `"quick"`, `"long"` (of some) or `"paper"`.
         settings: List of `"key=value"` texts that change fields of the recipe.
         output: Folder; None is `runs/` and the name. `NAME.md` in it is the table.
 

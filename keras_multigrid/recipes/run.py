@@ -15,6 +15,7 @@ import keras
 
 from keras_multigrid.complexity import profile
 from keras_multigrid.export.class_names import add_class_names
+from keras_multigrid.recipes.fine_tuning import freeze, start_from_weights
 from keras_multigrid.recipes.report import versions, write_report
 from keras_multigrid.recipes.run_folder import (
     CHECKPOINTS,
@@ -149,7 +150,9 @@ def train(recipe, output, epochs=None, splits=None, callbacks=(), verbose=None):
     """
     with noticing_lost_processes():
         model = recipe.network()
+        frozen = freeze(model, recipe.freeze)
         recipe.compile(model)
+        start_from_weights(recipe, model, output / CHECKPOINTS)
         first = is_first_process()
         counts = profile(model)  # in each process: making variables is done together
         if not first:
@@ -176,6 +179,10 @@ def train(recipe, output, epochs=None, splits=None, callbacks=(), verbose=None):
                 recipe.checkpoint_seconds,
                 shown if first else 0,
             )
+        if frozen:  # the network is as any other again, and the optimizer does not fit it
+            for layer in frozen:
+                layer.trainable = True
+            recipe.compile(model)
         return model
 
 

@@ -1,7 +1,6 @@
 """Top-down image pyramid traversal against convolution (second paper, section 5)."""
 
 import dataclasses
-import pathlib
 from typing import ClassVar
 
 import keras
@@ -15,7 +14,6 @@ from keras_multigrid.recipes.dense_prediction import DIGITS, EVALUATION_SEED
 from keras_multigrid.recipes.photographs import Photographs
 from keras_multigrid.recipes.recipe import EVALUATION_BATCH, Recipe
 from keras_multigrid.recipes.rescaling import rescaling
-from keras_multigrid.recipes.run_folder import MODEL
 from keras_multigrid.top_down import (
     TopDown,
     TopDownLoss,
@@ -39,8 +37,7 @@ class TopDownRecipe(Recipe):
 
     Attributes:
         image_size: Side of the images.
-        start: Gradual learning: a run's folder, or a file of weights, to start from; None is from
-            scratch.
+        start: Gradual learning: `weights`, by the name that the sessions of the figures give it.
         target_locations: c_t; several for multi-level learning, for 2, 3, ... levels.
         level_weights: lambda_z for 1, 2, ... levels; None is the last level alone.
         samples: M, Monte Carlo samples per image.
@@ -75,18 +72,13 @@ class TopDownRecipe(Recipe):
         if self.image_size not in self.SIZES:
             expected = ", ".join(map(str, self.SIZES))
             raise ValueError(f"image_size is {self.image_size}; expected one of {expected}.")
+        if self.start is not None and self.weights is not None:
+            raise ValueError("start and weights are the same; give one of them.")
         if self._is_top_down():
             self.loss().weights_and_targets(self._levels())  # an error before any work
 
-    def network(self):
-        model = super().network()
-        if self.start is not None:
-            path = pathlib.Path(self.start)
-            path = path / MODEL if path.is_dir() else path
-            if not path.is_file():
-                raise ValueError(f"start is {self.start}; expected a finished run, or weights.")
-            model.load_weights(path)
-        return model
+    def starting_weights(self):
+        return self.weights if self.start is None else self.start
 
     def size_arguments(self):
         if self._is_top_down():
@@ -209,6 +201,13 @@ class LocatedMnist(TopDownRecipe):
             "evaluation_batches": 1,
         },
         "quick": {"epochs": 10},
+        "long": {
+            "epochs": 20,
+            "steps_per_epoch": 400,
+            "batch_size": 16,
+            "schedule": "cosine",
+            "learning_rate": 0.003,
+        },
         "paper": {},
     }
 

@@ -73,19 +73,6 @@ def test_settings_that_cannot_be_are_refused(changes, message):
         LocatedMnist(**changes)
 
 
-def test_a_session_starts_from_another(tmp_path):
-    first = smallest(image_size=14).network()
-    for variable in first.trainable_variables:
-        variable.assign(np.full(variable.shape, 0.5))
-    (tmp_path / "run").mkdir()
-    first.save(tmp_path / "run" / "model.keras")
-    for start in ("run", "run/model.keras"):
-        second = smallest(image_size=28, start=str(tmp_path / start)).network()
-        assert all((variable.numpy() == 0.5).all() for variable in second.trainable_variables)
-    with pytest.raises(ValueError, match="expected a finished run, or weights"):
-        smallest(start=str(tmp_path / "none")).network()
-
-
 def test_evaluations_draw_anew_each_time_and_the_same_in_each_run():
     recipe = smallest(evaluations=3, evaluation_batches=2)
     seen = [

@@ -1,0 +1,422 @@
+"""What `weights=` takes, by every constructor: names, files, a hub; and what does not fit."""
+
+import dataclasses
+import inspect
+import json
+import re
+import sys
+import types
+
+import keras
+import numpy as np
+import pytest
+
+import keras_multigrid as kmg
+from keras_multigrid.applications import pretrained
+from keras_multigrid.applications.fitting import HEAD
+from keras_multigrid.applications.weight_files import (
+    read_weights,
+    variables_by_name,
+    write_weights,
+)
+from tests.conformance import MODELS
+from tests.random_weights import randomize
+
+zoo = kmg.applications
+SUFFIXES = (".weights.h5", ".keras", ".npz")
+
+
+def save(model, path):
+    """Saves as a user would, and ours as the tool does."""
+    if path.suffix == ".npz":
+        variables = variables_by_name(model).items()
+        write_weights(path, {name: variable.numpy() for name, variable in variables})
+    elif path.suffix == ".keras":
+        model.save(path)
+    else:
+        model.save_weights(path)
+
+
+def segmenter(constructor=zoo.PMGSEG, **options):
+    size = {"width_multiplier": 0.1, "channel_ratios": (1, 0.5), "depth": 1}
+    return constructor(**{"input_shape": (12, 10, 1), "classes": 4, **size, **options})
+
+
+def values(model, head=None):
+    """Returns the weights by name; of the head alone, of all else, or of all."""
+    return {
+        name: variable.numpy()
+        for name, variable in variables_by_name(model).items()
+        if head is None or head == (name.partition("/")[0] in HEAD)
+    }
+
+
+def assert_equal(one, other):
+    assert one.keys() == other.keys() and one
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name], name)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A folder with a network in all kinds of files, and the network."""
+    folder = tmp_path_factory.mktemp("saved")
+    model = segmenter()
+    randomize(model)
+    for suffix in SUFFIXES:
+        save(model, folder / f"net{suffix}")
+    return folder, model
+
+
+NESTED = [case for case in MODELS if case.name.startswith("TD")]  # a functional around a `TopDown`
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "case", [case for case in MODELS if case not in NESTED], ids=lambda case: case.name
+)
+def test_all_kinds_of_files_of_all_networks_are_read_alike(case, tmp_path):
+    model = case.make()
+    randomize(model)
+    assert len(values(model)) == len(model.weights)
+    for suffix in SUFFIXES:
+        save(model, tmp_path / f"net{suffix}")
+        assert_equal(read_weights(tmp_path / f"net{suffix}"), values(model))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(case.name, marks=[pytest.mark.slow] if case.slow else [], id=case.name)
+        for case in MODELS
+    ],
+)
+def test_the_head_is_what_include_top_adds(name):
+    constructor = getattr(zoo, name)
+    takes = inspect.signature(constructor).parameters
+    options = {"width_multiplier": 0.05} if "width_multiplier" in takes else {}
+
+    def layers(**more):
+        with keras.StatelessScope(initialize_variables=False):
+            model = constructor(**options, **more)
+        return {layer.name for layer in model.layers if layer.weights}
+
+    full, features = layers(), layers(include_top=False)
+    assert full - features == full & HEAD and full & HEAD
+    assert not features & HEAD
+
+
+def make_top_down(**options):
+    return zoo.TDMNIST3(levels=2, width_multiplier=0.1, **options)
+
+
+def make_baseline(**options):
+    return zoo.BLMNIST3(width_multiplier=0.1, **options)
+
+
+def make_residual(**options):
+    return segmenter(zoo.RSGSEG, channel_ratios=(1,), **options)
+
+
+def make_cifar(**options):
+    return zoo.MGsm6(width_multiplier=0.05, **options)
+
+
+def make_imagenet(**options):
+    return zoo.RMG18(width_multiplier=0.05, input_shape=(32, 32, 3), **options)
+
+
+def make_unet(**options):
+    return zoo.UMGSEG(input_shape=(12, 10, 1), width_multiplier=0.1, **options)
+
+
+FAMILIES = [
+    segmenter,
+    make_residual,
+    make_cifar,
+    make_top_down,
+    make_baseline,
+    pytest.param(make_unet, marks=pytest.mark.slow),
+    pytest.param(make_imagenet, marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize("make", FAMILIES)
+def test_constructors_take_files_and_leave_a_head_of_other_classes_out(make, tmp_path, capsys):
+    original = make(classes=7)
+    randomize(original)
+    expected = values(original)
+    for suffix in SUFFIXES:
+        save(original, tmp_path / f"net{suffix}")
+        assert_equal(read_weights(tmp_path / f"net{suffix}"), expected)
+    path = tmp_path / "net.keras"
+    assert_equal(values(make(classes=7, weights=path)), expected)
+    capsys.readouterr()
+    expected = values(original, head=False)
+    for number in (3, 64):  # less and more than the channels
+        other = make(classes=number, weights=str(path))
+        assert_equal(values(other, head=False), expected)
+        assert {array.shape[-1] for array in values(other, head=True).values()} >= {number}
+        (said,) = capsys.readouterr().out.splitlines()
+        assert f"{path} are for 7 classes, not {number}: the head (" in said
+    assert_equal(values(make(classes=None, include_top=False, weights=path)), expected)
+    assert not capsys.readouterr().out
+
+
+@pytest.mark.parametrize("channels", [2, 3])
+def test_first_convolutions_are_adapted_to_other_channels(saved, channels, capsys):
+    folder, model = saved
+    other = segmenter(input_shape=(12, 10, channels), weights=folder / "net.npz")
+    (said,) = capsys.readouterr().out.splitlines()
+    assert f"are for images of 1 channels, not {channels}: " in said
+    for grid in range(2):
+        assert f"input_{grid}_conv" in said
+    # A grey image gives what it gave.
+    grey = np.random.default_rng(0).normal(size=(2, 12, 10, 1)).astype("float32")
+    np.testing.assert_allclose(
+        other(np.repeat(grey, channels, -1)), model(grey), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_colours_become_their_mean(tmp_path):
+    colour = make_cifar()
+    randomize(colour)
+    save(colour, tmp_path / "net.npz")
+    grey = make_cifar(input_shape=(32, 32, 1), weights=tmp_path / "net.npz")
+    kernels = [model.get_layer("input_1_conv").kernel.numpy() for model in (colour, grey)]
+    np.testing.assert_allclose(kernels[1][:, :, 0], kernels[0].sum(axis=2), rtol=1e-5)
+
+
+def test_top_down_takes_other_channels_and_levels(tmp_path):
+    model = make_top_down()
+    randomize(model)
+    save(model, tmp_path / "net.npz")
+    other = make_top_down(input_shape=(28, 28, 3), weights=tmp_path / "net.npz")
+    images = np.random.default_rng(0).uniform(size=(2, 28, 28, 1)).astype("float32")
+    outputs = [
+        network.predict(array, sample=False, verbose=0)
+        for network, array in ((model, images), (other, np.repeat(images, 3, -1)))
+    ]
+    np.testing.assert_allclose(*outputs, rtol=1e-4, atol=1e-6)
+    deeper = zoo.TDMNIST3(levels=3, width_multiplier=0.1, weights=tmp_path / "net.npz")
+    assert_equal(values(deeper), values(model))
+
+
+MISFITS = {
+    "wider": ({"width_multiplier": 0.2}, r"width_multiplier does not fit .*0\.\d+ times as wide"),
+    "narrower": ({"width_multiplier": 0.05}, "width_multiplier does not fit .*2 times as wide"),
+    "ratios": ({"channel_ratios": (1, 1)}, "channel_ratios do not fit"),
+    "fewer grids": ({"channel_ratios": (1,)}, "channel_ratios .* or depth"),
+    "more grids": ({"channel_ratios": (1, 0.5, 0.25)}, "channel_ratios .* or depth"),
+    "deeper": ({"depth": 2}, "no 'full_unit2_conv'.* or depth"),
+    "another": ({"constructor": zoo.RPMGSEG}, "do not fit R-PMG-20: .*another network"),
+    "classification": ({"constructor": zoo.MG6, "input_shape": (32, 32, 1)}, "another network"),
+}
+
+
+@pytest.mark.parametrize("options, message", MISFITS.values(), ids=MISFITS)
+def test_what_does_not_fit_is_named(saved, options, message):
+    with pytest.raises(ValueError, match=message) as raised:
+        segmenter(**options, weights=saved[0] / "net.weights.h5")
+    assert "net.weights.h5" in str(raised.value)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("share", [0, 0.3, 0.97])
+def test_truncated_files_are_one_sentence(saved, suffix, share, tmp_path):
+    whole = (saved[0] / f"net{suffix}").read_bytes()
+    path = tmp_path / f"net{suffix}"
+    path.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(ValueError, match=re.escape(f"{path} is damaged")) as raised:
+        read_weights(path)
+    assert len(str(raised.value).splitlines()) == 1
+
+
+def test_a_flipped_bit_in_an_archive_is_found(saved, tmp_path):
+    content = bytearray((saved[0] / "net.npz").read_bytes())
+    content[len(content) // 3] ^= 1
+    (tmp_path / "net.npz").write_bytes(content)
+    with pytest.raises(ValueError, match=r"net\.npz is damaged"):
+        segmenter(weights=tmp_path / "net.npz")
+
+
+def test_files_of_other_kinds_are_refused(tmp_path):
+    (tmp_path / "net.pt").write_bytes(b"anything")
+    with pytest.raises(ValueError, match=r"not a file of weights; expected \.weights\.h5, "):
+        segmenter(weights=tmp_path / "net.pt")
+
+
+def card_of(path, **changes):
+    fields = {
+        "name": "mnist_segmentation",
+        "network": "PMG-11",
+        "arguments": {"classes": 4},
+        "file": path.name,
+        "sha256": pretrained.sha256(path),
+        "dtype": "float16",
+        "finished": True,
+        "step": 8000,
+        "steps": 8000,
+        "data": "digits",
+        "command": "keras-multigrid train mnist_segmentation",
+        "commit": "0123abc",
+        "seed": 0,
+        "versions": {},
+        "split": "test",
+        "test_images": 1000,
+        "scores": {"mean IoU": 62.5, "pixel error": 14.25},
+        "results": {"iou": 0.625},
+        "curve": [],
+        "licence": "Apache-2.0",
+        "not_good_for": "photographs",
+    }
+    return pretrained.WeightsCard(**{**fields, **changes})
+
+
+@pytest.fixture
+def shipped(saved, tmp_path, monkeypatch):
+    """A stand-in for the folder of shipped weights; returns a function that adds some."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    monkeypatch.setattr(pretrained, "FOLDER", folder)
+
+    def add(network="PMG-11", **changes):
+        path = folder / f"{network}-mnist_segmentation.npz"
+        arrays = {name: array.astype("float16") for name, array in values(saved[1]).items()}
+        write_weights(path, arrays)
+        card = card_of(path, network=network, **changes)
+        path.with_suffix(".json").write_text(json.dumps(dataclasses.asdict(card)))
+        return path
+
+    add()
+    return add
+
+
+def test_a_shipped_name_loads(shipped, saved):
+    (card,) = zoo.list_weights()
+    assert (card.name, card.network, card.scores["mean IoU"]) == (
+        "mnist_segmentation",
+        "PMG-11",
+        62.5,
+    )
+    model = segmenter(weights="mnist_segmentation", name="mine")
+    expected = {name: array.astype("float16") for name, array in values(saved[1]).items()}
+    assert_equal(values(model), {name: a.astype("float32") for name, a in expected.items()})
+    assert model.name == "mine"
+    assert (
+        segmenter(weights=card.name, input_shape=(None, None, 1)).output_shape[1:3] == (None,) * 2
+    )
+
+
+def test_models_shows_what_ships(shipped, capsys):
+    from keras_multigrid.cli import main
+
+    assert main(["models", "PMG-11"]) == 0
+    header, row = capsys.readouterr().out.splitlines()
+    assert header.endswith("weights")
+    assert row.endswith("mnist_segmentation (mean IoU 62.50)")
+    assert main(["models", "SG-11"]) == 0
+    assert "mnist_segmentation" not in capsys.readouterr().out
+
+
+def test_a_shipped_name_of_other_networks_is_refused(shipped):
+    shipped("R-PMG-20", finished=False, step=120)
+    with pytest.raises(ValueError, match=r"are there for PMG-11, R-PMG-20, and not for SG-11"):
+        segmenter(zoo.SGSEG, weights="mnist_segmentation")
+    with pytest.raises(ValueError, match=r"shipped weights \(for PMG-11: mnist_segmentation\)"):
+        segmenter(weights="mnist-segmentation")
+
+
+def test_unfinished_weights_are_no_name_but_a_file(shipped, saved):
+    path = shipped(finished=False, step=120)
+    assert zoo.list_weights() == []
+    with pytest.raises(ValueError, match=r"not finished \(step 120 of 8000\); .* pass the file"):
+        segmenter(weights="mnist_segmentation")
+    assert values(segmenter(weights=path)).keys() == values(saved[1]).keys()
+
+
+def test_a_wrong_hash_is_refused_by_name_and_by_path(shipped):
+    path = shipped(sha256="0" * 64)
+    for weights in ("mnist_segmentation", path):
+        with pytest.raises(ValueError, match=r"damaged: the SHA-256 of .*, and 000000000000\.\.\."):
+            segmenter(weights=weights)
+    path.unlink()
+    with pytest.raises(ValueError, match="missing; install keras_multigrid again"):
+        segmenter(weights="mnist_segmentation")
+
+
+def test_a_card_that_is_damaged_is_named(shipped):
+    path = shipped()
+    path.with_suffix(".json").write_text("{}")
+    with pytest.raises(ValueError, match=r"mnist_segmentation\.json is not a card of weights"):
+        zoo.list_weights()
+
+
+def test_what_ships_is_whole_and_loads(capsys):
+    files = [path for path in pretrained.FOLDER.glob("*") if path.suffix != ".json"]
+    cards = [pretrained.read_card(path) for path in pretrained.FOLDER.glob("*.json")]
+    assert {path.name for path in files} == {card.file for card in cards}
+    assert sum(path.stat().st_size for path in files) < 10e6
+    for card in cards:
+        weights = card.name if card.finished else pretrained.FOLDER / card.file
+        zoo.create_model(card.network, weights=weights, **card.arguments)
+    assert capsys.readouterr().out == ""  # the head was loaded, and nothing was adapted
+
+
+@pytest.fixture
+def hub(saved, monkeypatch):
+    """A stand-in for huggingface_hub, and what it was asked for."""
+    asked = []
+
+    def hf_hub_download(repo_id, filename):
+        asked.append((repo_id, filename))
+        if repo_id != "user/nets":
+            raise OSError(f"404 Client Error:\nno repository {repo_id}")
+        return str(saved[0] / filename.rpartition("/")[2])
+
+    module = types.ModuleType("huggingface_hub")
+    module.hf_hub_download = hf_hub_download
+    monkeypatch.setitem(sys.modules, "huggingface_hub", module)
+    return asked
+
+
+def test_a_file_of_a_hub(hub, saved):
+    model = segmenter(weights="hf://user/nets/folder/net.weights.h5")
+    assert hub == [("user/nets", "folder/net.weights.h5")]
+    assert_equal(values(model), values(saved[1]))
+
+
+def test_what_a_hub_does_not_give_is_one_sentence(hub):
+    with pytest.raises(
+        OSError, match=r"hf://user/none/net\.npz cannot be had: 404 .*none"
+    ) as raised:
+        segmenter(weights="hf://user/none/net.npz")
+    assert len(str(raised.value).splitlines()) == 1
+    for address in ("hf://", "hf://user", "hf://user/nets", "hf://user//net.npz"):
+        with pytest.raises(ValueError, match="expected hf://user/repo/file"):
+            segmenter(weights=address)
+
+
+def test_a_hub_without_its_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(ImportError, match="pip install huggingface_hub"):
+        segmenter(weights="hf://user/nets/net.npz")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name, head", [("ResNet50", "predictions"), ("VGG16ImageNet", "fc1, fc2")])
+def test_networks_of_keras_take_the_same(name, head, tmp_path, capsys):
+    constructor, shape = getattr(zoo, name), (32, 32, 3)
+    model = constructor(input_shape=shape, classes=3)
+    save(model, tmp_path / "net.keras")
+    again = constructor(input_shape=shape, classes=3, weights=tmp_path / "net.keras")
+    assert_equal(values(again), values(model))
+    other = constructor(input_shape=shape, classes=5, weights=tmp_path / "net.keras")
+    assert_equal(values(other, False), values(model, False))
+    assert f"for 3 classes, not 5: the head ({head}" in capsys.readouterr().out
+
+
+def test_counting_needs_no_weights():
+    from keras_multigrid.complexity import count
+
+    assert count(zoo.PMGSEG, weights="nowhere.npz") == count(zoo.PMGSEG)
