@@ -6,6 +6,7 @@ from keras import ops
 from keras_multigrid.layers.multigrid_conv2d import copy_initializer
 from keras_multigrid.layers.pyramid_layer import PyramidLayer, half, one_per_grid
 from keras_multigrid.layers.resampling import crop
+from keras_multigrid.layers.unfused_bias_conv2d import add_bias
 
 
 @keras.saving.register_keras_serializable(package="keras_multigrid")
@@ -75,7 +76,7 @@ class MultigridConv2DTranspose(PyramidLayer):
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.bias_regularizer = keras.regularizers.get(bias_regularizer)
         self.grid_layers = [
-            keras.layers.Conv2DTranspose(
+            _UnfusedBiasConv2DTranspose(
                 filters,
                 self.kernel_size,
                 strides=self.strides,
@@ -138,3 +139,21 @@ class MultigridConv2DTranspose(PyramidLayer):
             sizes.append(size)
             size = tuple(half(side) for side in size)
         return sizes
+
+
+class _UnfusedBiasConv2DTranspose(keras.layers.Conv2DTranspose):
+    """Keras' layer, whose bias stays apart from the convolution in ONNX, too.
+
+    Where strides exceed the kernel, tf2onnx appends the pixels that no tap reaches, as zeros, after
+    a bias that it has joined to the convolution.
+    """
+
+    def call(self, inputs):
+        outputs = ops.conv_transpose(
+            inputs,
+            self.kernel,
+            strides=self.strides,
+            padding=self.padding,
+            data_format=self.data_format,
+        )
+        return add_bias(outputs, self.bias, self.data_format) if self.use_bias else outputs
