@@ -76,7 +76,7 @@ class MultigridConv2DTranspose(PyramidLayer):
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.bias_regularizer = keras.regularizers.get(bias_regularizer)
         self.grid_layers = [
-            _UnfusedBiasConv2DTranspose(
+            keras.layers.Conv2DTranspose(
                 filters,
                 self.kernel_size,
                 strides=self.strides,
@@ -107,7 +107,7 @@ class MultigridConv2DTranspose(PyramidLayer):
 
     def call(self, pyramid):
         self.check_pyramid([grid.shape for grid in pyramid])
-        outputs = [layer(grid) for layer, grid in zip(self.grid_layers, pyramid)]
+        outputs = [self._enlarge(*pair) for pair in zip(self.grid_layers, pyramid)]
         sizes = self._output_sizes(self.grid_size(ops.shape(pyramid[0])))
         return [crop(grid, size, self.data_format) for grid, size in zip(outputs, sizes)]
 
@@ -140,20 +140,15 @@ class MultigridConv2DTranspose(PyramidLayer):
             size = tuple(half(side) for side in size)
         return sizes
 
+    def _enlarge(self, layer, grid):
+        """Returns the transposed convolution of a grid, by a kernel as large as the strides.
 
-class _UnfusedBiasConv2DTranspose(keras.layers.Conv2DTranspose):
-    """Keras' layer, whose bias stays apart from the convolution in ONNX, too.
-
-    Where strides exceed the kernel, tf2onnx appends the pixels that no tap reaches, as zeros, after
-    a bias that it has joined to the convolution.
-    """
-
-    def call(self, inputs):
-        outputs = ops.conv_transpose(
-            inputs,
-            self.kernel,
-            strides=self.strides,
-            padding=self.padding,
-            data_format=self.data_format,
-        )
-        return add_bias(outputs, self.bias, self.data_format) if self.use_bias else outputs
+        A smaller one is filled up with zeros. Pixels between kernels are negative paddings in ONNX,
+        which it refuses, or, where sides are unknown, zeros without the bias.
+        """
+        missing = self.strides - self.kernel_size
+        if missing <= 0:
+            return layer(grid)
+        kernel = ops.pad(layer.kernel, [(0, missing), (0, missing), (0, 0), (0, 0)])
+        output = ops.conv_transpose(grid, kernel, self.strides, "same", None, self.data_format)
+        return add_bias(output, layer.bias, self.data_format) if self.use_bias else output

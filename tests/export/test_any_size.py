@@ -125,6 +125,16 @@ def test_layers_as_onnx(case, tmp_path):
     check_layer(case, "onnxruntime", tmp_path)
 
 
+@pytest.mark.parametrize("case", [transposed(3, 2), transposed(3, 5)], ids=lambda case: case.name)
+def test_transposed_convolutions_of_one_size_as_onnx(case, tmp_path):
+    # The kernels' padding is written as numbers where sides are known.
+    model = around(case, (5, 6))
+    write_layer(model, tmp_path / "1", "onnx")
+    images = images_of((5, 6), model.input_shape[-1])
+    answer = client.onnxruntime(tmp_path / "1")
+    assert_equal(answer(images), model(images, training=False), case.name)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("runtime", [name for name in RUNTIMES if name != "onnxruntime"])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
