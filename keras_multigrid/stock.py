@@ -9,11 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_multigrid import layers
-from keras_multigrid.layers.formulations import (
-    choose,
-    is_even,
-    transposed_kernel,
-)
+from keras_multigrid.layers.formulations import choose, is_even, transposed_kernel
 
 
 def stock_network(model, for_inference=False):
@@ -27,8 +23,8 @@ def stock_network(model, for_inference=False):
     this machine. Without, the network is the textbook's, to train and compare with.
 
     Layers that are not ours are copied. Of ours, `ZCAWhitening` stays, and where a side is odd or
-    unknown so do `ImagePyramid`, `MultigridConv2DTranspose` and `SkipConcatenate`. Convolutions and
-    grids that shared weights no longer do.
+    unknown so do `ImagePyramid`, `SkipConcatenate` and `MultigridConv2DTranspose`, which does where
+    its strides exceed its kernels, too. Convolutions and grids that shared weights no longer do.
 
     Args:
         model: A functional model.
@@ -150,7 +146,9 @@ class _Rewriter:
     @call.register
     def _(self, layer: layers.MultigridConv2DTranspose, pyramid, **options):
         sides = layer.grid_size(pyramid[0].shape)
-        if any(side is None or side % 2 ** (len(pyramid) - 1) for side in sides):
+        divisor = 2 ** (len(pyramid) - 1)
+        is_odd = any(side is None or side % divisor for side in sides)
+        if is_odd or layer.kernel_size < layer.strides:
             return self._copy(layer)(pyramid)
         return self._each_grid(layer, pyramid, options)
 

@@ -151,4 +151,8 @@ def _checked_calibration(images, served):
         raise ValueError(
             f"calibration has shape {images.shape}; expected images of shape {expected}."
         )
+    if not np.isfinite(images).all():
+        raise ValueError(
+            "calibration has values that are not finite; expected images with values from 0 to 255."
+        )
     return images

@@ -19,7 +19,12 @@ MAIN_FILES = {
     "litert": "model.tflite",
     "keras": "model.keras",
 }
-MATRIX_PRODUCTS = ["FULLY_CONNECTED", "BATCH_MATMUL"]  # LiteRT's names
+# Operations by their names in LiteRT. The latter move values, and keep their scale in int8.
+MATRIX_PRODUCTS = ["FULLY_CONNECTED", "BATCH_MATMUL"]
+MOVES = (
+    "CONCATENATION EXPAND_DIMS MAX_POOL_2D PACK PAD PADV2 RESHAPE RESIZE_NEAREST_NEIGHBOR SLICE "
+    "SPLIT SPLIT_V SQUEEZE STRIDED_SLICE TILE TRANSPOSE"
+).split()
 
 
 def write_saved_model(served, folder):
@@ -79,7 +84,11 @@ def write_onnx(served, folder):
 
 
 def write_litert(served, folder, calibration=None):
-    """Writes `model.tflite`; with images to calibrate on, convolutions compute in int8."""
+    """Writes `model.tflite`; with images to calibrate on, convolutions compute in int8.
+
+    Raises:
+        ValueError: If LiteRT's quantizer fails.
+    """
     path = folder / MAIN_FILES["litert"]
     with _quiet():
         if calibration is None:
@@ -91,25 +100,40 @@ def write_litert(served, folder, calibration=None):
 def _quantized(served, calibration):
     """Returns a LiteRT model with int8 convolutions.
 
-    Matrix products stay float32: they resize, whiten by numbers of seven decades, and classify.
+    Matrix products stay float32: they resize, whiten by numbers of seven decades, and classify. So
+    does what only moves values, where LiteRT's quantizer wants two scales of a grid that several
+    operations read, and gives up with a bare `RuntimeError`.
     """
+    with tempfile.TemporaryDirectory() as saved_model:
+        served.whole().export(saved_model, verbose=False)  # one signature is enough
+        for float_operations in (MATRIX_PRODUCTS, MATRIX_PRODUCTS + MOVES):
+            try:
+                return _quantized_but(float_operations, saved_model, served, calibration)
+            except (RuntimeError, ValueError) as error:
+                reason = error
+    raise ValueError(
+        f"LiteRT's quantizer fails on {served.predict.name} ({str(reason) or 'without a reason'}). "
+        "Leave out the calibration (--int8), for a model of float32."
+    ) from reason
+
+
+def _quantized_but(float_operations, saved_model, served, calibration):
+    """Returns a SavedModel as a LiteRT model of int8 but for some operations."""
     import tensorflow as tf
 
     def samples():
         return ([np.rint(image[None]).astype(served.dtype)] for image in calibration)
 
-    with tempfile.TemporaryDirectory() as saved_model:
-        served.whole().export(saved_model, verbose=False)  # one signature is enough
-        converter = tf.lite.TFLiteConverter.from_saved_model(
-            saved_model, signature_keys=["serving_default"]
-        )
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = samples
-        options = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=MATRIX_PRODUCTS)
-        selective = tf.lite.experimental.QuantizationDebugger(
-            converter=converter, debug_dataset=samples, debug_options=options
-        )
-        return selective.get_nondebug_quantized_model()
+    converter = tf.lite.TFLiteConverter.from_saved_model(
+        saved_model, signature_keys=["serving_default"]
+    )
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = samples
+    options = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=float_operations)
+    selective = tf.lite.experimental.QuantizationDebugger(
+        converter=converter, debug_dataset=samples, debug_options=options
+    )
+    return selective.get_nondebug_quantized_model()
 
 
 def write_keras(served, folder, class_names=None):

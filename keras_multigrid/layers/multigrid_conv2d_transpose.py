@@ -7,6 +7,7 @@ from keras_multigrid.layers.grid_layers import GridLayers
 from keras_multigrid.layers.multigrid_conv2d import copy_initializer
 from keras_multigrid.layers.pyramid_layer import half, one_per_grid
 from keras_multigrid.layers.resampling import crop
+from keras_multigrid.layers.unfused_bias_conv2d import add_bias
 
 
 @keras.saving.register_keras_serializable(package="keras_multigrid")
@@ -106,7 +107,7 @@ class MultigridConv2DTranspose(GridLayers):
     def call(self, pyramid):
         self.check_pyramid([grid.shape for grid in pyramid])
         pyramid = self.computable(pyramid)
-        outputs = [layer(grid) for layer, grid in zip(self.grid_layers, pyramid)]
+        outputs = [self._enlarge(*pair) for pair in zip(self.grid_layers, pyramid)]
         sizes = self._output_sizes(self.grid_size(ops.shape(pyramid[0])))
         return [crop(grid, size, self.data_format) for grid, size in zip(outputs, sizes)]
 
@@ -138,3 +139,16 @@ class MultigridConv2DTranspose(GridLayers):
             sizes.append(size)
             size = tuple(half(side) for side in size)
         return sizes
+
+    def _enlarge(self, layer, grid):
+        """Returns the transposed convolution of a grid, by a kernel as large as the strides.
+
+        A smaller one is filled up with zeros. Pixels between kernels are negative paddings in ONNX,
+        which it refuses, or, where sides are unknown, zeros without the bias.
+        """
+        missing = self.strides - self.kernel_size
+        if missing <= 0:
+            return layer(grid)
+        kernel = ops.pad(layer.kernel, [(0, missing), (0, missing), (0, 0), (0, 0)])
+        output = ops.conv_transpose(grid, kernel, self.strides, "same", None, self.data_format)
+        return add_bias(output, layer.bias, self.data_format) if self.use_bias else output

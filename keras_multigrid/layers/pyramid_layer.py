@@ -126,8 +126,11 @@ class PyramidLayer(keras.layers.Layer):
 
 
 def half(side):
-    """Returns half of a side rounded up, the coarser grid's side; None stays None."""
-    return None if side is None else -(-side // 2)
+    """Returns half of a side rounded up, the coarser grid's side; None stays None.
+
+    Of sides that are tensors too: ONNX truncates, so that `-(-side // 2)` would round down there.
+    """
+    return None if side is None else (side + 1) // 2
 
 
 def resolve_data_format(data_format):

@@ -66,7 +66,8 @@ def export_run(
     if int8:
         notes.append(
             "Convolutions are int8, calibrated on training images; matrix products, inputs and "
-            "outputs are not. The metrics are of the network before that."
+            "outputs are not, nor pools where LiteRT cannot. The metrics are of the network before "
+            "that."
         )
     if model is not trained:
         notes.append("Candidates above one half are attended; the metrics are of random ones.")

@@ -43,8 +43,8 @@ class Recipe:
         epochs: Number of epochs.
         steps_per_epoch: Batches per epoch.
         batch_size: Samples per batch, over all devices and processes.
-        precision: Keras dtype policy: `"float32"`, `"mixed_bfloat16"`, or `"mixed_float16"`, which
-            scales the loss.
+        precision: Keras dtype policy: `"float32"`, or for GPUs and TPUs `"mixed_bfloat16"`, or
+            `"mixed_float16"`, which scales the loss.
         optimizer: `"sgd"`, the paper's, or `"adam"`, which learns more in short trainings.
         schedule: Learning rate: `"exponential"` to a thousandth, `"stepwise"`, `"cosine"` up from
             zero and down to it, or `"constant"`; None is the paper's for the network: stepwise for

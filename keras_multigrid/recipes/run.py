@@ -16,6 +16,7 @@ import keras
 from keras_multigrid.complexity import profile
 from keras_multigrid.export.class_names import add_class_names
 from keras_multigrid.recipes.fine_tuning import freeze, start_from_weights
+from keras_multigrid.recipes.precision import slow_precision
 from keras_multigrid.recipes.report import versions, write_report
 from keras_multigrid.recipes.run_folder import (
     CHECKPOINTS,
@@ -96,7 +97,10 @@ def run(recipe, output=None):
 
 @contextlib.contextmanager
 def set_up(recipe):
-    """Sets threads, seeds, determinism, devices and precision as a recipe says."""
+    """Sets threads, seeds, determinism, devices and precision as a recipe says.
+
+    It prints a line if the precision makes the training slow on this machine.
+    """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -110,6 +114,9 @@ def set_up(recipe):
     keras.config.set_dtype_policy(recipe.precision)
     try:
         with data_parallel(recipe.devices):
+            notice = slow_precision(recipe.precision)
+            if notice and is_first_process():
+                print(notice, flush=True)
             yield
     finally:
         keras.config.set_dtype_policy(before)
