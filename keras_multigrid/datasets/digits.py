@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_multigrid import checks
+
 SIDE = 28
 CONTRAST = 3
 SOURCES = ("mnist", "digits")
@@ -38,6 +40,8 @@ def load_digits(split, source="digits", data_dir=None, training_digits=50_000):
     >>> images.shape
     (300, 28, 28)
     """
+    checks.optional(checks.paths, data_dir=data_dir)
+    checks.positive_integers(training_digits=training_digits)
     check_source(split, source)
     if source == "digits":
         return _load_scikit_learn(split)

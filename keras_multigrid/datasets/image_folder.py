@@ -7,9 +7,11 @@ import warnings
 
 import numpy as np
 
+from keras_multigrid import checks
 from keras_multigrid.datasets.image_augmentation import check_positive, decode
 from keras_multigrid.datasets.mild_augmentation import augmentation_named
 from keras_multigrid.datasets.pipeline import (
+    check_loading,
     checkpointable,
     over_passes,
     own_part,
@@ -53,6 +55,7 @@ def list_images(directory):
     >>> class_names, [pathlib.Path(path).name for path in paths], labels
     (['cat', 'mouse'], ['tom.JPG', 'jerry.png'], [0, 1])
     """
+    checks.paths(directory=directory)
     expected = f"expected one folder of images per class, such as {os.path.join('cat', '1.jpg')}."
     if not os.path.isdir(directory):
         raise ValueError(f"{directory} is no directory; {expected}")
@@ -133,6 +136,9 @@ def load_image_folder(
     >>> images.shape
     TensorShape([2, 224, 224, 3])
     """
+    checks.paths(directory=directory)
+    checks.flags(training=training, ten_crop=ten_crop)
+    check_loading(batch_size, shuffle, seed, None, first_batch, share)
     import tensorflow as tf
 
     check_positive("batch_size", batch_size)

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import NamedTuple
 
+from keras_multigrid import checks
 from keras_multigrid.export.serving import takes_files
 from keras_multigrid.export.versions import model_name
 
@@ -32,6 +33,9 @@ class Facts:
     recipe: str = ""
     licence: str = "not stated"
     notes: tuple = ()
+
+    def __post_init__(self):
+        checks.fields(self)
 
 
 class Macs(NamedTuple):

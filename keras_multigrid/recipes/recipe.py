@@ -8,6 +8,7 @@ from typing import ClassVar
 import keras
 import numpy as np
 
+from keras_multigrid import checks
 from keras_multigrid.applications import create_model
 from keras_multigrid.applications.paper import paper_model
 from keras_multigrid.optimizers import SGD
@@ -109,6 +110,7 @@ class Recipe:
     OBJECTIVE: ClassVar[str]  # the metric by which tuning chooses
 
     def __post_init__(self):
+        checks.fields(self)
         for name in (
             "epochs steps_per_epoch batch_size width_multiplier learning_rate accumulation devices"
         ).split():
@@ -135,11 +137,8 @@ class Recipe:
                 "accumulation does not work on several devices in Keras on TensorFlow; set "
                 "devices=1, accumulation=1 or KERAS_BACKEND=jax."
             )
-        if (
-            backend == "tensorflow"
-            and self.jit_compile
-            and (self.devices > 1 or self.deterministic)
-        ):
+        uncompiled = self.devices > 1 or self.deterministic
+        if backend == "tensorflow" and self.jit_compile and uncompiled:
             raise ValueError(
                 "jit_compile works neither on several devices nor deterministically in Keras on "
                 "TensorFlow; set jit_compile=false."
@@ -311,9 +310,8 @@ class Recipe:
     def _check_choice(self, name, choices):
         value = getattr(self, name)
         if value not in choices:
-            raise ValueError(
-                f"{name} is {value!r}; expected one of {', '.join(map(str, choices))}."
-            )
+            expected = ", ".join(map(str, choices))
+            raise ValueError(f"{name} is {value!r}; expected one of {expected}.")
 
 
 def rescaling(mean, deviation):

@@ -14,7 +14,9 @@ from importlib.util import find_spec
 
 import keras
 
+from keras_multigrid import checks
 from keras_multigrid.complexity import profile
+from keras_multigrid.recipes.recipe import Recipe
 from keras_multigrid.recipes.report import versions, write_report
 from keras_multigrid.recipes.run_folder import (
     CHECKPOINTS,
@@ -63,6 +65,8 @@ def run(recipe, output=None):
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     results = run(recipe, folder)  # doctest: +SKIP
     """
+    checks.instances(Recipe, recipe=recipe)
+    checks.optional(checks.paths, output=output)
     output = pathlib.Path(output or default_folder(recipe))
     hide_retracing()
     with contextlib.ExitStack() as stack:

@@ -6,6 +6,8 @@ import time
 
 import keras
 
+from keras_multigrid import checks
+
 
 class JsonLines(keras.callbacks.Callback):
     """Appends the metrics of each epoch to a file, one JSON object a line.
@@ -22,6 +24,7 @@ class JsonLines(keras.callbacks.Callback):
     """
 
     def __init__(self, path):
+        checks.paths(path=path)
         super().__init__()
         self.path = path
         self.length = 0  # bytes of the file that are of this run
