@@ -69,6 +69,15 @@ def models(**values):
     instances(keras.Model, **values)
 
 
+def functional_models(**values):
+    for name, value in values.items():
+        if not hasattr(value, "operations"):
+            raise ValueError(
+                f"The {name} is a {type(value).__name__}; expected a functional model, one made by "
+                "keras.Model(inputs, outputs)."
+            )
+
+
 def keras_tensors(**values):
     import keras
 
