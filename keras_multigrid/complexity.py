@@ -5,6 +5,7 @@ import math
 
 import keras
 
+from keras_multigrid import checks
 from keras_multigrid.blocks.counted import Tally, Uncountable
 from keras_multigrid.multiply_adds import macs_of
 
@@ -94,6 +95,7 @@ def count(constructor, **arguments):
     >>> kmg.complexity.count(kmg.applications.PMGSEG, channel_ratios=(1, 1), depth=2)
     Count(trainable_params=783582, macs=1951727616)
     """
+    checks.constructors(constructor=constructor)
     arguments["weights"] = None
     tally, tensor = Tally(), arguments.pop("input_tensor", None)
     if tensor is not None:
@@ -113,11 +115,7 @@ def count(constructor, **arguments):
 
 def _shape_of(tensor, input_shape):
     """Returns the shape of the images in an input tensor; checks both."""
-    if not keras.backend.is_keras_tensor(tensor):
-        raise ValueError(
-            f"input_tensor is {type(tensor).__name__}; expected the output of keras.Input or of a "
-            "Keras layer."
-        )
+    checks.keras_tensors(input_tensor=tensor)
     shape = tuple(tensor.shape[1:])
     if input_shape is not None and tuple(input_shape) != shape:
         raise ValueError(
@@ -151,6 +149,7 @@ def profile(model, input_shape=None):
     >>> counts.trainable_params, counts.macs
     (605718, 1606537728)
     """
+    checks.optional(checks.lists, input_shape=input_shape)
     rows = []
 
     def count_call(layer, *args, **kwargs):
@@ -223,6 +222,10 @@ def traversal_macs(model, attention, shared_windows=False):
     >>> kmg.complexity.traversal_macs(model, attention, shared_windows=True)
     array([76695168])
     """
+    from keras_multigrid.top_down.attention import Attention
+
+    checks.instances(Attention, attention=attention)
+    checks.flags(shared_windows=shared_windows)
     if not hasattr(model, "costs"):
         raise ValueError(f"traversal_macs takes a TopDown model; got {type(model).__name__}.")
     nodes = attention.counts()

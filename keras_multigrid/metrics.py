@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_multigrid import checks
+
 THRESHOLD = 0.5  # output from which a pixel is predicted to belong to a class
 HALF_PRECISION = ("float16", "bfloat16")
 
@@ -11,6 +13,7 @@ class _MeanOverMasks(keras.metrics.Mean):
     """The mean of the scores that `_score` gives, over all that count in all batches."""
 
     def __init__(self, name, dtype=None):
+        checks.texts(name=name)
         if dtype is None and keras.config.floatx() in HALF_PRECISION:
             dtype = "float32"
         super().__init__(name=name, dtype=dtype)

@@ -6,6 +6,8 @@ import numbers
 import keras
 from keras import ops
 
+from keras_multigrid import checks
+
 
 @keras.saving.register_keras_serializable(package="keras_multigrid")
 class SGD(keras.optimizers.SGD):
@@ -53,6 +55,7 @@ class SGD(keras.optimizers.SGD):
     def __init__(
         self, learning_rate=0.1, momentum=0.9, weight_decay=5e-4, decoupled=False, **kwargs
     ):
+        checks.flags(decoupled=decoupled)
         if weight_decay is not None and not _is_nonnegative(weight_decay):
             raise ValueError(
                 f"SGD: weight_decay is {weight_decay!r}; expected None or a number of at least 0."

@@ -8,8 +8,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_multigrid import layers
-from keras_multigrid.layers.formulations import choose, is_even, transposed_kernel
+from keras_multigrid import checks, layers
+from keras_multigrid.layers.formulations import (
+    choose,
+    is_even,
+    transposed_kernel,
+)
 
 
 def stock_network(model, for_inference=False):
@@ -46,7 +50,8 @@ def stock_network(model, for_inference=False):
     >>> kmg.complexity.profile(fast).macs < kmg.complexity.profile(model).macs
     True
     """
-    check_functional(model)
+    checks.functional_models(model=model)
+    checks.flags(for_inference=for_inference)
     rewriter = _Rewriter(model, for_inference)
 
     def call(layer, *inputs, mask=None, **options):
@@ -55,15 +60,6 @@ def stock_network(model, for_inference=False):
         return rewriter.call(layer, *inputs, **options)
 
     return keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
-
-
-def check_functional(model):
-    """Raises a `ValueError` for a model that is not functional."""
-    if not hasattr(model, "operations"):
-        raise ValueError(
-            f"The model is a {type(model).__name__}; expected a functional model, one made by "
-            "keras.Model(inputs, outputs)."
-        )
 
 
 class _Convolution(NamedTuple):

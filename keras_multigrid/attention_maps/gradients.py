@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_multigrid import checks
 from keras_multigrid.attention_maps.batches import check_integer, even_batches, progress_bar
 from keras_multigrid.attention_maps.probes import (
     check_channel,
@@ -48,6 +49,7 @@ def input_gradient(model, images, probes=None, channel=None, batch_size=32, verb
     >>> float(gradient[0, 0, 2, 5, 0]), float(gradient.sum())
     (3.0, 3.0)
     """
+    checks.verbosity(verbose=verbose)
     images, places = _checked(model, images, probes, channel, batch_size)
     return _mean_gradients(model, images, 0.0, np.ones(1), places, batch_size, verbose)
 
@@ -93,6 +95,8 @@ def integrated_gradients(
     >>> float(maps.sum())  # 3 * 3 - 1 * 1
     8.0
     """
+    checks.optional(checks.arrays, baseline=baseline)
+    checks.verbosity(verbose=verbose)
     check_integer("steps", steps, 1)
     images, places = _checked(model, images, probes, channel, batch_size)
     try:
@@ -173,6 +177,8 @@ def receptive_field(model, images, probe=None, channel=None, batch_size=32, verb
     >>> field.probe, field.box  # eight convolutions see eight pixels to each side
     ((32, 32), (24, 24, 40, 40))
     """
+    checks.models(model=model)
+    checks.positive_integers(batch_size=batch_size)
     if probe is None:
         images = check_images(model, images)
         height, width = predict_maps(model, images[:1], batch_size).shape[1:3]
@@ -184,6 +190,7 @@ def receptive_field(model, images, probe=None, channel=None, batch_size=32, verb
 
 def _checked(model, images, probes, channel, batch_size):
     """Returns images, and for each the places of its probes among the output's values."""
+    checks.models(model=model)
     check_integer("batch_size", batch_size, 1)
     images = check_images(model, images)
     outputs = predict_maps(model, images, batch_size)

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from keras_multigrid import checks
 from keras_multigrid.attention_maps.batches import check_integer, even_batches, progress_bar
 from keras_multigrid.attention_maps.probes import (
     check_channel,
@@ -134,6 +135,7 @@ def occlusion_attention(
     >>> bool(maps[0, 0, 16, 16] > 0), float(maps[0, 0, 0, 0])  # SG-11 sees 8 pixels to each side
     (True, 0.0)
     """
+    checks.numbers(threshold=threshold)
     swept = sweep(
         model,
         images,
@@ -185,6 +187,8 @@ def sweep(
     >>> swept.changes.shape, swept.maps(threshold=0.1).shape
     ((1, 1, 9, 9), (1, 1, 16, 16))
     """
+    checks.models(model=model)
+    checks.verbosity(verbose=verbose)
     images = check_images(model, images)
     size = images.shape[1:3]
     check_integer("occluder_size", occluder_size, 1, min(size))

@@ -12,6 +12,7 @@ import re
 
 import numpy as np
 
+from keras_multigrid import checks
 from keras_multigrid.attention_maps.batches import check_integer
 from keras_multigrid.attention_maps.occlusion import sweep
 from keras_multigrid.attention_maps.probes import check_images, predict_maps
@@ -68,6 +69,10 @@ def write_attention_page(
     ...     path.read_text()[:15]
     '<!doctype html>'
     """
+    checks.paths(path=path)
+    checks.models(model=model)
+    checks.optional(checks.texts, title=title)
+    checks.verbosity(verbose=verbose)
     images = check_images(model, images)
     check_integer("occluder_size", occluder_size, 1, min(images.shape[1:3]))
     for name, value in (("stride", stride), ("batch_size", batch_size)):

@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from keras_multigrid import checks
+
 
 def bounding_box_probes(outputs):
     """Returns seven probes on what each output shows, as the release of the paper places them.
@@ -25,6 +27,7 @@ def bounding_box_probes(outputs):
     >>> bounding_box_probes(outputs)[0].tolist()
     [[2, 3], [2, 5], [6, 3], [6, 5], [4, 3], [4, 5], [4, 4]]
     """
+    checks.arrays(outputs=outputs)
     probes = []
     for output in np.max(outputs, axis=-1):
         rows, columns = np.nonzero(output >= (output.min() + output.max()) / 2)

@@ -1,5 +1,7 @@
 """The progressive start: from the coarsest grid alone to the whole pyramid."""
 
+from keras_multigrid import checks
+
 
 def progressive_start(pyramid, unit, widths, n, name):
     """Works on the coarsest grid alone, then on the coarsest two, ... (paper, section 3.2).
@@ -28,6 +30,10 @@ def progressive_start(pyramid, unit, widths, n, name):
     >>> [grid.shape for grid in outputs]
     [(None, 32, 32, 8), (None, 16, 16, 4)]
     """
+    checks.lists(pyramid=pyramid, widths=widths)
+    checks.functions(unit=unit)
+    checks.positive_integers(n=n)
+    checks.texts(name=name)
     pyramid = list(pyramid)
     for phase, filters in enumerate(widths):
         start = len(pyramid) - len(filters)

@@ -1,5 +1,6 @@
 """The U shape: down through ever smaller pyramids, and up again with skip connections."""
 
+from keras_multigrid import checks
 from keras_multigrid.blocks.counted import (
     MultigridConv2DTranspose,
     MultigridMaxPooling2D,
@@ -28,6 +29,7 @@ def u_shape(pyramid, widths):
     >>> [grid.shape for grid in outputs]
     [(None, 32, 32, 4), (None, 16, 16, 2)]
     """
+    checks.lists(pyramid=pyramid, widths=widths)
     skips = []
     for level, filters in enumerate(widths[1:], start=2):
         skips.append(pyramid)

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_multigrid import checks
 from keras_multigrid.blocks.counted import (
     Add,
     ChannelPadding,
@@ -52,6 +53,10 @@ def conv_unit(image, filters, name, kernel_size=3, strides=1, epsilon=PLAIN_EPSI
     >>> kmg.blocks.conv_unit(keras.Input((32, 32, 3)), 8, "first").shape
     (None, 32, 32, 8)
     """
+    checks.positive_integers(filters=filters)
+    checks.texts(name=name)
+    checks.numbers(epsilon=epsilon)
+    checks.flags(relu=relu)
     x = UnfusedBiasConv2D(
         filters,
         kernel_size,
@@ -87,6 +92,10 @@ def plain_unit(pyramid, filters, name, kernel_size=3, epsilon=PLAIN_EPSILON, rel
     >>> [grid.shape for grid in outputs]
     [(None, 32, 32, 8), (None, 16, 16, 4)]
     """
+    checks.lists(pyramid=pyramid)
+    checks.texts(name=name)
+    checks.numbers(epsilon=epsilon)
+    checks.flags(relu=relu)
     pyramid = MultigridConv2D(filters, kernel_size, name=f"{name}_conv")(pyramid)
     return normalize_and_rectify(pyramid, name, epsilon, relu)
 
@@ -123,6 +132,10 @@ def residual_unit(pyramid, filters, name, kernel_size=3, epsilon=RESIDUAL_EPSILO
     >>> [grid.shape for grid in outputs]
     [(None, 32, 32, 8), (None, 16, 16, 4)]
     """
+    checks.lists(pyramid=pyramid)
+    checks.texts(name=name)
+    checks.numbers(epsilon=epsilon)
+    checks.flags(relu=relu)
     x = plain_unit(pyramid, filters, f"{name}_1", kernel_size, epsilon)
     x = plain_unit(x, filters, f"{name}_2", kernel_size, epsilon, relu=False)
     x = [

@@ -5,8 +5,9 @@ import re
 import numpy as np
 from keras import ops
 
+from keras_multigrid import checks
 from keras_multigrid.datasets.downloading import described, load_downloadable
-from keras_multigrid.datasets.pipeline import map_batches, own_part
+from keras_multigrid.datasets.pipeline import check_loading, map_batches, own_part
 from keras_multigrid.layers.zca_whitening import ZCAWhitening
 
 NAMES = ("cifar10", "cifar100")
@@ -67,6 +68,9 @@ def load_cifar(
     >>> [tuple(images.shape) for images, labels in data]
     [(4, 32, 32, 3), (2, 32, 32, 3)]
     """
+    checks.texts(name=name)
+    check_loading(batch_size, shuffle, seed, data_dir, first_batch, share)
+    checks.optional(checks.flags, augment=augment)
     import tensorflow as tf
 
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
@@ -121,6 +125,8 @@ def fit_whitening(name, data_dir=None):
     >>> tuple(whitening.matrix.shape)
     (3072, 3072)
     """
+    checks.texts(name=name)
+    checks.optional(checks.paths, data_dir=data_dir)
     images, _ = load_raw(name, "train", data_dir)
     whitening = ZCAWhitening(dtype="float32")
     whitening.adapt(_unit_range(images))

@@ -5,6 +5,8 @@ import os
 import unicodedata
 import warnings
 
+from keras_multigrid import checks
+
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 OTHER_IMAGES = (
     *(".tif", ".tiff", ".jfif", ".jpe", ".jif", ".jp2", ".jxl", ".heic", ".heif", ".avif"),
@@ -59,6 +61,7 @@ def list_images(directory, class_names=None):
     >>> of_other_names
     [0, 2]
     """
+    checks.paths(directory=directory)
     folders = _class_folders(directory)
     class_names = sorted(folders) if class_names is None else check_class_names(class_names)
     found = _Images(directory)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_multigrid import checks
 from keras_multigrid.figures.style import CLASS_COLOURS, new_figure, stretched
 
 COLUMNS = 8
@@ -32,6 +33,12 @@ def draw_contact_sheet(path, dataset, samples=32, title=None):
     ...     path.read_bytes()[1:4]
     b'PNG'
     """
+    import tensorflow as tf
+
+    checks.instances(tf.data.Dataset, dataset=dataset)
+    checks.paths(path=path)
+    checks.positive_integers(samples=samples)
+    checks.optional(checks.texts, title=title)
     images, targets = _first(dataset, samples)
     masks = targets if targets.ndim == 4 else None
     lines = -(-len(images) // COLUMNS)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_multigrid import checks
 from keras_multigrid.datasets.downloading import described, load_downloadable
 
 SIDE = 28
@@ -40,6 +41,8 @@ def load_digits(split, source="digits", data_dir=None, training_digits=50_000):
     >>> images.shape
     (300, 28, 28)
     """
+    checks.optional(checks.paths, data_dir=data_dir)
+    checks.positive_integers(training_digits=training_digits)
     check_source(split, source)
     if source == "digits":
         return _load_scikit_learn(split)

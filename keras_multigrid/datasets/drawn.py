@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_multigrid import checks
 from keras_multigrid.datasets.digits import check_source, load_digits
 from keras_multigrid.datasets.located_digits import (
     BACKGROUNDS,
@@ -10,7 +11,7 @@ from keras_multigrid.datasets.located_digits import (
     check_size,
     downscale,
 )
-from keras_multigrid.datasets.pipeline import draw_batches, map_batches, own_part
+from keras_multigrid.datasets.pipeline import check_loading, draw_batches, map_batches
 from keras_multigrid.datasets.segmentation import Segmentation
 from keras_multigrid.datasets.spatial_transformer import DISTORTIONS, SpatialTransformer
 
@@ -59,7 +60,8 @@ def load_segmentation(
     >>> images.shape, masks.shape
     (TensorShape([8, 64, 64, 1]), TensorShape([8, 64, 64, 10]))
     """
-    own_part(batch_size, first_batch, share)  # an error before any work
+    checks.flags(fresh=fresh)
+    check_loading(batch_size, shuffle, seed, data_dir, first_batch, share)
     shuffle = split == "train" if shuffle is None else shuffle
     if not fresh:
         arrays = _prepared("mnist_segmentation", "", split, source, data_dir)
@@ -113,8 +115,9 @@ def load_spatial_transformer(
     >>> images.shape, masks.shape
     (TensorShape([8, 64, 64, 1]), TensorShape([8, 64, 64, 1]))
     """
+    checks.flags(fresh=fresh)
     _check_variant(variant, DISTORTIONS)
-    own_part(batch_size, first_batch, share)  # an error before any work
+    check_loading(batch_size, shuffle, seed, data_dir, first_batch, share)
     shuffle = split == "train" if shuffle is None else shuffle
     if not fresh:
         arrays = _prepared("mnist_spatial_transformer", variant, split, source, data_dir)
@@ -169,8 +172,10 @@ def load_located_digits(
     >>> [tuple(images.shape) for images, labels in data]
     [(100, 28, 28, 1), (100, 28, 28, 1), (100, 28, 28, 1)]
     """
+    checks.flags(fresh=fresh)
+    checks.positive_integers(size=size)
     _check_variant(variant, BACKGROUNDS)
-    own_part(batch_size, first_batch, share)  # an error before any work
+    check_loading(batch_size, shuffle, seed, data_dir, first_batch, share)
     shuffle = split == "train" if shuffle is None else shuffle
     if fresh:
         digits, labels = load_digits(split, source, data_dir, LocatedDigits.TRAINING_DIGITS)

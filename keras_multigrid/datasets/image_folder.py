@@ -6,10 +6,12 @@ import threading
 
 import numpy as np
 
+from keras_multigrid import checks
 from keras_multigrid.datasets.class_folders import list_images, printable
 from keras_multigrid.datasets.image_augmentation import check_positive
 from keras_multigrid.datasets.mild_augmentation import augmentation_named
 from keras_multigrid.datasets.pipeline import (
+    check_loading,
     checkpointable,
     over_passes,
     own_part,
@@ -88,6 +90,9 @@ def load_image_folder(
     >>> images.shape
     TensorShape([2, 224, 224, 3])
     """
+    checks.paths(directory=directory)
+    checks.flags(training=training, ten_crop=ten_crop)
+    check_loading(batch_size, shuffle, seed, None, first_batch, share)
     import tensorflow as tf
 
     check_positive("batch_size", batch_size)

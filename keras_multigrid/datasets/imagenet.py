@@ -1,8 +1,10 @@
 """ImageNet (ILSVRC 2012) through TensorFlow Datasets."""
 
+from keras_multigrid import checks
 from keras_multigrid.datasets.image_augmentation import check_positive
 from keras_multigrid.datasets.mild_augmentation import augmentation_named
 from keras_multigrid.datasets.pipeline import (
+    check_loading,
     checkpointable,
     over_passes,
     own_part,
@@ -66,6 +68,9 @@ def load_imagenet(
     >>> train = load_imagenet("train", batch_size=256)  # doctest: +SKIP
     >>> test = load_imagenet("validation", batch_size=25, ten_crop=True)  # doctest: +SKIP
     """
+    checks.texts(split=split)
+    checks.optional(checks.flags, training=training, ten_crop=ten_crop)
+    check_loading(batch_size, shuffle, seed, data_dir, first_batch, share)
     import tensorflow as tf
     import tensorflow_datasets as tfds
 

@@ -5,6 +5,7 @@ import inspect
 import pathlib
 import warnings
 
+from keras_multigrid import checks
 from keras_multigrid.datasets.cifar import load_cifar
 from keras_multigrid.datasets.class_folders import folder_classes
 from keras_multigrid.datasets.drawn import (
@@ -139,6 +140,7 @@ def load(
     >>> [tuple(images.shape) for images, labels in data]
     [(100, 28, 28, 1), (100, 28, 28, 1), (100, 28, 28, 1)]
     """
+    checks.texts(name=name)
     name, _, variant = name.partition("/")
     if name not in LOADERS:
         raise ValueError(f"There is no data set {name!r}; expected one of {', '.join(LOADERS)}.")

@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 
+from keras_multigrid import checks
 from keras_multigrid.datasets.drawing import in_place
 
 CANVAS = 56
@@ -41,6 +42,8 @@ class LocatedDigits:
     TRAINING_DIGITS = 55_000  # of MNIST's 60,000; the others are for validation
 
     def __init__(self, digits, labels, background="plain", size=CANVAS):
+        checks.arrays(digits=digits, labels=labels)
+        checks.positive_integers(size=size)
         digits = np.asarray(digits, "float32")
         if digits.ndim != 3 or digits.shape[1] != digits.shape[2] or digits.shape[1] > CANVAS:
             raise ValueError(

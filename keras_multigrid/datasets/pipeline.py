@@ -3,6 +3,8 @@
 import math
 import numbers
 
+from keras_multigrid import checks
+
 
 def index_batches(samples, batch_size=None, shuffle=False, seed=0, first_batch=None, share=(0, 1)):
     """Returns one pass, or all, over samples by their numbers; pipelines make batches of them.
@@ -87,6 +89,9 @@ def draw_batches(draw, samples, batch_size, shuffle=False, seed=0, first_batch=N
     (4, 64, 64, 1) (4, 64, 64, 10)
     (2, 64, 64, 1) (2, 64, 64, 10)
     """
+    checks.functions(draw=draw)
+    checks.integers(samples=samples, batch_size=batch_size, seed=seed)
+    checks.flags(shuffle=shuffle)
     import tensorflow as tf
 
     jit_compile = getattr(draw, "jit_compile", True)
@@ -188,7 +193,9 @@ def own_part(batch_size, first_batch, share):
     integer = numbers.Integral
     if first_batch is not None and not (isinstance(first_batch, integer) and first_batch >= 0):
         raise ValueError(f"first_batch is {first_batch!r}; expected an integer from 0, or None.")
-    process, processes = share
+    checks.positive_integers(batch_size=batch_size)
+    pair = share if isinstance(share, tuple | list) and len(share) == 2 else (0, 0)
+    process, processes = (number if isinstance(number, integer) else 0 for number in pair)
     if not 0 <= process < processes:
         raise ValueError(
             f"share is {share}; expected (process, processes), with 0 <= process < processes."
@@ -199,6 +206,14 @@ def own_part(batch_size, first_batch, share):
         )
     size = batch_size // processes
     return slice(process * size, (process + 1) * size)
+
+
+def check_loading(batch_size, shuffle, seed, data_dir, first_batch, share):
+    """Raises a `ValueError` for what no loader of `load` takes, before any work."""
+    checks.optional(checks.flags, shuffle=shuffle)
+    checks.integers(seed=seed)
+    checks.optional(checks.paths, data_dir=data_dir)
+    own_part(batch_size, first_batch, share)
 
 
 def checkpointable(dataset):

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from keras_multigrid import checks
 from keras_multigrid.datasets.drawing import (
     THRESHOLD,
     DigitBank,
@@ -52,6 +53,8 @@ class Segmentation:
     SAMPLES: ClassVar = {"train": 10_000, "validation": 1_000, "test": 1_000}
 
     def __init__(self, digits, labels, canvas=64):
+        checks.arrays(digits=digits, labels=labels)
+        checks.positive_integers(canvas=canvas)
         self._digits = DigitBank(digits)
         self._labels = in_place(np.asarray(labels, "int32"))
         self._canvas = canvas

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from keras_multigrid import checks
 from keras_multigrid.datasets.drawing import (
     THRESHOLD,
     DigitBank,
@@ -41,6 +42,7 @@ class Distortion:
     digit_share: float = 28 / 64
 
     def __post_init__(self):
+        checks.fields(self)
         if not 0 < self.digit_share <= 1:
             raise ValueError(f"digit_share is {self.digit_share}; expected above 0, at most 1.")
 
@@ -82,6 +84,9 @@ class SpatialTransformer:
     SAMPLES: ClassVar = {"train": 60_000, "validation": 1_000, "test": 10_000}
 
     def __init__(self, digits, canvas=64, distortion=Distortion()):
+        checks.arrays(digits=digits)
+        checks.positive_integers(canvas=canvas)
+        checks.instances(Distortion, distortion=distortion)
         self._bank = DigitBank(digits)
         self._canvas = canvas
         self._distortion = distortion

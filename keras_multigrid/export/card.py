@@ -3,6 +3,7 @@
 import dataclasses
 from typing import NamedTuple
 
+from keras_multigrid import checks
 from keras_multigrid.datasets.class_folders import printable
 from keras_multigrid.export.class_names import CLASS_NAMES
 from keras_multigrid.export.serving import takes_files
@@ -36,6 +37,9 @@ class Facts:
     licence: str = "not stated"
     notes: tuple = ()
     class_names: tuple | None = None
+
+    def __post_init__(self):
+        checks.fields(self)
 
 
 class Macs(NamedTuple):

@@ -1,8 +1,11 @@
 """Exports a model into the next version of a folder."""
 
+from functools import partial
+
 import keras
 import numpy as np
 
+from keras_multigrid import checks
 from keras_multigrid.complexity import profile
 from keras_multigrid.datasets.class_folders import check_class_names
 from keras_multigrid.export.card import CARD, Facts, Macs, model_card
@@ -76,6 +79,11 @@ def export_model(
     >>> sorted(path.name for path in version.iterdir())
     ['README.md', 'model.keras']
     """
+    checks.paths(folder=folder)
+    checks.lists(preprocessing=preprocessing, features=features)
+    checks.flags(rewrite=rewrite)
+    checks.optional(checks.arrays, calibration=calibration)
+    checks.optional(partial(checks.instances, Facts), facts=facts)
     check_format(format, calibration is not None)
     if keras.backend.backend() != "tensorflow":
         raise ImportError(

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_multigrid import checks
 from keras_multigrid.layers import ResizedCentre
 from keras_multigrid.stock import stock_network
 
@@ -88,6 +89,8 @@ def serving_model(
     >>> {name: values.shape for name, values in sorted(outputs.items())}
     {'classes': (2,), 'probabilities': (2, 5)}
     """
+    checks.lists(preprocessing=preprocessing, features=features)
+    checks.flags(rewrite=rewrite, float32=float32)
     if dtype not in DTYPES:
         raise ValueError(f"dtype is {dtype!r}; expected one of {', '.join(DTYPES)}.")
     if not getattr(model, "inputs", None):

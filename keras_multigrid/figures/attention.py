@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_multigrid import checks
 from keras_multigrid.figures.style import COLOURS, MARKERS, new_figure, stretched
 
 INCH = 0.95  # side of a picture
@@ -43,6 +44,9 @@ def draw_attention_maps(path, images, attention):
     ...     path.read_bytes()[1:4]
     b'PNG'
     """
+    checks.paths(path=path)
+    checks.arrays(images=images)
+    checks.instances(dict, attention=attention)
     images = np.asarray(images)
     attention = {name: tuple(map(np.asarray, shown)) for name, shown in attention.items()}
     _check(images, attention)
@@ -111,6 +115,13 @@ def draw_attention_generation(path, image, model, swept, index=0):
     ...     path.read_bytes()[1:4]
     b'PNG'
     """
+    from keras_multigrid.attention_maps import Sweep
+
+    checks.instances(Sweep, swept=swept)
+    checks.paths(path=path)
+    checks.arrays(image=image)
+    checks.models(model=model)
+    checks.integers(index=index)
     output, probes = swept.outputs[index], swept.probes[index]
     changes, maps = swept.changes[index], swept.maps()[index]
     check_probe_count(len(probes))

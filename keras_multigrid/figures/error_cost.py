@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from keras_multigrid import checks
 from keras_multigrid.figures.style import BLACK, BLUE, GREEN, VERMILION, new_figure, open_frame
 
 KINDS = {  # in the colours and markers of the figure
@@ -35,6 +36,9 @@ class Result:
     macs: float
     error: float
     is_ours: bool = False
+
+    def __post_init__(self):
+        checks.fields(self)
 
     @property
     def family(self):
@@ -72,6 +76,8 @@ def draw_error_cost(path, results):
     ...     path.read_bytes()[1:4]
     b'PNG'
     """
+    checks.paths(path=path)
+    checks.lists(results=results)
     if not results:
         raise ValueError("There are no results; expected one or more.")
     panels = {

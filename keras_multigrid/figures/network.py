@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import math
 
+from keras_multigrid import checks
 from keras_multigrid.figures.style import BLUE, VERMILION, new_figure
 from keras_multigrid.figures.wiring import wiring
 
@@ -45,6 +46,9 @@ def draw_network(path, model, input_shape=None, title=None):
     ...     path.read_bytes()[1:4]
     b'PNG'
     """
+    checks.paths(path=path)
+    checks.optional(checks.lists, input_shape=input_shape)
+    checks.optional(checks.texts, title=title)
     boxes = wiring(model, input_shape)
     if not boxes:
         raise ValueError(f"'{model.name}' has no layers with kernels; expected one or more.")

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from keras_multigrid import checks
 from keras_multigrid.figures.style import new_figure, stretched
 
 INCH, GAP = 0.62, 0.12  # side of an image; space between panels
@@ -31,6 +32,9 @@ class Panel:
     rows: dict
     title: str = ""
     columns: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        checks.fields(self)
 
     @property
     def size(self):
@@ -64,6 +68,8 @@ def draw_panels(path, columns):
     ...     path.read_bytes()[1:4]
     b'PNG'
     """
+    checks.paths(path=path)
+    checks.lists(columns=columns)
     if not columns or not all(column and all(panel.rows for panel in column) for column in columns):
         raise ValueError("There is a panel without rows, or no panel; expected images to draw.")
     widths = [max(panel.size[0] for panel in column) + GAP for column in columns]
@@ -131,6 +137,9 @@ def draw_segmentation(path, images, masks, outputs):
     ...     path.read_bytes()[1:4]
     b'PDF'
     """
+    checks.paths(path=path)
+    checks.arrays(images=images, masks=masks)
+    checks.instances(dict, outputs=outputs)
     for network, maps in outputs.items():
         if np.shape(maps) != np.shape(masks):
             raise ValueError(

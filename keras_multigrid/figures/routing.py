@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_multigrid import checks
 from keras_multigrid.figures.style import BLUE, ORANGE, new_figure
 from keras_multigrid.routing.exchanges import SOURCES
 
@@ -38,6 +39,10 @@ def draw_routing(path, routing):
     ...     path.read_bytes()[1:4]
     b'PNG'
     """
+    from keras_multigrid.routing import Routing
+
+    checks.instances(Routing, routing=routing)
+    checks.paths(path=path)
     exchanges = [row.exchange for row in routing.rows]
     layers, grids = _layers(exchanges), _grids(exchanges)
     rows = sorted(set(grids))
@@ -103,6 +108,11 @@ def draw_ablation(path, ablation, metric="metric"):
     ...     path.read_bytes()[1:4]
     b'PNG'
     """
+    from keras_multigrid.routing import Ablation
+
+    checks.instances(Ablation, ablation=ablation)
+    checks.paths(path=path)
+    checks.texts(metric=metric)
     if not ablation.rows:
         raise ValueError("The ablation has no rows; expected one exchange taken away, or more.")
     exchanges = [row.exchange for row in ablation.rows]

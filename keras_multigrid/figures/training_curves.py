@@ -2,6 +2,7 @@
 
 import math
 
+from keras_multigrid import checks
 from keras_multigrid.figures.style import COLOURS, new_figure, open_frame
 
 NO_METRICS = ("epoch", "step", "seconds")
@@ -33,6 +34,8 @@ def draw_training_curves(path, logs):
     ...     path.read_bytes()[1:4]
     b'PNG'
     """
+    checks.instances(dict, logs=logs)
+    checks.paths(path=path)
     if len(logs) > MOST_CURVES:
         raise ValueError(
             f"There are {len(logs)} trainings; expected at most {MOST_CURVES}, for more colours "

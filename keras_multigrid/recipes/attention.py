@@ -4,6 +4,7 @@ import pathlib
 
 import numpy as np
 
+from keras_multigrid import checks
 from keras_multigrid.attention_maps import sweep, write_attention_page
 from keras_multigrid.attention_maps.batches import check_integer
 from keras_multigrid.attention_maps.page import whole
@@ -55,6 +56,12 @@ def attend_run(
     >>> from keras_multigrid.recipes import attend_run
     >>> attend_run("runs/first", probes=[(32, 32)], stride=8)
     """
+    checks.paths(run=run)
+    checks.lists(image_files=image_files)
+    checks.optional(checks.lists, probes=probes)
+    checks.positive_integers(samples=samples, occluder_size=occluder_size, stride=stride)
+    checks.optional(checks.integers, channel=channel)
+    checks.optional(checks.paths, output=output, data_dir=data_dir)
     check_integer("samples", samples, 1)
     run, output = pathlib.Path(run), pathlib.Path(output or run)
     recipe, model = load_run(run, data_dir)

@@ -6,6 +6,7 @@ import pathlib
 
 import keras
 
+from keras_multigrid import checks
 from keras_multigrid.applications.paper import paper_model
 from keras_multigrid.complexity import profile
 from keras_multigrid.export import Facts, export_model
@@ -52,6 +53,11 @@ def export_run(
     >>> from keras_multigrid.recipes import export_run
     >>> version = export_run("runs/first", format="onnx")
     """
+    checks.optional(checks.lists, size=size)
+    checks.paths(run=run)
+    checks.optional(checks.paths, output=output, data_dir=data_dir)
+    checks.texts(format=format, dtype=dtype, licence=licence)
+    checks.flags(rewrite=rewrite, int8=int8)
     from keras_multigrid.recipes import RECIPES
 
     check_format(format, int8)

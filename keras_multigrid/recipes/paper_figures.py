@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import pathlib
 
+from keras_multigrid import checks
 from keras_multigrid.applications import create_model
 from keras_multigrid.applications.paper import paper_model
 from keras_multigrid.attention_maps import bounding_box_probes, sweep
@@ -64,6 +65,10 @@ def draw_paper_figures(folders, output, names=None, data_dir=None):
     >>> from keras_multigrid.recipes import draw_paper_figures
     >>> draw_paper_figures(["runs/table2", "runs/table3"], "runs/figures", names=["figure4"])
     """
+    checks.lists(folders=folders)
+    checks.paths(output=output)
+    checks.optional(checks.lists, names=names)
+    checks.optional(checks.paths, data_dir=data_dir)
     _check_names(names)
     folders, output = [pathlib.Path(folder) for folder in folders], pathlib.Path(output)
     for folder in folders:

@@ -8,6 +8,7 @@ from typing import ClassVar
 import keras
 import numpy as np
 
+from keras_multigrid import checks
 from keras_multigrid.applications import preprocess_digits
 from keras_multigrid.complexity import profile
 from keras_multigrid.datasets import Distortion, SpatialTransformer, draw_batches, load_digits
@@ -127,6 +128,8 @@ def train_quickstart(recipe, output):
 
         train_quickstart(Quickstart(seed=1), "runs/first")
     """
+    checks.instances(Quickstart, recipe=recipe)
+    checks.paths(output=output)
     if importlib.util.find_spec("matplotlib") is None:
         raise ImportError("The quickstart draws a picture: pip install 'keras_multigrid[plot]'.")
     output = pathlib.Path(output)

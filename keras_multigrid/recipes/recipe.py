@@ -9,6 +9,7 @@ from typing import ClassVar
 import keras
 import numpy as np
 
+from keras_multigrid import checks
 from keras_multigrid.applications import create_model
 from keras_multigrid.applications.paper import paper_model
 from keras_multigrid.recipes.optimization import learning_rate, make_optimizer
@@ -119,6 +120,7 @@ class Recipe:
     OBJECTIVE: ClassVar[str]  # the metric by which tuning chooses
 
     def __post_init__(self):
+        checks.fields(self)
         for name in (
             "epochs steps_per_epoch batch_size width_multiplier learning_rate accumulation devices"
         ).split():
@@ -313,6 +315,5 @@ class Recipe:
     def _check_choice(self, name, choices):
         value = getattr(self, name)
         if value not in choices:
-            raise ValueError(
-                f"{name} is {value!r}; expected one of {', '.join(map(str, choices))}."
-            )
+            expected = ", ".join(map(str, choices))
+            raise ValueError(f"{name} is {value!r}; expected one of {expected}.")

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import pathlib
 
+from keras_multigrid import checks
 from keras_multigrid.recipes.figures import PAPER_FIGURES, reproduce_figure
 from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.recipes.paper_figures import reproduce_paper_figures
@@ -42,6 +43,10 @@ def reproduce(name, rows=None, scale="quick", settings=(), output=None):
     >>> from keras_multigrid.recipes import reproduce
     >>> print(reproduce("table2", ["PMG-11"], "smoke", output="runs/smoke"))
     """
+    checks.texts(name=name)
+    checks.optional(checks.lists, rows=rows)
+    checks.lists(settings=settings)
+    checks.optional(checks.paths, output=output)
     if name == FIGURES:
         output = pathlib.Path(output or pathlib.Path("runs", FIGURES))
         return reproduce_paper_figures(rows, scale, settings, output)

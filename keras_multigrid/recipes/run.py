@@ -13,10 +13,12 @@ from importlib.util import find_spec
 
 import keras
 
+from keras_multigrid import checks
 from keras_multigrid.complexity import profile
 from keras_multigrid.export.class_names import add_class_names
 from keras_multigrid.recipes.fine_tuning import freeze, start_from_weights
 from keras_multigrid.recipes.precision import slow_precision
+from keras_multigrid.recipes.recipe import Recipe
 from keras_multigrid.recipes.report import versions, write_report
 from keras_multigrid.recipes.run_folder import (
     CHECKPOINTS,
@@ -72,6 +74,8 @@ def run(recipe, output=None):
     >>> recipe = MnistSegmentation(**MnistSegmentation.SCALES["smoke"])
     >>> results = run(recipe, "runs/smallest")
     """
+    checks.instances(Recipe, recipe=recipe)
+    checks.optional(checks.paths, output=output)
     output = pathlib.Path(output or default_folder(recipe))
     hide_retracing()
     with contextlib.ExitStack() as stack:

@@ -6,6 +6,7 @@ import dataclasses
 import numpy as np
 from keras import ops
 
+from keras_multigrid import checks
 from keras_multigrid.attention_maps.batches import progress_bar
 from keras_multigrid.routing.exchanges import Exchange, find_layer
 from keras_multigrid.routing.exchanges import exchanges as all_exchanges
@@ -98,6 +99,9 @@ def without(model, *exchanges):
     >>> float(abs(kernel.numpy()[:, :, :6]).sum()) > 0
     True
     """
+    checks.models(model=model)
+    for exchange in exchanges:
+        checks.instances(Exchange, exchanges=exchange)
     kernels = [_kernel(model, exchange) for exchange in exchanges]
     before = {id(kernel): (kernel, _array(kernel)) for kernel, _ in kernels}
     try:
@@ -145,6 +149,9 @@ def ablate(model, evaluate, exchanges=None, verbose="auto"):
     >>> done.baseline > 0.1, done.rows[0].value < done.baseline
     (True, True)
     """
+    checks.functions(evaluate=evaluate)
+    checks.optional(checks.lists, exchanges=exchanges)
+    checks.verbosity(verbose=verbose)
     listed = all_exchanges(model)
     if exchanges is None:
         chosen = [exchange for exchange in listed if exchange.source != "own"]

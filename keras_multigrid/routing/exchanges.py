@@ -4,8 +4,8 @@ import dataclasses
 
 import keras
 
+from keras_multigrid import checks
 from keras_multigrid.layers import MultigridConv2D
-from keras_multigrid.stock import check_functional
 
 SOURCES = ("finer", "own", "coarser")
 
@@ -87,7 +87,7 @@ def copy_of(model):
 
     Layers remember each call for ever, and those called twice have no `output` any more.
     """
-    check_functional(model)
+    checks.functional_models(model=model)
     uncompiled = keras.Model(model.input, model.output, name=model.name)  # no optimizer is made
     return keras.models.clone_model(uncompiled)
 
@@ -122,7 +122,7 @@ def find_layer(model, exchange):
     Raises:
         ValueError: If the model has no such exchange.
     """
-    check_functional(model)
+    checks.functional_models(model=model)
     if not isinstance(exchange, Exchange):
         raise ValueError(f"An exchange is {exchange!r}; expected an Exchange(layer, grid, source).")
     layer = model

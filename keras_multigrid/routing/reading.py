@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_multigrid import checks
 from keras_multigrid.attention_maps.batches import check_integer
 from keras_multigrid.attention_maps.probes import check_images
 from keras_multigrid.layers.resampling import pool_half, repeat_like
@@ -154,6 +155,7 @@ def routing(model, images=None, batch_size=32, verbose="auto"):
     >>> 0 < reading.kernel_share < 1, reading.activation_norm > 0
     (True, True)
     """
+    checks.verbosity(verbose=verbose)
     check_integer("batch_size", batch_size, 1)
     copy = copy_of(model)
     copy.set_weights(model.get_weights())

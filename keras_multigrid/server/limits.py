@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from keras_multigrid import checks
+
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
@@ -33,6 +35,7 @@ class Limits:
     seconds: int = 60
 
     def __post_init__(self):
+        checks.fields(self)
         for name, value in dataclasses.asdict(self).items():
             if value <= 0:
                 raise ValueError(f"The limit {name} is {value}; give a positive number.")

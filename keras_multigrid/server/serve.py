@@ -4,7 +4,9 @@ import gc
 import http
 import importlib.util
 import socket
+from functools import partial
 
+from keras_multigrid import checks
 from keras_multigrid.datasets.class_folders import printable
 from keras_multigrid.server.interface import read_interface
 from keras_multigrid.server.limits import Limits
@@ -48,6 +50,11 @@ def serve(
     >>> from keras_multigrid.server import serve
     >>> serve("runs/first/savedmodel/R-PMG-20", port=8501)  # doctest: +SKIP
     """
+    checks.paths(model=model)
+    checks.integers(port=port)
+    checks.positive_integers(batch_size=batch_size)
+    checks.numbers(batch_seconds=batch_seconds)
+    checks.optional(partial(checks.instances, Limits), limits=limits)
     if runtime not in RUNTIMES:
         raise ValueError(f"runtime is {runtime!r}; expected one of {', '.join(RUNTIMES)}.")
     for package in ("litserve", "PIL", runtime):

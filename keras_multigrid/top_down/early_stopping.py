@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_multigrid import checks
 from keras_multigrid.complexity import traversal_macs
 
 THRESHOLDS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999)
@@ -38,6 +39,10 @@ def confidence_curve(model, images, labels, thresholds=THRESHOLDS, batch_size=10
     >>> curve[0][0], curve[1][2]  # of ten classes one always has 5 percent: level 1 suffices
     (141760.0, 'all')
     """
+    checks.models(model=model)
+    checks.arrays(images=images, labels=labels)
+    checks.lists(thresholds=thresholds)
+    checks.positive_integers(batch_size=batch_size)
     points = []
     for threshold in (*thresholds, None):
         outputs, attention = model.predict(

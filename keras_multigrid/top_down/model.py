@@ -1,13 +1,13 @@
 """The network of the second paper: attends to parts of an image pyramid, from coarse to fine."""
 
 import functools
-import numbers
 import warnings
 from typing import NamedTuple
 
 import keras
 from keras import ops
 
+from keras_multigrid import checks
 from keras_multigrid.complexity import profile
 from keras_multigrid.top_down.attention import Attention
 from keras_multigrid.top_down.capacity import kept_if_complete
@@ -105,9 +105,8 @@ class TopDown(TopDownTrainer):
         **kwargs,
     ):
         check_levels(levels)
-        is_integer = isinstance(classes, numbers.Integral) and not isinstance(classes, bool)
-        if classes is not None and (not is_integer or classes < 1):
-            raise ValueError(f"classes is {classes!r}; expected a positive integer, or None.")
+        checks.optional(checks.positive_integers, classes=classes)
+        checks.flags(sample=sample)
         super().__init__(int(levels), **kwargs)
         feature_extractor = as_functional(feature_extractor)
         self.base_size, self.channels = window_shape(feature_extractor)

@@ -1,11 +1,10 @@
 """The learning rule, as pure functions (second paper, section 4 and appendix A.4)."""
 
-import numbers
-
 import keras
 import numpy as np
 from keras import ops
 
+from keras_multigrid import checks
 from keras_multigrid.top_down.geometry import CANDIDATES
 
 BASELINE_MOMENTUM = 0.9
@@ -31,6 +30,8 @@ def likelihood_ratio_loss(log_likelihoods, log_probabilities, baseline, weight):
     >>> float(loss([-1.0, -3.0], [-2.0, -4.0], baseline=-2.0, weight=0.5))
     1.5
     """
+    checks.arrays(log_likelihoods=log_likelihoods, log_probabilities=log_probabilities)
+    checks.arrays(baseline=baseline, weight=weight)
     log_likelihoods = ops.convert_to_tensor(log_likelihoods)
     log_probabilities = ops.convert_to_tensor(log_probabilities)
     advantage = ops.stop_gradient(log_likelihoods - baseline)
@@ -54,6 +55,7 @@ def count_penalty(expected_counts, target, weight):
     >>> float(kmg.top_down.count_penalty([3.0, 5.0], target=2.0, weight=0.5))
     1.0
     """
+    checks.arrays(expected_counts=expected_counts, target=target, weight=weight)
     expected_counts = ops.convert_to_tensor(expected_counts)
     return weight / 2 * ops.square(ops.mean(expected_counts) - target)
 
@@ -75,6 +77,7 @@ def coverage_penalty(candidate_means, target, weight):
     >>> float(kmg.top_down.coverage_penalty([0.0, 1.0], target=0.5, weight=4.0))
     0.5
     """
+    checks.arrays(candidate_means=candidate_means, target=target, weight=weight)
     candidate_means = ops.convert_to_tensor(candidate_means)
     return weight / 2 * ops.mean(ops.square(candidate_means - target))
 
@@ -100,6 +103,8 @@ def coverage_target(target_locations, levels):
     >>> round(9 * kmg.top_down.coverage_target(39.0, levels=4), 6)  # 3 + 9 + 27
     3.0
     """
+    checks.numbers(target_locations=target_locations)
+    checks.positive_integers(levels=levels)
     most = sum(CANDIDATES**depth for depth in range(1, levels))
     if not 0 < target_locations <= most:
         raise ValueError(
@@ -127,6 +132,7 @@ def log_probability(logits, attended):
     >>> float(kmg.top_down.log_probability([[0.0, 0.0]], [[True, False]])[0])  # 2 log 0.5
     -1.386294...
     """
+    checks.arrays(logits=logits, attended=attended)
     logits = ops.convert_to_tensor(logits)
     return ops.sum(ops.log_sigmoid(ops.where(attended, logits, -logits)), axis=-1)
 
@@ -147,6 +153,7 @@ def log_likelihood(logits, labels):
     >>> float(kmg.top_down.log_likelihood([[0.0, 0.0]], [1])[0])
     -0.6931471...
     """
+    checks.arrays(logits=logits, labels=labels)
     logits = ops.cast(ops.convert_to_tensor(logits), "float32")
     return -ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
 
@@ -167,6 +174,7 @@ def moving_baseline(baseline, log_likelihoods):
     >>> round(float(kmg.top_down.moving_baseline(-1.0, [-2.0, -4.0])), 6)
     -1.2
     """
+    checks.arrays(baseline=baseline, log_likelihoods=log_likelihoods)
     mean = ops.mean(ops.convert_to_tensor(log_likelihoods))
     return BASELINE_MOMENTUM * baseline + (1 - BASELINE_MOMENTUM) * mean
 
@@ -214,13 +222,16 @@ class TopDownLoss(keras.losses.Loss):
         name="top_down_loss",
     ):
         super().__init__(name=name)
-        if isinstance(samples, bool) or not isinstance(samples, numbers.Integral) or samples < 1:
-            raise ValueError(f"samples is {samples!r}; expected a positive integer.")
+        checks.positive_integers(samples=samples)
+        checks.arrays(target_locations=target_locations)
+        checks.optional(checks.lists, level_weights=level_weights)
+        checks.texts(name=name)
         for argument, value in (
             ("reward_weight", reward_weight),
             ("coverage_weight", coverage_weight),
             ("count_weight", count_weight),
         ):
+            checks.numbers(**{argument: value})
             if not value >= 0:
                 raise ValueError(f"{argument} is {value}; expected no negative number.")
         if level_weights is not None:

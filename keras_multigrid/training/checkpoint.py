@@ -11,6 +11,8 @@ import zlib
 import ml_dtypes
 import numpy as np
 
+from keras_multigrid import checks
+
 KEPT = 2
 NOTES = "notes"  # the entry of the JSON text
 ARRAYS = "arrays/"  # begin the entries of the arrays, whatever their names
@@ -44,6 +46,9 @@ def save_checkpoint(folder, number, arrays, notes):
     ...     load_checkpoint(folder)
     (300, {'weights': array([1., 1.])}, {'epoch': 1})
     """
+    checks.paths(folder=folder)
+    checks.integers(number=number)
+    checks.instances(dict, arrays=arrays, notes=notes)
     folder = pathlib.Path(folder)
     path = folder / f"checkpoint-{number:09}.npz"
     unfinished = path.with_suffix(".unfinished")
@@ -91,6 +96,7 @@ def load_checkpoint(folder):
     >>> print(load_checkpoint("nowhere"))
     None
     """
+    checks.paths(folder=folder)
     for path in pathlib.Path(folder).glob("checkpoint-*.npz"):
         if _number(path) is None:
             raise ValueError(

@@ -9,6 +9,8 @@ import sys
 import keras
 import numpy as np
 
+from keras_multigrid import checks
+
 
 @contextlib.contextmanager
 def data_parallel(devices):
@@ -32,6 +34,7 @@ def data_parallel(devices):
     >>> with kmg.training.data_parallel(1):  # 2 where there are two
     ...     model = kmg.applications.SGSEG(width_multiplier=0.05)
     """
+    checks.positive_integers(devices=devices)
     backend = keras.backend.backend()
     _refuse_workers_of_tensorflow()
     if devices == 1 and processes() == 1:
@@ -75,6 +78,9 @@ def join_processes(coordinator, processes, process):
     >>> import keras_multigrid as kmg
     >>> kmg.training.join_processes("10.0.0.1:1234", 2, 0)  # doctest: +SKIP
     """
+    checks.optional(checks.texts, coordinator=coordinator)
+    checks.positive_integers(processes=processes)
+    checks.integers(process=process)
     if keras.backend.backend() != "jax":
         raise ValueError(_no_processes(keras.backend.backend()))
     if not coordinator or not coordinator.rpartition(":")[2].isdigit():

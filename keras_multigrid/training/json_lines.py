@@ -6,6 +6,7 @@ import time
 
 import keras
 
+from keras_multigrid import checks
 from keras_multigrid.stored import DamagedFile, check, parse_json
 
 LOG_REMEDY = "restore it from a copy, or train in another folder"
@@ -44,6 +45,7 @@ class JsonLines(keras.callbacks.Callback):
     """
 
     def __init__(self, path):
+        checks.paths(path=path)
         super().__init__()
         self.path = path
         self.length = 0  # bytes of the file that are of this run

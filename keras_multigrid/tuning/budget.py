@@ -3,6 +3,8 @@
 import dataclasses
 import math
 
+from keras_multigrid import checks
+
 SMALLEST = 1e-6  # a width of one channel everywhere
 TOLERANCE = 1e-7
 
@@ -36,11 +38,12 @@ class Budget:
     max_macs: int | None = None
 
     def __post_init__(self):
+        checks.optional(checks.numbers, max_params=self.max_params, max_macs=self.max_macs)
         limits = [limit for limit in (self.max_params, self.max_macs) if limit is not None]
         if not limits:
             raise ValueError("A budget needs max_params, max_macs, or both.")
         for limit in limits:
-            if not isinstance(limit, int | float) or not 0 < limit < math.inf:
+            if not 0 < limit < math.inf:
                 raise ValueError(f"The budget is {limit!r}; expected a positive number.")
 
     def __str__(self):

@@ -9,8 +9,10 @@ import math
 import keras_tuner
 from keras_tuner.engine.hyperparameters import Fixed
 
+from keras_multigrid import checks
 from keras_multigrid.applications.paper import paper_model
 from keras_multigrid.complexity import Count, count
+from keras_multigrid.tuning.budget import Budget
 from keras_multigrid.tuning.space import SearchSpace
 
 MOST_GRIDS = 8
@@ -107,6 +109,10 @@ class MultigridHyperModel(keras_tuner.HyperModel):
         super().__init__()
         if isinstance(constructor, str):
             constructor = paper_model(constructor).constructor
+        checks.constructors(constructor=constructor)
+        checks.optional(functools.partial(checks.instances, SearchSpace), space=space)
+        checks.optional(functools.partial(checks.instances, Budget), budget=budget)
+        checks.optional(checks.functions, compile=compile)
         self.constructor, self.arguments = constructor, arguments
         self.space, self.budget, self.compile = space or SearchSpace(), budget, compile
         self._check_space()

@@ -4,7 +4,9 @@ import dataclasses
 import json
 import pathlib
 import time
+from functools import partial
 
+from keras_multigrid import checks
 from keras_multigrid.recipes import RECIPES, Recipe
 from keras_multigrid.recipes.run import leaving_upon_sigterm
 from keras_multigrid.recipes.run_folder import (
@@ -45,8 +47,7 @@ class Search:
             raise ValueError(
                 f"There is no tuner {self.tuner!r}; expected one of {', '.join(ORACLES)}."
             )
-        if isinstance(self.trials, bool) or not isinstance(self.trials, int) or self.trials < 1:
-            raise ValueError(f"trials is {self.trials!r}; expected a positive integer.")
+        checks.positive_integers(trials=self.trials)
         metrics = ["loss", *(metric.name for metric in self.recipe.metrics())]
         if self.objective not in metrics:
             raise ValueError(
@@ -151,6 +152,13 @@ def tune(
     >>> results = kmg.tuning.tune(recipe, "runs/ratios", budget=budget, trials=2)
     >>> results[0].settings["channel_ratios"], results[0].score  # the best
     """
+    checks.instances(Recipe, recipe=recipe)
+    checks.optional(checks.paths, output=output)
+    checks.optional(partial(checks.instances, SearchSpace), space=space)
+    checks.optional(partial(checks.instances, Budget), budget=budget)
+    checks.texts(tuner=tuner)
+    checks.positive_integers(workers=workers)
+    checks.optional(checks.texts, objective=objective)
     output = pathlib.Path(output or pathlib.Path("runs", f"tune-{recipe.NAME}"))
     recipe = recipe.settled(output)
     objective = objective or recipe.OBJECTIVE
@@ -162,8 +170,6 @@ def tune(
         trials=trials,
         objective=objective,
     )
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise ValueError(f"workers is {workers!r}; expected a positive integer.")
     if workers > 1 and RECIPES.get(recipe.NAME) is not type(recipe):
         raise ValueError(f"{type(recipe).__name__} is no recipe of this package; give workers=1.")
     role = own_role()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Collection
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,7 @@ class SearchSpace:
             values = getattr(self, field.name)
             if values is None:
                 continue
-            if isinstance(values, int | float | str) or not len(values):
+            if not isinstance(values, Collection) or isinstance(values, str) or not len(values):
                 raise ValueError(f"{field.name} is {values!r}; expected one or more values.")
             whole = field.name in ("grids", "depths")
             for value in values:

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 
+from keras_multigrid import checks
 from keras_multigrid.figures.style import COLOURS, MARKERS, new_figure, open_frame
 
 UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "K"))
@@ -34,6 +35,8 @@ def draw_accuracy_cost(path, curves):
     ...     path.read_bytes()[1:4]
     b'PNG'
     """
+    checks.paths(path=path)
+    checks.instances(dict, curves=curves)
     for label, points in curves.items():
         for point in points:
             if len(point) != 3 or not 0 < point[0] < np.inf or not 0 <= point[1] <= 1:

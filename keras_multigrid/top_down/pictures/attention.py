@@ -4,8 +4,10 @@ import textwrap
 
 import numpy as np
 
+from keras_multigrid import checks
 from keras_multigrid.attention_maps.batches import check_integer
 from keras_multigrid.figures.style import new_figure, stretched
+from keras_multigrid.top_down.attention import Attention
 from keras_multigrid.top_down.pictures.drawing import (
     LEVEL_COLOURS,
     level_images,
@@ -44,6 +46,8 @@ def seen_image(image, attention, index, levels):
            [0.5, 0.5, 0.5, 0.5],
            [0.5, 0.5, 0.5, 0.5]])
     """
+    checks.arrays(image=image)
+    checks.instances(Attention, attention=attention)
     check_integer("index", index, 0, len(attention.attended[0]) - 1)
     check_integer("levels", levels, 1, attention.levels)
     pyramid = level_images(image, attention)
@@ -87,6 +91,9 @@ def draw_attention(path, images, attention, titles=None):
     ...     path.read_bytes()[1:4]
     b'PNG'
     """
+    checks.paths(path=path)
+    checks.instances(Attention, attention=attention)
+    checks.optional(checks.lists, titles=titles)
     count, levels = len(attention.attended[0]), attention.levels
     if np.ndim(images) != 4 or len(images) != count or not count:
         raise ValueError(

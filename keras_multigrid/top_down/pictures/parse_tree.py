@@ -4,8 +4,10 @@ import itertools
 
 import numpy as np
 
+from keras_multigrid import checks
 from keras_multigrid.attention_maps.batches import check_integer
 from keras_multigrid.figures.style import new_figure, stretched
+from keras_multigrid.top_down.attention import Attention
 from keras_multigrid.top_down.pictures.drawing import (
     level_images,
     outline,
@@ -43,6 +45,9 @@ def draw_parse_tree(path, image, attention, index=0):
     ...     path.read_bytes()[1:4]
     b'PDF'
     """
+    checks.paths(path=path)
+    checks.arrays(image=image)
+    checks.instances(Attention, attention=attention)
     check_integer("index", index, 0, len(attention.attended[0]) - 1)
     count = int(attention.counts()[index].sum())
     if count > MOST_NODES:
