@@ -195,6 +195,8 @@ def _prepared(name, variant, split, source, data_dir):
 
     check_source(split, source)
     builder = tfds.builder(f"{name}/{configuration_name(source, variant)}", data_dir=data_dir)
+    if not builder.is_prepared():
+        load_digits("test", source, data_dir)  # missing ones are an error before any work
     builder.download_and_prepare()
     dataset = builder.as_dataset(split=split, as_supervised=True).batch(CHUNK)
     images, targets = zip(*dataset.as_numpy_iterator())

@@ -2,12 +2,14 @@
 
 import argparse
 import doctest
+import os
 import pathlib
 import runpy
 import shlex
 import shutil
 import subprocess
 import sys
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -74,6 +76,12 @@ def test_examples_of_help_are_run_for_every_command():
     assert names <= {command.split()[1] for command in TO_RUN}
 
 
+def test_examples_of_help_can_be_copied_from_the_narrowest_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    for name in reading.names_of_commands():
+        assert reading.help_of(name).splitlines()[-1].startswith("Example: keras-multigrid "), name
+
+
 @pytest.mark.parametrize("all_of_them", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_what_the_pages_show_runs_in_their_order(all_of_them, folder):
     """One test, because most commands need what others made."""
@@ -135,7 +143,7 @@ def test_arguments_are_accepted(command, monkeypatch):
     monkeypatch.setattr(sys, "argv", words[1:])
     monkeypatch.setattr(sys, "path", [str(tool.parent), *sys.path])
     stop_after_parsing(monkeypatch)
-    with pytest.raises(Parsed):
+    with mock.patch.dict(os.environ), pytest.raises(Parsed):  # some tools set variables
         runpy.run_path(str(tool), run_name="__main__")
 
 
