@@ -117,7 +117,9 @@ def train_quickstart(recipe, output):
 
     Example:
 
-        train_quickstart(Quickstart(seed=1), "runs/first")
+    >>> from keras_multigrid.recipes import Quickstart, train_quickstart
+    >>> smallest = Quickstart(seed=1, **Quickstart.SCALES["smoke"])
+    >>> metrics = train_quickstart(smallest, "runs/quickstart")
     """
     if importlib.util.find_spec("matplotlib") is None:
         raise ImportError("The quickstart draws a picture: pip install 'keras_multigrid[plot]'.")
