@@ -1,6 +1,8 @@
 """The examples in the docstrings of public names are run."""
 
+import ast
 import doctest
+import pathlib
 
 import pytest
 
@@ -12,9 +14,11 @@ from keras_multigrid.recipes import (
     export_run,
     reproduce,
     run,
+    train_quickstart,
 )
 from keras_multigrid.server import Limits, serve
 
+ROOT = pathlib.Path(__file__).parents[1]
 MODULES = (
     kmg.applications,
     kmg.attention_maps,
@@ -48,6 +52,7 @@ PUBLIC |= {
     "recipes.export_run": export_run,
     "recipes.reproduce": reproduce,
     "recipes.run": run,
+    "recipes.train_quickstart": train_quickstart,
     "schedules.ExponentialPerEpoch": kmg.schedules.ExponentialPerEpoch,
     "schedules.StepwisePerEpoch": kmg.schedules.StepwisePerEpoch,
     "server.Limits": Limits,
@@ -59,24 +64,32 @@ PUBLIC |= {
 
 # Those that need finished runs, or make some, are run by tests/pages.
 EXAMPLES_ON_RUNS = ("recipes.attend_run", "recipes.draw_paper_figures", "recipes.export_run")
-SLOW_EXAMPLES = ("recipes.run", "recipes.reproduce", "tuning.tune")
+SLOW_EXAMPLES = ("recipes.run", "recipes.reproduce", "recipes.train_quickstart", "tuning.tune")
 
 
 def examples_of(name):
     return doctest.DocTestFinder(recurse=False).find(PUBLIC[name], name, globs={})
 
 
+def all_examples():
+    """Yields what `examples_of` gives for public names, and those of all other docstrings."""
+    yield from (test for name in PUBLIC for test in examples_of(name))
+    for path in sorted(ROOT.glob("keras_multigrid/**/*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                name = f"{path.stem}.{getattr(node, 'name', '')}"
+                text = ast.get_docstring(node) or ""
+                yield doctest.DocTestParser().get_doctest(text, {}, name, str(path), 0)
+
+
 def distinct_examples():
     """Yields each example once: constructors of one family share theirs."""
-    seen = set()
-    for name in PUBLIC:
-        (test,) = examples_of(name) or [None]
-        if test is None or name in (*EXAMPLES_ON_RUNS, *SLOW_EXAMPLES):
-            continue
+    seen = {""}
+    for test in all_examples():
         source = "".join(example.source for example in test.examples)
-        if source not in seen:
-            seen.add(source)
-            yield pytest.param(test, id=name)
+        if source not in seen and test.name not in (*EXAMPLES_ON_RUNS, *SLOW_EXAMPLES):
+            yield pytest.param(test, id=test.name)
+        seen.add(source)
 
 
 @pytest.mark.parametrize("name", PUBLIC)

@@ -1,6 +1,5 @@
 """Data that TensorFlow Datasets downloads; without a network it would try for minutes."""
 
-import json
 import pathlib
 import queue
 import threading
@@ -46,15 +45,13 @@ def described(error):
 def _missing(builder):
     """Returns the addresses of the files that are not among TensorFlow Datasets' downloads."""
     downloads = pathlib.Path(builder.data_path).parents[1] / "downloads"
-    there = set()
-    for path in downloads.rglob("*"):
-        there.add(path.name)  # files that were put there by hand have their own names
-        if path.suffix == ".INFO":
-            there.update(json.loads(path.read_text()).get("urls", ()))
+    put_by_hand = {path.name for path in downloads.glob("manual/*")}
+    notes = [*downloads.glob("*.INFO"), *downloads.glob("*/*.INFO")]
+    noted = "".join(path.read_text(errors="replace") for path in notes)
     return [
         url
         for url, file in (builder.url_infos or {}).items()
-        if url not in there and file.filename not in there
+        if f'"{url}"' not in noted and file.filename not in put_by_hand
     ]
 
 

@@ -200,6 +200,8 @@ def _prepared(name, variant, split, source, data_dir):
 
     check_source(split, source)
     builder = tfds.builder(f"{name}/{configuration_name(source, variant)}", data_dir=data_dir)
+    if not builder.is_prepared():
+        load_digits("test", source, data_dir)  # missing ones are an error before any work
     builder.download_and_prepare()
     if builder.info.file_format.value == "array_record":  # for random access; no `tf.data` of it
         names = builder.info.supervised_keys

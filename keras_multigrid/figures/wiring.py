@@ -49,7 +49,7 @@ def wiring(model, input_shape=None):
     >>> from keras_multigrid.figures.wiring import wiring
     >>> boxes = wiring(kmg.applications.PMGSEG())
     >>> len(boxes), boxes[0].layer, boxes[0].channels, boxes[0].reads
-    (29, 'input_0_conv', 64, frozenset())
+    (32, 'input_3_conv', 8, frozenset())
     """
     image = input_like(model, input_shape)
     if image is None or len(image.shape) != 4:

@@ -126,7 +126,9 @@ def train_quickstart(recipe, output):
 
     Example:
 
-        train_quickstart(Quickstart(seed=1), "runs/first")
+    >>> from keras_multigrid.recipes import Quickstart, train_quickstart
+    >>> smallest = Quickstart(seed=1, **Quickstart.SCALES["smoke"])
+    >>> metrics = train_quickstart(smallest, "runs/quickstart")
     """
     checks.instances(Quickstart, recipe=recipe)
     checks.paths(output=output)

@@ -10,7 +10,12 @@ import shlex
 from keras_multigrid.cli import main
 
 ROOT = pathlib.Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("results/*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted(ROOT.glob("docs/**/*.md")),
+    *sorted(ROOT.glob("results/*.md")),  # records: their blocks without a language are output
+]
 SOURCES = [
     path
     for folder in ("keras_multigrid", "applications", "tools")
@@ -32,17 +37,21 @@ def python_blocks(path):
     return [block for kind, block in FENCED.findall(path.read_text()) if kind == "python"]
 
 
-def commands_in(text):
-    """Returns the commands in a text of which each line begins one, or continues one."""
+def parts_of(text):
+    """Returns the commands of a block, each of whose lines begins one, or continues one."""
     lines = re.sub(r"(\\\n|\|\n)\s*", lambda found: found[1].strip("\\\n") + " ", text)
     lines = [re.sub(r"(^|\s)#\s.*", "", line).strip() for line in lines.splitlines()]
-    commands = [
+    return [
         part.strip().removeprefix(".venv/bin/")
         for line in lines
         for part in line.split(" && ")
         if part.strip()
     ]
-    return [command for command in commands if program(command) in PROGRAMS]
+
+
+def commands_in(text):
+    """Returns the commands of a text that may have other lines, too."""
+    return [command for command in parts_of(text) if program(command) in PROGRAMS]
 
 
 def program(command):
