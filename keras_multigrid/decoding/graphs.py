@@ -144,7 +144,11 @@ def _known_jpeg(encoded):
     """Decodes a JPEG if TensorFlow reads its colours as Pillow does."""
     import tensorflow as tf
 
-    known = _is_three_coloured_jpeg(encoded) | tf.strings.regex_full_match(encoded, ADOBE)
+    known = tf.cond(
+        _is_three_coloured_jpeg(encoded),
+        lambda: tf.constant(True),
+        lambda: tf.strings.regex_full_match(encoded, ADOBE),
+    )
     with _checked(known, "A JPEG in CMYK lacks Adobe's marker; convert it to RGB"):
         return _jpeg(encoded)
 
