@@ -32,8 +32,8 @@ class Budget:
     True
     """
 
-    max_params: int | None = None
-    max_macs: int | None = None
+    max_params: float | None = None
+    max_macs: float | None = None
 
     def __post_init__(self):
         limits = [limit for limit in (self.max_params, self.max_macs) if limit is not None]
