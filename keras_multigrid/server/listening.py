@@ -13,9 +13,21 @@ class Server(litserve.LitServer):
     there, the kernel would take connections that nobody answers, and reset them at the very end.
     """
 
+    ending = None  # the `Ending`
+
+    def verify_worker_status(self):
+        self.ending.allow(True)
+        super().verify_worker_status()
+
     def _start_server(self, port, number, log_level, sockets, *arguments, **options):
+        self.ending.allow(False)
         sockets = [_Listening(fileno=listening.detach()) for listening in sockets]
-        return super()._start_server(port, number, log_level, sockets, *arguments, **options)
+        started = super()._start_server(port, number, log_level, sockets, *arguments, **options)
+        self.ending.allow(True)
+        return started
+
+    def _start_worker_monitoring(self, *arguments):
+        """Leaves it to `supervised`; LitServe's thread loses its connections at the end."""
 
 
 class _Listening(socket.socket):

@@ -97,7 +97,7 @@ def serve(
     )
     gc.freeze()
     gc.set_threshold(10**6)  # JSON arrays are many lists: collections took half of the time
-    with supervised():
+    with supervised() as server.ending:
         server.run(
             host=host,
             port=port,

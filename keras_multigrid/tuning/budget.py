@@ -34,8 +34,8 @@ class Budget:
     True
     """
 
-    max_params: int | None = None
-    max_macs: int | None = None
+    max_params: float | None = None
+    max_macs: float | None = None
 
     def __post_init__(self):
         checks.optional(checks.numbers, max_params=self.max_params, max_macs=self.max_macs)

@@ -199,3 +199,26 @@ def test_a_file_is_whole_or_not_there(tmp_path, monkeypatch):
     monkeypatch.setattr(run_folder.os, "replace", replace)
     write_json(path, {"b": 2})
     assert synced
+
+
+def test_a_refusal_says_how_to_go_on_with_other_settings(tmp_path):
+    claim_and_train(tmp_path)
+    with pytest.raises(ValueError, match=r"name another folder with --output\. To go on") as raised:
+        claim(tmp_path, dataclasses.replace(RECIPE, rate=0.3, steps=(4, 5), data_dir="there"))
+    command = (
+        f"keras-multigrid train small ... --set weights={tmp_path} --set rate=0.3 --set steps=4,5 "
+        "--output ANOTHER."
+    )
+    assert str(raised.value).endswith(command)
+    with pytest.raises(ValueError, match=r"with --output\.$"):  # the weights do not fit
+        claim(tmp_path, dataclasses.replace(RECIPE, model="other"))
+
+
+def test_a_run_of_an_earlier_version_with_fewer_settings_continues(tmp_path):
+    claim_and_train(tmp_path)
+    written = json.loads((tmp_path / "recipe.json").read_text())
+    del written["fields"]["seed"]
+    write_json(tmp_path / "recipe.json", written)
+    claim(tmp_path, RECIPE)
+    with pytest.raises(ValueError, match=r"\(seed was None, is 1\)"):
+        claim(tmp_path, dataclasses.replace(RECIPE, seed=1))

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import logging
 import pathlib
 import types
 import weakref
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from fastapi import HTTPException
 
+from keras_multigrid.server import runtimes
 from keras_multigrid.server.limits import Limits
 from keras_multigrid.server.protocol import Work, read_request
 from keras_multigrid.server.runtimes import Refusal, compute
@@ -91,7 +93,9 @@ def test_as_many_images_and_pixels_as_may_be_are_read(height, width):
 @pytest.mark.parametrize(
     "kind, status, part", [(ValueError, 400, "not so"), (OSError, 500, "server's log")]
 )
-def test_a_batch_that_fails_keeps_no_images(kind, status, part, without_collector):
+def test_a_batch_that_fails_keeps_no_images(kind, status, part, without_collector, monkeypatch):
+    monkeypatch.setattr(logging.getLogger(runtimes.__name__), "disabled", True)  # pytest keeps it
+
     class Runtime:
         def run(self, signature, images):
             raise kind("not so")

@@ -13,6 +13,7 @@ import time
 import numpy as np
 import pytest
 
+from keras_multigrid.server.processes import Ending
 from tests.processes import all_gone, descendants, free_port
 from tests.server.running import SERVE, Running
 
@@ -86,3 +87,32 @@ def test_sigterm_during_the_start(models, seconds):
     process.terminate()
     assert process.wait(10) in (0, -signal.SIGTERM)
     assert all_gone(family)
+
+
+slow = pytest.mark.slow
+
+
+@pytest.mark.parametrize("seconds", [0.05, *(pytest.param(n, marks=slow) for n in (0, 0.1, 1, 4))])
+def test_sigterm_while_processes_are_started_is_heeded_and_leaves_no_traceback(models, seconds):
+    command = [*SERVE, models / "digits", "--port", str(free_port())]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline().startswith("Serving digits")
+    time.sleep(seconds)
+    family = descendants(process.pid)
+    process.terminate()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "Traceback" not in said and "Error" not in said, said
+    assert all_gone(family)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ChildProcessError])
+def test_what_ends_the_server_is_raised_when_it_may_be(error):
+    ending = Ending()
+    ending.come(error())
+    with pytest.raises(error):
+        ending.allow(True)
+    ending = Ending()
+    ending.allow(True)
+    with pytest.raises(error):
+        ending.come(error())

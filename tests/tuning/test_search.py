@@ -271,11 +271,17 @@ def test_data_that_are_missing_are_an_error_before_all_the_work(capsys, tmp_path
 
 def test_files_that_are_not_what_they_should_be_are_named(capsys, tmp_path):
     broken = tmp_path / "broken.json"
-    for content in (b"\xff", b"{}", b'{"recipe": "mnist_segmentation", "fields": {"epochs": 0}}'):
+    for content, message in (
+        (b"\xff", " is damaged: it is cut, or not JSON; restore it from a copy, or train in"),
+        (b"{}", " is damaged: it has no 'recipe'"),
+        (b'{"recipe": "mnist_segmentation", "fields": {"epochs": 0}}', ": epochs is 0; expected a"),
+        (b'{"recipe": "mnist_segmentation", "fields": {"epoch": 1}}', "'epoch' is not a field of"),
+        (b'{"recipe": "other", "fields": {}}', " is damaged: it is of an unknown recipe 'other'"),
+    ):
         broken.write_bytes(content)
         assert main(["train", str(broken)]) == 2
         (error,) = capsys.readouterr().err.splitlines()
-        assert f"{broken} is no recipe file" in error
+        assert str(broken) in error and message in error
     assert main(["tune", "quickstart", "--output", str(broken)]) == 1
     assert f"{broken} cannot be a folder, for a file is there" in capsys.readouterr().err
 

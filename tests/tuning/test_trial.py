@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import weakref
 
 import keras_tuner
@@ -9,6 +10,7 @@ import pytest
 
 from keras_multigrid.recipes import Cifar10, ImageNet, LocatedMnist, MnistSegmentation
 from keras_multigrid.recipes.run import train
+from keras_multigrid.stored import DamagedFile
 from keras_multigrid.tuning import MultigridHyperModel, trial
 from keras_multigrid.tuning.trial import run_trial
 
@@ -128,6 +130,16 @@ def test_the_disk_is_not_the_candidates_fault(monkeypatch, tmp_path):
     with pytest.raises(OSError, match="no space left"):
         run_trial(RECIPE, CANDIDATE, tmp_path / "0", 2, "iou")
     assert {path.name for path in (tmp_path / "0").iterdir()} == {"recipe.json"}
+
+
+@pytest.mark.parametrize("name", ["attempt.json", "recipe.json"])
+def test_a_damaged_file_is_not_the_candidates_fault(name, whole, tmp_path):
+    folder = shutil.copytree(whole[1], tmp_path / "0")
+    (folder / "result.json").unlink()
+    (folder / name).write_text("{")
+    with pytest.raises(DamagedFile, match=f"{folder / name} is damaged: it is cut, or not JSON"):
+        run_trial(RECIPE, CANDIDATE, folder, 2, "iou")
+    assert not (folder / "result.json").exists()
 
 
 def test_networks_of_finished_trials_are_forgotten(monkeypatch, tmp_path):
