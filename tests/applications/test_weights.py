@@ -106,6 +106,26 @@ def test_the_head_is_what_include_top_adds(name):
     assert not features & HEAD
 
 
+@pytest.mark.parametrize(
+    "module, dense, logits, expected",
+    [
+        ("mine_inner", "mine_inner_dense", "mine_logits", {"inner/mine_inner_dense", "logits"}),
+        ("inner", "inner_dense", "logits", {"inner/dense", "logits"}),
+        ("inner", "inner_dense", "mine_logits", {"inner/dense", "mine_logits"}),
+        ("inner", "dense", "logits", {"inner/dense", "logits"}),
+    ],
+)
+def test_models_that_begin_the_names_of_all_their_layers(module, dense, logits, expected, tmp_path):
+    """Networks on a tensor do, and modules, and their weights fit those that do not."""
+    image = keras.Input((2,))
+    inner = keras.Model(image, keras.layers.Dense(2, name=dense)(image), name=module)
+    model = keras.Model(image, keras.layers.Dense(1, name=logits)(inner(image)), name="mine")
+    assert {name.rpartition("/")[0] for name in variables_by_name(model)} == expected
+    for suffix in SUFFIXES:
+        save(model, tmp_path / f"net{suffix}")
+        assert_equal(read_weights(tmp_path / f"net{suffix}"), values(model))
+
+
 def make_top_down(**options):
     return zoo.TDMNIST3(levels=2, width_multiplier=0.1, **options)
 
