@@ -16,7 +16,8 @@ VARIABLES = "vars"  # Keras' group of a layer's own variables
 def variables_by_name(model):
     """Returns the weights of a model by name: its layers' names, from outside in, and a number.
 
-    The model's own name is not part of it. Random seeds and the state of metrics are no weights.
+    The model's own name is not part of it, nor of the layers' names where all begin with it. Random
+    seeds and the state of metrics are no weights.
 
     Args:
         model: A built `keras.Model`.
@@ -24,7 +25,7 @@ def variables_by_name(model):
     Returns:
         A dictionary, such as `{"input_0_conv/0": the kernel, "input_0_conv/1": the bias, ...}`.
     """
-    return dict(_walk(model, ()))
+    return _without_owners(dict(_walk(model, ())), model.name)
 
 
 def _walk(layer, names):
@@ -36,6 +37,27 @@ def _walk(layer, names):
         yield "/".join([*names, str(number)]), variable
     for part in parts:
         yield from _walk(part, (*names, part.name))
+
+
+def _without_owners(named, root):
+    """Returns what is named without names of models that all names of their layers begin with."""
+    modules = {}
+    for name, value in _without(named, root).items():
+        first, _, rest = name.partition("/")
+        modules.setdefault(first, {})[rest] = value
+    return {
+        f"{module}/{rest}" if rest else module: value
+        for module, of_module in modules.items()
+        for rest, value in _without(of_module, module).items()
+    }
+
+
+def _without(named, owner):
+    start = f"{owner}_"
+    of_layers = [name for name in named if "/" in name]  # others are the owner's own
+    if not of_layers or not all(name.startswith(start) for name in of_layers):
+        return named
+    return {name.removeprefix(start): value for name, value in named.items()}
 
 
 def read_weights(path):
@@ -85,7 +107,8 @@ def _read_keras(path):
 
 def _read_h5(file):
     with h5py.File(file, "r") as root:
-        return dict(_arrays_below(root, None))
+        name = root[VARIABLES].attrs["name"]
+        return _without_owners(dict(_arrays_below(root, None)), name)
 
 
 def _arrays_below(group, names):

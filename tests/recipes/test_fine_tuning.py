@@ -201,8 +201,7 @@ def test_a_factor_is_a_lower_rate_of_one_variable(plain, with_factors, options):
 
 def test_freezing_is_by_names_that_exist():
     model = LocatedMnist(width_multiplier=0.1).network()
-    frozen = freeze(model, ("location/*", "*/conv2"))
-    assert [layer.name for layer in frozen] == ["conv", "conv2"]
+    assert len(freeze(model, ("location/*", "*/conv2"))) == 2
     left = {name for name, variable in variables_by_name(model).items() if variable.trainable}
     assert left.isdisjoint({"location/conv/0", "feature_extraction/conv2/0"})
     assert {"aggregation/conv/0", "feature_extraction/conv1/0"} <= left
