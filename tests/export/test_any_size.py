@@ -142,6 +142,16 @@ def test_layers_in_other_formats(case, runtime, tmp_path):
     check_layer(case, runtime, tmp_path)
 
 
+@pytest.mark.parametrize("in_grids", [False, True])
+def test_a_bias_that_onnx_would_leave_out_is_refused(in_grids, tmp_path):
+    image = keras.Input((*ANY, 1))
+    enlarge = keras.layers.Conv2DTranspose(2, 2, strides=3, name="enlarge")
+    enlarged = layers.PerGrid(enlarge)([image])[0] if in_grids else enlarge(image)
+    model = keras.Model(image, enlarged)
+    with pytest.raises(ValueError, match=r"strides of \(3, 3\): onnx would leave out its bias"):
+        export_model(model, tmp_path / "a", "onnx")
+
+
 def unsaturated(model):
     """Weakens the last layer of a classifier, whose probabilities would else be 0 and 1."""
     if "logits" in {layer.name for layer in model.layers}:
