@@ -7,6 +7,7 @@ LiteRT, which has images of one size, is given an export for each.
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_multigrid import layers
 from keras_multigrid.export import export_model
@@ -183,8 +184,8 @@ def check_network(case, runtime, folder):
         images = images_of(size, channels)
         try:
             expected = again(images, training=False)
-        except ValueError as error:  # smaller than a window
-            assert "would be zero or negative" in str(error)
+        except tf.errors.OpError as error:  # smaller than a window
+            assert "pooling" in str(error) or "negative" in str(error)
             continue
         if answer is None or file_format == "litert":
             options = {"size": size} if file_format == "litert" else {}
