@@ -20,6 +20,7 @@ from keras_multigrid.export.formats import (
 from keras_multigrid.export.serving import EXAMPLE_SIDE, serving_model
 from keras_multigrid.export.versions import model_name, new_version
 from keras_multigrid.export.warm_up import write_warm_up_requests
+from keras_multigrid.layers import PerGrid
 from keras_multigrid.top_down import TopDown
 
 
@@ -95,6 +96,8 @@ def export_model(
             f"Top-down networks gather what they attend, which {format} cannot do; export them as "
             "savedmodel."
         )
+    if format == "onnx":
+        _check_transposed_convolutions(model)
     if format == "litert" and size is None:
         size = model.inputs[0].shape[1:3]
         if None in size:
@@ -141,6 +144,24 @@ def _check_class_names(class_names, served):
             f"The network has {classes} outputs, and there are {len(class_names)} class_names; "
             "expected one name for each."
         )
+
+
+def _check_transposed_convolutions(model):
+    """Raises a `ValueError` for those that ONNX would compute without their bias in places."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            _check_transposed_convolutions(layer)
+        for part in layer.grid_layers if isinstance(layer, PerGrid) else [layer]:
+            if (
+                isinstance(part, keras.layers.Conv2DTranspose)
+                and part.use_bias
+                and any(size < step for size, step in zip(part.kernel_size, part.strides))
+            ):
+                raise ValueError(
+                    f"'{part.name}' has a kernel of {part.kernel_size} and strides of "
+                    f"{part.strides}: onnx would leave out its bias between the kernels. Export as "
+                    "savedmodel or litert, or train with a kernel_size of at least the strides."
+                )
 
 
 def _macs(model, served):

@@ -2,9 +2,12 @@
 
 import keras
 
-# Measured on two cores with AVX-512, and no instructions for matrices of either type.
+# Measured on two cores with AVX-512, and no instructions for matrices of either type; on JAX by two
+# small convolutions.
 SLOWDOWNS = {
-    ("tensorflow", "mixed_float16"): "gradients of its convolutions take up to 200 times as long",
+    ("tensorflow", "mixed_float16"): (
+        "gradients of TensorFlow's convolutions take up to 200 times as long"
+    ),
     ("tensorflow", "mixed_bfloat16"): "training takes about 1.6 times as long",
     ("jax", "mixed_float16"): "training takes several times as long",
     ("jax", "mixed_bfloat16"): "training takes several times as long",
