@@ -173,7 +173,7 @@ def load_located_digits(
     [(100, 28, 28, 1), (100, 28, 28, 1), (100, 28, 28, 1)]
     """
     checks.flags(fresh=fresh)
-    checks.positive_integers(size=size)
+    checks.integers(size=size)
     _check_variant(variant, BACKGROUNDS)
     check_loading(batch_size, shuffle, seed, data_dir, first_batch, share)
     shuffle = split == "train" if shuffle is None else shuffle

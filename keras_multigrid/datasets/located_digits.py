@@ -43,7 +43,7 @@ class LocatedDigits:
 
     def __init__(self, digits, labels, background="plain", size=CANVAS):
         checks.arrays(digits=digits, labels=labels)
-        checks.positive_integers(size=size)
+        checks.integers(size=size)
         digits = np.asarray(digits, "float32")
         if digits.ndim != 3 or digits.shape[1] != digits.shape[2] or digits.shape[1] > CANVAS:
             raise ValueError(

@@ -90,7 +90,8 @@ def draw_batches(draw, samples, batch_size, shuffle=False, seed=0, first_batch=N
     (2, 64, 64, 1) (2, 64, 64, 10)
     """
     checks.functions(draw=draw)
-    checks.integers(samples=samples, batch_size=batch_size, seed=seed)
+    checks.integers(samples=samples, seed=seed)
+    checks.optional(checks.integers, batch_size=batch_size)
     checks.flags(shuffle=shuffle)
     import tensorflow as tf
 
@@ -193,7 +194,7 @@ def own_part(batch_size, first_batch, share):
     integer = numbers.Integral
     if first_batch is not None and not (isinstance(first_batch, integer) and first_batch >= 0):
         raise ValueError(f"first_batch is {first_batch!r}; expected an integer from 0, or None.")
-    checks.positive_integers(batch_size=batch_size)
+    checks.integers(batch_size=batch_size)
     pair = share if isinstance(share, tuple | list) and len(share) == 2 else (0, 0)
     process, processes = (number if isinstance(number, integer) else 0 for number in pair)
     if not 0 <= process < processes:
