@@ -44,6 +44,14 @@ def paths(**values):
     _require(lambda value: isinstance(value, str | os.PathLike), "a path", values)
 
 
+def tensors(**values):
+    _require(lambda value: hasattr(value, "shape"), "a tensor", values)
+
+
+def activations(**values):
+    _require(_may_be_activation, "a name of keras.activations, a function, or None", values)
+
+
 def functions(**values):
     _require(callable, "a function", values)
 
@@ -51,6 +59,15 @@ def functions(**values):
 def constructors(**values):
     """Takes functions that build a network, such as those of `keras_multigrid.applications`."""
     _require(_builds_networks, "a function of keras_multigrid.applications", values)
+
+
+def mappings(**values):
+    _require(lambda value: isinstance(value, dict), "a dictionary", values)
+
+
+def data(**values):
+    """Takes what `keras.Model.evaluate` does: arrays, data sets, generators."""
+    _require(_is_data, "arrays, or a data set of batches", values)
 
 
 def lists(**values):
@@ -129,8 +146,16 @@ def _builds_networks(value):
         return False
 
 
+def _may_be_activation(value):
+    return value is None or isinstance(value, str) or callable(value)
+
+
 def _is_list(value):
     return not isinstance(value, str | bytes) and hasattr(value, "__iter__")
+
+
+def _is_data(value):
+    return _is_list(value) or (hasattr(value, "__getitem__") and not isinstance(value, str | bytes))
 
 
 def _is_array(value):

@@ -7,11 +7,14 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_multigrid import checks
+
 
 class _RatePerEpoch(keras.optimizers.schedules.LearningRateSchedule):
     """Looks the rate up, so that it is the exact one, rounded to float32, on every backend."""
 
     def __init__(self, steps_per_epoch, rates, name):
+        checks.texts(name=name)
         self.steps_per_epoch = steps_per_epoch
         self.name = name
         self._rates = np.asarray(rates, "float32")

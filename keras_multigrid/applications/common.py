@@ -5,6 +5,7 @@ import inspect
 
 import keras
 
+from keras_multigrid import checks
 from keras_multigrid.applications.pretrained import load_weights
 from keras_multigrid.blocks import conv_unit
 from keras_multigrid.blocks.counted import (
@@ -173,9 +174,10 @@ def classification_head(features, include_top, pooling, classes, classifier_acti
     return output_activation(logits, classifier_activation)
 
 
-def output_activation(logits, activation):
+def output_activation(logits, classifier_activation):
     """Applies the last activation in float32, whatever the precision of the network."""
-    return Activation(activation, dtype="float32", name="predictions")(logits)
+    checks.activations(classifier_activation=classifier_activation)
+    return Activation(classifier_activation, dtype="float32", name="predictions")(logits)
 
 
 def finish_model(inputs, outputs, name, weights, network):

@@ -5,6 +5,7 @@ import difflib
 import fnmatch
 from collections.abc import Callable
 
+from keras_multigrid import checks
 from keras_multigrid.applications import cifar_zoo as cifar
 from keras_multigrid.applications import dense_prediction as dense
 from keras_multigrid.applications import imagenet, top_down
@@ -106,6 +107,7 @@ def list_models(pattern="*"):
     >>> kmg.applications.list_models("PMG-*")
     ['PMG-11', 'PMG-16', 'PMG-30', 'PMG-9', 'PMG-sm-16', 'PMG-sm-30', 'PMG-sm-9']
     """
+    checks.texts(pattern=pattern)
     return sorted(model.name for model in PAPER_MODELS if fnmatch.fnmatchcase(model.name, pattern))
 
 
@@ -128,6 +130,7 @@ def create_model(name, **kwargs):
     >>> kmg.applications.create_model("PMG-11", classes=3).output_shape
     (None, 64, 64, 3)
     """
+    checks.texts(name=name)
     return paper_model(name).constructor(**kwargs)
 
 

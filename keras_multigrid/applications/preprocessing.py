@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras.backend import is_float_dtype
 
+from keras_multigrid import checks
 from keras_multigrid.layers.pyramid_layer import resolve_data_format
 
 RGB_MEAN, RGB_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
@@ -41,6 +42,8 @@ def preprocess_input(images, data_format=None):
     >>> [round(float(value), 2) for value in images[0, 0, 0]]
     [2.25, 2.43, 2.64]
     """
+    checks.arrays(images=images)
+    images = np.array(images) if isinstance(images, list) else images
     if isinstance(images, np.ndarray):
         images = images.astype("float32")  # a copy: Keras' function writes into floating input
         return keras.applications.imagenet_utils.preprocess_input(
@@ -67,6 +70,8 @@ def preprocess_digits(images):
     >>> round(kmg.applications.preprocess_digits(1.0), 4)
     3.2261
     """
+    checks.arrays(images=images)
+    images = np.array(images) if isinstance(images, list) else images
     dtype = getattr(images, "dtype", "float32")  # or else a number of Python
     if not isinstance(images, np.ndarray | np.generic) and not is_float_dtype(dtype):
         images = _rescaled(images, 1.0, 0.0)
@@ -105,6 +110,9 @@ def decode_predictions(predictions, top=5, class_names=None):
     >>> kmg.applications.decode_predictions(np.array([[0.1, 0.9]]), 1, ["cat", "dog"])
     [[('1', 'dog', 0.9)]]
     """
+    checks.arrays(predictions=predictions)
+    checks.positive_integers(top=top)
+    checks.optional(checks.lists, class_names=class_names)
     predictions = np.asarray(predictions)
     if predictions.ndim != 2:
         raise ValueError(f"predictions has shape {predictions.shape}; expected (batch, classes).")

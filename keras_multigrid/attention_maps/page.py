@@ -79,9 +79,10 @@ def write_attention_page(
         check_integer(name, value, 1)
     if images.shape[-1] not in (1, 3):
         raise ValueError(f"The images have {images.shape[-1]} channels; expected 1 or 3.")
+    checks.optional(checks.lists, names=names)
     if names is None:
         names = [f"Image {number}" for number in range(1, len(images) + 1)]
-    elif isinstance(names, str) or len(names) != len(images):
+    elif len(names) != len(images):
         raise ValueError(f"names is {names!r}; expected {len(images)}, one for each image.")
     height, width = predict_maps(model, images[:1], batch_size).shape[1:3]
     positions = [(side - occluder_size) // stride + 1 for side in images.shape[1:3]]

@@ -53,6 +53,7 @@ def conv_unit(image, filters, name, kernel_size=3, strides=1, epsilon=PLAIN_EPSI
     >>> kmg.blocks.conv_unit(keras.Input((32, 32, 3)), 8, "first").shape
     (None, 32, 32, 8)
     """
+    checks.tensors(image=image)
     checks.positive_integers(filters=filters)
     checks.texts(name=name)
     checks.numbers(epsilon=epsilon)

@@ -62,8 +62,9 @@ def list_images(directory, class_names=None):
     [0, 2]
     """
     checks.paths(directory=directory)
+    class_names = class_names if class_names is None else check_class_names(class_names)
     folders = _class_folders(directory)
-    class_names = sorted(folders) if class_names is None else check_class_names(class_names)
+    class_names = class_names or sorted(folders)
     found = _Images(directory)
     of_class = {name: found.below(folder) for name, folder in folders.items()}
     known = {_composed(name) for name in class_names}

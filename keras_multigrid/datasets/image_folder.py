@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+from functools import partial
 
 import numpy as np
 
@@ -101,6 +102,7 @@ def load_image_folder(
         raise ValueError(f"on_error is {on_error!r}; expected one of {', '.join(ON_ERROR)}.")
     shuffle = training if shuffle is None else shuffle
     prepare = augmentation_named(augmentation)(image_size, training, ten_crop)
+    checks.optional(partial(checks.instances, set), skipped=skipped)
     _, paths, labels = list_images(directory, class_names)
     files = tf.constant([os.fsencode(path) for path in paths])
     labels = tf.constant(labels, tf.int64)

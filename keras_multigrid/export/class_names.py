@@ -4,6 +4,8 @@ import json
 import pathlib
 import zipfile
 
+from keras_multigrid import checks
+
 CLASS_NAMES = "class_names.json"
 KERAS = ".keras"
 MODEL = f"model{KERAS}"
@@ -44,6 +46,7 @@ def read_class_names(path):
     >>> kmg.export.read_class_names(version)
     ['cat', 'mouse']
     """
+    checks.paths(path=path)
     path = pathlib.Path(path)
     if path.is_dir():
         beside, model = path / CLASS_NAMES, path / MODEL

@@ -39,7 +39,6 @@ LONG = {
     "learning_rate": 0.003,
     "weight_decay": 0.0,
     "start_empty": True,
-    "fresh": True,
 }
 SMOKE = {
     "epochs": 2,

@@ -42,17 +42,11 @@ def as_command(recipe, left_out):
     """
     scale = next(name for name, changes in recipe.SCALES.items() if not changes)
     changes = [
-        f"--set {field.name}={_as_setting(value)}"
+        f"--set {field.name}={as_setting(value)}"
         for field in dataclasses.fields(recipe)
         if (value := getattr(recipe, field.name)) != field.default and field.name not in left_out
     ]
     return " ".join(["keras-multigrid train", recipe.NAME, "--scale", scale, *changes])
-
-
-def _as_setting(value):
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    return str(value).lower() if isinstance(value, bool) or value is None else value
 
 
 def _changes(recipe_class, settings):

@@ -107,6 +107,8 @@ class TopDown(TopDownTrainer):
         check_levels(levels)
         checks.optional(checks.positive_integers, classes=classes)
         checks.flags(sample=sample)
+        checks.optional(checks.mappings, modules=modules)
+        checks.activations(classifier_activation=classifier_activation)
         super().__init__(int(levels), **kwargs)
         feature_extractor = as_functional(feature_extractor)
         self.base_size, self.channels = window_shape(feature_extractor)

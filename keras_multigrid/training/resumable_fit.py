@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_multigrid import checks
 from keras_multigrid.training.survival import StepsToCome, Survival
 
 
@@ -67,6 +68,14 @@ def resumable_fit(
     >>> history.epoch
     [0]
     """
+    checks.models(model=model)
+    checks.functions(batches=batches)
+    checks.positive_integers(epochs=epochs, steps_per_epoch=steps_per_epoch)
+    checks.paths(folder=folder)
+    checks.optional(checks.data, validation_data=validation_data)
+    checks.lists(callbacks=callbacks)
+    checks.numbers(checkpoint_seconds=checkpoint_seconds)
+    checks.verbosity(verbose=verbose)
     if steps_per_epoch % model.steps_per_execution:
         raise ValueError(
             f"steps_per_epoch is {steps_per_epoch}; expected a multiple of "
