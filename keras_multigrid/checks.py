@@ -5,6 +5,7 @@ Each raises a `ValueError` that says what came and what was expected.
 
 import dataclasses
 import inspect
+import json
 import numbers as kinds
 import os
 import types
@@ -63,6 +64,17 @@ def constructors(**values):
 
 def mappings(**values):
     _require(lambda value: isinstance(value, dict), "a dictionary", values)
+
+
+def layers(**values):
+    import keras
+
+    accepts = keras.layers.Layer
+    _require(lambda value: _is_list(value) or isinstance(value, accepts), "Keras layers", values)
+
+
+def json_values(**values):
+    _require(_is_json, "what JSON can hold", values)
 
 
 def data(**values):
@@ -156,6 +168,13 @@ def _is_list(value):
 
 def _is_data(value):
     return _is_list(value) or (hasattr(value, "__getitem__") and not isinstance(value, str | bytes))
+
+
+def _is_json(value):
+    try:
+        return bool(json.dumps(value))
+    except TypeError:
+        return False
 
 
 def _is_array(value):

@@ -196,5 +196,6 @@ def test_all_windows_once_are_284_of_820():
 
 
 def test_only_a_top_down_network_traverses():
+    attention = kmg.top_down.Attention([np.ones((1, 1), bool)], (), base_size=14)
     with pytest.raises(ValueError, match="takes a TopDown model; got Functional"):
-        kmg.complexity.traversal_macs(kmg.applications.BLMNIST1(), None)
+        kmg.complexity.traversal_macs(kmg.applications.BLMNIST1(), attention)

@@ -24,8 +24,15 @@ from keras_multigrid.applications.weight_files import write_weights
 from keras_multigrid.recipes.overrides import as_command
 from keras_multigrid.recipes.report import versions
 from keras_multigrid.recipes.run import LOG, verbosity
-from keras_multigrid.recipes.run_folder import MAY_CHANGE, RECIPE, read_json, write_json
+from keras_multigrid.recipes.run_folder import (
+    MAY_CHANGE,
+    RECIPE,
+    RECIPE_KINDS,
+    RECIPE_REMEDY,
+    write_json,
+)
 from keras_multigrid.recipes.trained_weights import trained_weights
+from keras_multigrid.stored import read_json
 
 ROOT = pathlib.Path(__file__).parents[1]
 MOST_LOST = 0.1  # points of a score
@@ -98,7 +105,7 @@ def _make(options):
         commit=commit,
         seed=recipe.seed,
         versions={
-            **read_json(options.run / RECIPE)["versions"],
+            **read_json(options.run / RECIPE, RECIPE_KINDS, RECIPE_REMEDY)["versions"],
             "tested with": versions()["keras"],
         },
         split=recipe.TEST_SPLIT,

@@ -194,7 +194,7 @@ def own_part(batch_size, first_batch, share):
     integer = numbers.Integral
     if first_batch is not None and not (isinstance(first_batch, integer) and first_batch >= 0):
         raise ValueError(f"first_batch is {first_batch!r}; expected an integer from 0, or None.")
-    checks.integers(batch_size=batch_size)
+    checks.positive_integers(batch_size=batch_size)
     pair = share if isinstance(share, tuple | list) and len(share) == 2 else (0, 0)
     process, processes = (number if isinstance(number, integer) else 0 for number in pair)
     if not 0 <= process < processes:

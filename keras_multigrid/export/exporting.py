@@ -81,7 +81,8 @@ def export_model(
     ['README.md', 'model.keras']
     """
     checks.paths(folder=folder)
-    checks.lists(preprocessing=preprocessing, features=features)
+    checks.layers(preprocessing=preprocessing)
+    checks.lists(features=features)
     checks.flags(rewrite=rewrite)
     checks.optional(checks.arrays, calibration=calibration)
     checks.optional(partial(checks.instances, Facts), facts=facts)

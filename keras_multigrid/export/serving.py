@@ -89,7 +89,8 @@ def serving_model(
     >>> {name: values.shape for name, values in sorted(outputs.items())}
     {'classes': (2,), 'probabilities': (2, 5)}
     """
-    checks.lists(preprocessing=preprocessing, features=features)
+    checks.layers(preprocessing=preprocessing)
+    checks.lists(features=features)
     checks.flags(rewrite=rewrite, float32=float32)
     if dtype not in DTYPES:
         raise ValueError(f"dtype is {dtype!r}; expected one of {', '.join(DTYPES)}.")

@@ -48,7 +48,8 @@ def save_checkpoint(folder, number, arrays, notes):
     """
     checks.paths(folder=folder)
     checks.integers(number=number)
-    checks.instances(dict, arrays=arrays, notes=notes)
+    checks.mappings(arrays=arrays)
+    checks.json_values(notes=notes)
     folder = pathlib.Path(folder)
     path = folder / f"checkpoint-{number:09}.npz"
     unfinished = path.with_suffix(".unfinished")

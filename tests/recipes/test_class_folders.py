@@ -295,7 +295,7 @@ def test_a_served_model_has_the_names(tmp_path):
 def test_names_that_do_not_fit_the_outputs_are_not_exported(tmp_path):
     with pytest.raises(ValueError, match="The network has 3 outputs, and there are 2 class_names"):
         export_model(means(), tmp_path, "keras", facts=Facts(class_names=("cat", "dog")))
-    with pytest.raises(ValueError, match="class_names is 'cat'; expected a list of different"):
+    with pytest.raises(ValueError, match="class_names is 'cat'; expected a list"):
         export_model(means(), tmp_path, "keras", facts=Facts(class_names="cat"))
     assert [*tmp_path.iterdir()] == []
 

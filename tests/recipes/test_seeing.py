@@ -103,7 +103,7 @@ def test_attention_names_files_whatever_their_kind_and_name(runs, tmp_path, caps
         (["nowhere"], 2, "nowhere is no folder of a run"),
         (["RUN", "--probe", "64,0"], 2, "Probe (64, 0) is outside the output; expected rows from"),
         (["RUN", "--occluder-size", "65"], 2, "occluder_size is 65; expected an integer from 1"),
-        (["RUN", "--samples", "0"], 2, "samples is 0; expected an integer from 1 on"),
+        (["RUN", "--samples", "0"], 2, "samples is 0; expected a positive integer"),
         (["RUN", "--channel", "1"], 2, "channel is 1; expected None"),
         (["RUN", *8 * ["--probe", "1,1"]], 2, "There are 8 probes; expected at most 7"),
         (["RUN", "--output", "TEXT"], 1, "File exists: "),

@@ -170,7 +170,7 @@ def test_held_out_training_data_are_neither_shuffled_nor_augmented(monkeypatch):
         "keras_multigrid.recipes.cifar.load_cifar", lambda *_, **options: asked.append(options)
     )
     monkeypatch.setattr(
-        "keras_multigrid.recipes.imagenet.load", lambda *_, **options: asked.append(options)
+        "keras_multigrid.recipes.photographs.load", lambda *_, **options: asked.append(options)
     )
     Cifar10().load("train[45000:]", 4)
     Cifar10().load("train[:45000]", 4)
