@@ -228,7 +228,7 @@ def test_a_large_output_has_fewer_probes_by_itself(tmp_path, monkeypatch):
             "page would have 175 MiB; expected at most 24",
         ),
         (np.zeros((2, 8, 8, 1)), {"names": ["one"]}, r"names is \['one'\]; expected 2, one for e"),
-        (np.zeros((2, 8, 8, 1)), {"names": "ab"}, "names is 'ab'; expected 2, one for each image"),
+        (np.zeros((2, 8, 8, 1)), {"names": "ab"}, "names is 'ab'; expected a list"),
         (np.zeros((1, 8, 8, 1)), {"stride": "a"}, "stride is 'a'; expected an integer from 1 on"),
     ],
 )

@@ -269,7 +269,7 @@ def test_prepared_variants_are_different_sets(without_xla, data_dir):
         ),
         (("located_mnist", "dev", 4), "no split 'dev'; expected one of train, validation, test"),
         (("mnist_segmentation", "train[:5]", 4), r"no split 'train\[:5\]'; expected one of"),
-        (("located_mnist", "test", 0), "10 samples in batches of 0; expected at least 1"),
+        (("located_mnist", "test", 0), "batch_size is 0; expected a positive integer"),
     ],
 )
 def test_mistakes_are_one_line_that_says_what_was_expected(call, message):
