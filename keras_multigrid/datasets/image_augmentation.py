@@ -5,8 +5,10 @@ An image is RGB, float32 in [0, 1], of shape `(height, width, 3)`; what is rando
 """
 
 import math
-import numbers
 
+from keras_multigrid import checks
+from keras_multigrid.applications.preprocessing import RGB_MEAN as MEAN
+from keras_multigrid.applications.preprocessing import RGB_STD as STD
 from keras_multigrid.datasets.resizing import resize, resized, resized_centre, ten_crops
 from keras_multigrid.decoding import decode_window
 
@@ -14,7 +16,6 @@ AREA_SHARE = (0.08, 1.0)
 LONGEST_ASPECT = 4 / 3  # of width to height, or of height to width
 TRIES = 10
 SHORTER_SHARE = 256 / 224  # of the resized shorter side, relative to the centre crop
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 GREY = (0.299, 0.587, 0.114)
 # The principal components of ImageNet's colours, one a column, as fb.resnet.torch has them.
 PCA_VALUES = (0.2175, 0.0188, 0.0045)
@@ -53,7 +54,7 @@ def network_input(size=224, training=False, ten_crop=False):
     """
     import tensorflow as tf
 
-    check_positive("image_size", size)
+    checks.positive_integers(image_size=size)
     if training and ten_crop:
         raise ValueError("ten_crop=True is for evaluation; expected training=False with it.")
     shorter = round(SHORTER_SHARE * size)
@@ -74,12 +75,6 @@ def network_input(size=224, training=False, ten_crop=False):
         return normalize(resized_centre(encoded, shorter, size))
 
     return training_input if training else evaluation_input
-
-
-def check_positive(name, value):
-    """Raises a `ValueError` if the value is no positive integer."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
-        raise ValueError(f"{name} is {value!r}; expected a positive integer.")
 
 
 def random_window(

@@ -9,7 +9,6 @@ import numpy as np
 
 from keras_multigrid import checks
 from keras_multigrid.datasets.class_folders import list_images, printable
-from keras_multigrid.datasets.image_augmentation import check_positive
 from keras_multigrid.datasets.mild_augmentation import augmentation_named
 from keras_multigrid.datasets.pipeline import (
     check_loading,
@@ -96,7 +95,6 @@ def load_image_folder(
     check_loading(batch_size, shuffle, seed, None, first_batch, share)
     import tensorflow as tf
 
-    check_positive("batch_size", batch_size)
     own = own_part(batch_size, first_batch, share)
     if on_error not in ON_ERROR:
         raise ValueError(f"on_error is {on_error!r}; expected one of {', '.join(ON_ERROR)}.")

@@ -1,7 +1,6 @@
 """ImageNet (ILSVRC 2012) through TensorFlow Datasets."""
 
 from keras_multigrid import checks
-from keras_multigrid.datasets.image_augmentation import check_positive
 from keras_multigrid.datasets.mild_augmentation import augmentation_named
 from keras_multigrid.datasets.pipeline import (
     check_loading,
@@ -74,7 +73,6 @@ def load_imagenet(
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
-    check_positive("batch_size", batch_size)
     own = own_part(batch_size, first_batch, share)
     if training is None:
         training = str(split).startswith("train")

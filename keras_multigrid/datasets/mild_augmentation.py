@@ -5,8 +5,8 @@ brightness, contrast and saturation, and the lighting, of the first paper. How v
 are cropped is not told: theirs is the central square.
 """
 
+from keras_multigrid import checks
 from keras_multigrid.datasets.image_augmentation import (
-    check_positive,
     colour_jitter,
     crop,
     network_input,
@@ -47,7 +47,7 @@ def mild_input(size=256, training=False, ten_crop=False):
     """
     import tensorflow as tf
 
-    check_positive("image_size", size)
+    checks.positive_integers(image_size=size)
     if ten_crop:
         raise ValueError("ten_crop=True is for augmentation='strong'; the second paper has none.")
 

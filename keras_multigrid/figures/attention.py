@@ -46,7 +46,7 @@ def draw_attention_maps(path, images, attention):
     """
     checks.paths(path=path)
     checks.arrays(images=images)
-    checks.instances(dict, attention=attention)
+    checks.mappings(attention=attention)
     images = np.asarray(images)
     attention = {name: tuple(map(np.asarray, shown)) for name, shown in attention.items()}
     _check(images, attention)

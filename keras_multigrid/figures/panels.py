@@ -139,7 +139,7 @@ def draw_segmentation(path, images, masks, outputs):
     """
     checks.paths(path=path)
     checks.arrays(images=images, masks=masks)
-    checks.instances(dict, outputs=outputs)
+    checks.mappings(outputs=outputs)
     for network, maps in outputs.items():
         if np.shape(maps) != np.shape(masks):
             raise ValueError(

@@ -34,7 +34,7 @@ def draw_training_curves(path, logs):
     ...     path.read_bytes()[1:4]
     b'PNG'
     """
-    checks.instances(dict, logs=logs)
+    checks.mappings(logs=logs)
     checks.paths(path=path)
     if len(logs) > MOST_CURVES:
         raise ValueError(

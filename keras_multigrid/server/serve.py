@@ -57,7 +57,7 @@ def serve(
     checks.optional(partial(checks.instances, Limits), limits=limits)
     if runtime not in RUNTIMES:
         raise ValueError(f"runtime is {runtime!r}; expected one of {', '.join(RUNTIMES)}.")
-    for package in ("litserve", "PIL", runtime):
+    for package in ("litserve", runtime):
         if importlib.util.find_spec(package) is None:
             raise ImportError(f"There is no {package}: pip install 'keras_multigrid[serve]'.")
     from starlette.middleware.gzip import GZipMiddleware

@@ -11,14 +11,10 @@ import subprocess
 import sys
 from unittest import mock
 
-import numpy as np
 import pytest
-import tensorflow_datasets as tfds
-from PIL import Image
 
 from keras_multigrid.cli import main
 from keras_multigrid.commands.training import find_recipe
-from keras_multigrid.datasets import Segmentation, SpatialTransformer
 from tests.pages import reading
 from tests.pages.small import NOT_RUN, PLACEHOLDERS, SLOW, SMALLER, longest_beginning, made_small
 from tests.server.running import serving
@@ -41,7 +37,6 @@ TO_PARSE = [
     and "python applications/" not in command
 ]
 SERVE = "keras-multigrid serve runs"
-SAMPLES = {"train": 40, "validation": 30, "test": 30}
 
 
 class Parsed(Exception):
@@ -50,18 +45,6 @@ class Parsed(Exception):
 
 def is_slow(command):
     return longest_beginning(command, SLOW) is not None
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A working directory with what the pages suppose, where sets of samples are small."""
-    tfds.disable_progress_bar()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("tensorflow_datasets.core.constants.DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setattr(Segmentation, "jit_compile", False, raising=False)
-    for drawing in (Segmentation, SpatialTransformer):
-        monkeypatch.setattr(drawing, "SAMPLES", SAMPLES)
-    Image.fromarray(np.zeros([64, 64], np.uint8)).save("image.png")
 
 
 def test_each_entry_of_the_lists_is_on_a_page():

@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_datasets as tfds
 
 import keras_multigrid as kmg
-from keras_multigrid.datasets import Segmentation
 from tests.pages import reading
 from tests.pages.small import BLOCKS_SMALLER
 
@@ -35,16 +33,6 @@ SUPPOSED = {  # what the reader has, by the beginning of the first block that ta
     "import keras, keras_multigrid as kmg": own_photographs,
     "maps = kmg.attention_maps.occlusion_attention(": own_network,
 }
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    tfds.disable_progress_bar()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("tensorflow_datasets.core.constants.DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setattr(Segmentation, "jit_compile", False, raising=False)
-    samples = {"train": 40, "validation": 30, "test": 30}
-    monkeypatch.setattr(Segmentation, "SAMPLES", samples)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=reading.name_of)

@@ -36,7 +36,7 @@ def draw_accuracy_cost(path, curves):
     b'PNG'
     """
     checks.paths(path=path)
-    checks.instances(dict, curves=curves)
+    checks.mappings(curves=curves)
     for label, points in curves.items():
         for point in points:
             if len(point) != 3 or not 0 < point[0] < np.inf or not 0 <= point[1] <= 1:
