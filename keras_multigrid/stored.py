@@ -3,8 +3,9 @@
 import dataclasses
 import json
 import reprlib
-import types
 import typing
+
+from keras_multigrid.type_hints import fits, text_of
 
 
 class DamagedFile(ValueError):
@@ -69,9 +70,8 @@ def parse_json(data, kinds, path, remedy):
 def check(values, kinds, path, remedy):
     """Raises a `DamagedFile` if an entry is of another type than its type hint."""
     for name, kind in kinds.items():
-        if name in values and not is_of(values[name], kind):
-            text = kind.__name__ if isinstance(kind, type) else kind
-            what = f"{name} is {reprlib.repr(values[name])}, expected {text}"
+        if name in values and not fits(values[name], kind):
+            what = f"{name} is {reprlib.repr(values[name])}, expected {text_of(kind)}"
             raise DamagedFile(path, what, remedy)
 
 
@@ -115,24 +115,3 @@ def with_tuples(values):
     return {
         name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
     }
-
-
-def is_of(value, kind):
-    """Returns whether a value is of a type hint, as `dict[str, float] | None`; floats may be whole.
-
-    Example:
-
-    >>> from keras_multigrid.stored import is_of
-    >>> is_of({"loss": 1}, dict[str, float] | None), is_of(True, int)
-    (True, False)
-    """
-    if isinstance(kind, types.UnionType):
-        return any(is_of(value, each) for each in typing.get_args(kind))
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin is dict:
-        return isinstance(value, dict) and all(is_of(each, arguments[1]) for each in value.values())
-    if origin in (list, tuple):
-        return isinstance(value, origin) and all(is_of(each, arguments[0]) for each in value)
-    if isinstance(value, bool):
-        return kind in (bool, object)
-    return isinstance(value, int | float if kind is float else kind)

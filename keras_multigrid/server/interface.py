@@ -54,7 +54,6 @@ def read_interface(model):
 
     Raises:
         ValueError: If there is no version, or it is no network for images.
-
     """
     from google.protobuf.json_format import MessageToDict
     from google.protobuf.message import DecodeError

@@ -18,7 +18,7 @@ class Limits:
         seconds: Time of a request, from its first byte.
 
     Raises:
-        ValueError: If one is not positive.
+        ValueError: If one is not a positive integer.
 
     Example:
 
@@ -35,7 +35,4 @@ class Limits:
     seconds: int = 60
 
     def __post_init__(self):
-        checks.fields(self)
-        for name, value in dataclasses.asdict(self).items():
-            if value <= 0:
-                raise ValueError(f"The limit {name} is {value}; give a positive number.")
+        checks.positive_integers(**dataclasses.asdict(self))

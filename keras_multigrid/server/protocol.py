@@ -38,7 +38,6 @@ def read_request(body, interface, limits):
 
     Raises:
         ValueError: With a sentence for the client, if something is wrong.
-
     """
     _check_extent(body, limits)
     try:
@@ -79,7 +78,6 @@ def write_answer(work, results):
 
     Returns:
         The bytes, `{"predictions": [...]}` or `{"outputs": ...}`.
-
     """
     rows = [{name: array.tolist() for name, array in result.items()} for result in results]
     names = list(rows[0])

@@ -101,7 +101,6 @@ def compute(runtime, works, batch_size, batch_pixels):
 
     Returns:
         For each work, a list with a dictionary for each image; or a `Refusal`, if it failed.
-
     """
     answers = [[None] * len(work.images) for work in works]
     groups = {}

@@ -63,8 +63,8 @@ def serve(
             raise ImportError(f"There is no {package}: pip install 'keras_multigrid[serve]'.")
     from starlette.middleware.gzip import GZipMiddleware
 
-    from keras_multigrid.server.gate import Gate
     from keras_multigrid.server.listening import Server
+    from keras_multigrid.server.request_limits import RequestLimits
     from keras_multigrid.server.worker import ServedModel
 
     limits = limits or Limits()
@@ -80,7 +80,7 @@ def serve(
         accelerator="cpu",
         timeout=limits.seconds,
         max_payload_size=limits.body_mib * 2**20,
-        middlewares=[(Gate, {"limits": limits})],
+        middlewares=[(RequestLimits, {"limits": limits})],
         disable_openapi_url=True,
     )
     server.uvicorn_graceful_timeout = limits.seconds
@@ -123,7 +123,7 @@ def _check_address(host, port):
 def _add_routes(app):
     from starlette.exceptions import HTTPException
 
-    from keras_multigrid.server.gate import error_response
+    from keras_multigrid.server.request_limits import error_response
 
     interface = app.state.interface
     path = f"/v1/models/{interface.name}"

@@ -17,9 +17,9 @@ from starlette.requests import ClientDisconnect
 from keras_multigrid.child_processes import end_with_parent
 from keras_multigrid.export.serving import EXAMPLE_SIDE
 from keras_multigrid.progress import say
-from keras_multigrid.server.gate import error_response
 from keras_multigrid.server.interface import DEFAULT, REMEDY
 from keras_multigrid.server.protocol import Work, read_request, write_answer
+from keras_multigrid.server.request_limits import error_response
 from keras_multigrid.server.runtimes import RUNTIMES, Refusal, compute
 from keras_multigrid.stored import DamagedFile
 

@@ -151,7 +151,7 @@ def test_backups_of_keras_are_refused(tmp_path):
         ({"of": "another program"}, "damaged: 'of' is not a field of it"),
         (
             {"epoch": "1", "step": 0, "stopped": False, "callbacks": [], "setup": {}},
-            "epoch is '1', expected int",
+            "epoch is '1', expected an integer",
         ),
     ],
 )

@@ -1,11 +1,11 @@
-"""What every request passes: the limits of number and time."""
+"""The limits of number and time, which every request has to keep."""
 
 import asyncio
 
 from starlette.responses import JSONResponse
 
 
-class Gate:
+class RequestLimits:
     """ASGI middleware: refuses requests beyond a number, and ends those that take too long.
 
     Args:
