@@ -9,26 +9,14 @@ from keras_multigrid.type_hints import fits, text_of
 
 
 class DamagedFile(ValueError):
-    """A file that does not hold what it should.
-
-    Args:
-        path: Path of the file.
-        what: What is wrong with it.
-        remedy: What to do.
-    """
+    """A file that does not hold what it should: its path, what is wrong, and what to do."""
 
     def __init__(self, path, what, remedy):
         super().__init__(f"{path} is damaged: {what}; {remedy}.")
 
 
 class Stored(dict):
-    """A dictionary from a file; reading an entry that it lacks is a `DamagedFile`.
-
-    Args:
-        values: The entries.
-        path: Path of the file.
-        remedy: What to do if it is damaged.
-    """
+    """A dictionary from a file; to read an entry that it lacks raises a `DamagedFile`."""
 
     def __init__(self, values, path, remedy):
         super().__init__(values)
@@ -102,7 +90,7 @@ def check_fields(dataclass, values, path, remedy):
     kinds = {field.name: hints[field.name] for field in fields}
     for name in values:
         if name not in kinds:
-            raise DamagedFile(path, f"{name!r} is not a field of it", remedy)
+            raise DamagedFile(path, f"it has an unknown entry {name!r}", remedy)
     for field in fields:
         is_required = field.default is field.default_factory is dataclasses.MISSING
         if field.name not in values and is_required:

@@ -1,4 +1,4 @@
-"""What the server takes at most."""
+"""The limits of what the server accepts."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ from keras_multigrid import checks
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What the server takes at most; the product of body and concurrency bounds its memory.
+    """The limits of what the server accepts; `body_mib` times `concurrency` bounds its memory.
 
     Attributes:
         body_mib: Size of a request's body, in MiB.

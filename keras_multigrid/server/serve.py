@@ -1,4 +1,4 @@
-"""The server: LitServe with TensorFlow Serving's addresses, limits, and a clean end."""
+"""The server: LitServe, with TensorFlow Serving's addresses, limits, and a clean end."""
 
 import gc
 import http
@@ -29,20 +29,20 @@ def serve(
 ):
     """Serves an exported network until SIGTERM or Ctrl-C, then answers what it has accepted.
 
-    The processes: this one supervises; one does HTTP, JSON and image files, so that wrong requests
-    end there; one computes; and one, LitServe's, keeps the queues between them.
+    This process supervises three others: one reads requests and image files, one computes, and one
+    of LitServe's holds the queues between them.
 
     Args:
         model: The model's folder, `name/` with `name/1/`, ...; the highest version is served.
         host: "127.0.0.1", "0.0.0.0" or "::".
         port: From 1024.
         runtime: "openvino", the faster one, or "tensorflow".
-        batch_size: The largest number of images at once, of several requests.
+        batch_size: Largest number of images in a batch, of several requests.
         batch_seconds: How long the first request of a batch waits for others.
         limits: The `Limits`.
 
     Raises:
-        ValueError: If the folder or an option is not right.
+        ValueError: If the folder is not a model's, or an argument is invalid.
         ImportError: If LitServe, or OpenVINO for its runtime, is missing.
         OSError: If one of the server's processes ended.
 
@@ -52,7 +52,7 @@ def serve(
     >>> serve("runs/first/savedmodel/R-PMG-20", port=8501)  # doctest: +SKIP
     """
     checks.paths(model=model)
-    checks.integers(port=port)
+    checks.integers(1024, 2**16 - 1, port=port)
     checks.positive_integers(batch_size=batch_size)
     checks.numbers(batch_seconds=batch_seconds)
     checks.optional(partial(checks.instances, Limits), limits=limits)
@@ -111,8 +111,6 @@ def _check_address(host, port):
     """Raises an error before anything starts; LitServe's would come late, and be long."""
     if host not in HOSTS:
         raise ValueError(f"host is {host!r}; expected one of {', '.join(HOSTS)}.")
-    if not 1024 <= port < 2**16:
-        raise ValueError(f"port is {port}; expected 1024 to 65535.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.create_server((host, port), family=family).close()
@@ -135,11 +133,8 @@ def _add_routes(app):
         return {"model_version_status": [version]}
 
     async def metadata():
-        spec = {
-            "name": interface.name,
-            "signature_name": "",
-            "version": str(interface.version),
-        }
+        version = str(interface.version)
+        spec = {"name": interface.name, "signature_name": "", "version": version}
         described = {"signature_def": {"signature_def": interface.metadata}}
         if interface.class_names:
             described["class_names"] = [*map(printable, interface.class_names)]

@@ -1,4 +1,4 @@
-"""What runs in LitServe's worker: batches of requests through a runtime."""
+"""LitServe's worker: computes batches of requests."""
 
 import multiprocessing
 import os
@@ -27,7 +27,7 @@ _readers = anyio.CapacityLimiter(os.cpu_count())  # JSON grows tenfold while it 
 
 
 async def read_work(request: Request):
-    """Reads a request in the HTTP process: a bad one never gets to the others of a batch."""
+    """Reads a request in the HTTP process, so that a wrong one is in no batch with others."""
     interface, limits = request.app.state.interface, request.app.state.limits
     named = (interface.name, f"{interface.name}/versions/{interface.version}")
     if request.path_params["model"] not in named:
@@ -52,7 +52,7 @@ async def read_work(request: Request):
 def _work_or_sentence(body, interface, limits):
     """Returns the `Work` of a body, or a sentence about what is wrong with it.
 
-    An error that left its thread would be in a cycle with its frames, and keep all that was parsed.
+    An error that left its thread would be in a cycle with its frames, and keep what was parsed.
     """
     try:
         return read_request(body, interface, limits)
@@ -67,10 +67,8 @@ class ServedModel(litserve.LitAPI):
 
     Args:
         interface: The network's `Interface`.
-        runtime: "tensorflow" or "openvino".
-        batch_size: The largest number of images at once.
-        batch_seconds: How long the first request of a batch waits for others.
-        batch_pixels: The largest number of pixels at once.
+        runtime, batch_size, batch_seconds: As for `serve`.
+        batch_pixels: Largest number of pixels in a batch.
     """
 
     def __init__(self, interface, runtime, batch_size, batch_seconds, batch_pixels):

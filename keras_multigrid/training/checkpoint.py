@@ -1,4 +1,4 @@
-"""Checkpoints as files that are whole or not there, and tell when they are damaged."""
+"""Checkpoints: files that are whole or not there, and are checked before they are read."""
 
 import contextlib
 import json

@@ -113,10 +113,10 @@ def test_sigterm_while_processes_are_started_ends_them_without_a_traceback(model
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ChildProcessError])
 def test_what_ends_the_server_is_raised_when_it_may_be(error):
     ending = Ending()
-    ending.come(error())
+    ending.request(error())
     with pytest.raises(error):
         ending.allow(True)
     ending = Ending()
     ending.allow(True)
     with pytest.raises(error):
-        ending.come(error())
+        ending.request(error())

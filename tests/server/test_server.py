@@ -202,7 +202,7 @@ def test_openvino_computes_as_it_does_alone(digits, models):
     "options, message",
     [
         (["--runtime", "torch"], "runtime is 'torch'; expected one of tensorflow, openvino."),
-        (["--port", "80"], "port is 80; expected 1024 to 65535."),
+        (["--port", "80"], "port is 80; expected an integer from 1024 to 65535."),
         (["--host", "example.org"], "host is 'example.org'; expected one of 127.0.0.1, 0.0.0.0"),
         (["--max-images", "0"], "images is 0; expected a positive integer."),
         (["--batch-size", "0"], "batch_size is 0; expected a positive integer."),

@@ -55,7 +55,7 @@ def test_impossible_processes_are_refused(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ValueError, match="coordinator is None; expected host:port"):
         join_processes(None, 2, 0)
-    with pytest.raises(ValueError, match="process is 2 of 2; expected a number from 0"):
+    with pytest.raises(ValueError, match="process is 2; expected an integer from 0 to 1"):
         join_processes("127.0.0.1:1", 2, 2)
 
 
