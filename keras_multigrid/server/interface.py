@@ -74,9 +74,7 @@ def read_interface(model):
     sizes = [None if dim.size < 0 else dim.size for dim in images.tensor_shape.dim]
     dtypes = {types_pb2.DT_FLOAT: "float32", types_pb2.DT_UINT8: "uint8"}
     if len(sizes) != 4 or images.dtype not in dtypes:
-        raise ValueError(
-            f"{folder} does not take images of float32 or uint8; export the network anew."
-        )
+        raise ValueError(f"{folder} takes neither float32 nor uint8 images; export it anew.")
     served = tuple(name for name in (DEFAULT, FILES, FEATURES) if name in found)
     return Interface(
         name=name,
