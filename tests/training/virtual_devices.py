@@ -31,7 +31,8 @@ if __name__ == "__main__":
     model.save(folder / "model.keras")
     images = data()[0]
     loaded = keras.models.load_model(folder / "model.keras")
-    recipe = MnistSegmentation(**{**MnistSegmentation.SCALES["smoke"], "model": "SG-11"}, devices=2)
+    smallest = {"model": "SG-11", "width_multiplier": 0.05, "validation": False, "devices": 2}
+    recipe = MnistSegmentation(**{**MnistSegmentation.SCALES["smoke"], **smallest})
     results = run(recipe, folder / "run")
     np.savez(
         folder / "results.npz",
