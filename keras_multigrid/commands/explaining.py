@@ -1,14 +1,22 @@
-"""The commands `attention` and `figures`: what networks heed, and what they look like."""
+"""The commands `attention` and `routing`: what a trained network looks at, and across scales."""
 
 import argparse
 import pathlib
+
+from keras_multigrid.figures import draw_ablation, draw_routing
+from keras_multigrid.figures.style import draw_both
+from keras_multigrid.recipes.recipe import EVALUATION_BATCH
+from keras_multigrid.routing import ablate, exchanges, routing
+from keras_multigrid.runs import attend_run
+from keras_multigrid.runs.process import verbosity
+from keras_multigrid.runs.run_folder import load_run
 
 
 def add_commands(commands):
     """Adds the parsers."""
     attention = commands.add_parser(
         "attention",
-        help="show which parts of an image each pixel of a trained network's output heeds",
+        help="show which parts of an image influence each pixel of a trained network's output",
         epilog="Example: keras-multigrid attention runs/first --probe 24,32 --probe 40,32",
     )
     attention.add_argument("run", type=pathlib.Path, help="the run's folder")
@@ -49,25 +57,25 @@ def add_commands(commands):
     attention.add_argument("--data-dir", help="where the data are now, if elsewhere")
     attention.set_defaults(command=_attention)
 
-    figures = commands.add_parser(
-        "figures",
-        help="draw the paper's figures from finished runs (`reproduce figures` trains them, too)",
-        epilog="Example: keras-multigrid figures runs/table2 runs/table3 --output runs/figures",
+    of_routing = commands.add_parser(
+        "routing",
+        help="measure how much each grid of a finished run's network reads from its neighbours",
+        epilog="Example: keras-multigrid routing runs/first --ablation",
     )
-    figures.add_argument(
-        "folders", nargs="*", type=pathlib.Path, help="with finished runs in them, at any depth"
+    of_routing.add_argument("run", type=pathlib.Path, help="the run's folder")
+    of_routing.add_argument(
+        "--samples", type=int, default=64, help="test images to measure on (default: 64)"
     )
-    figures.add_argument(
-        "--only", help="figures, with commas between, such as figure4,figure5 (default: all)"
+    of_routing.add_argument(
+        "--ablation",
+        action="store_true",
+        help="evaluate the network without each exchange between grids, too",
     )
-    figures.add_argument(
-        "--output",
-        type=pathlib.Path,
-        default=pathlib.Path("runs/figures"),
-        help="folder of the pictures (default: runs/figures)",
+    of_routing.add_argument(
+        "--output", type=pathlib.Path, help="folder of the pictures (default: the run's)"
     )
-    figures.add_argument("--data-dir", help="where the data are now, if elsewhere")
-    figures.set_defaults(command=_figures)
+    of_routing.add_argument("--data-dir", help="where the data are now, if elsewhere")
+    of_routing.set_defaults(command=_routing)
 
 
 def _parse_probe(text):
@@ -79,8 +87,6 @@ def _parse_probe(text):
 
 
 def _attention(options):
-    from keras_multigrid.recipes import attend_run
-
     written = attend_run(
         options.run,
         options.images,
@@ -96,9 +102,30 @@ def _attention(options):
     return 0
 
 
-def _figures(options):
-    from keras_multigrid.recipes import draw_paper_figures
+def _routing(options):
+    if options.samples < 1:
+        raise ValueError(f"--samples is {options.samples}; expected 1 or more.")
+    recipe, model = load_run(options.run, options.data_dir)
+    exchanges(model)  # before data are read
+    output = options.output or options.run
+    output.mkdir(parents=True, exist_ok=True)
+    data = recipe.load_evaluation(recipe.TEST_SPLIT).unbatch().take(options.samples)
+    images, targets = next(data.batch(options.samples).as_numpy_iterator())
+    batch_size = min(recipe.batch_size, EVALUATION_BATCH)
 
-    names = options.only.split(",") if options.only else None
-    draw_paper_figures(options.folders, options.output, names, options.data_dir)
+    measured = routing(model, images, batch_size, verbosity())
+    print(measured)
+    written = draw_both(output / "routing", draw_routing, measured)
+    if options.ablation:
+        model.compile(loss=recipe.loss(), metrics=recipe.metrics())
+
+        def evaluate(model):
+            results = model.evaluate(images, targets, batch_size, verbose=0, return_dict=True)
+            return results[recipe.OBJECTIVE]
+
+        ablation = ablate(model, evaluate)
+        print(f"\nThe metric is {recipe.OBJECTIVE}, on {len(images)} test images.")
+        print(ablation)
+        written += draw_both(output / "ablation", draw_ablation, ablation, recipe.OBJECTIVE)
+    print(f"Written: {', '.join(map(str, written))}")
     return 0

@@ -3,9 +3,8 @@
 import dataclasses
 import pathlib
 
-from keras_multigrid.recipes.run import LOG
-from keras_multigrid.recipes.run_folder import MODEL, RECIPE, RESULTS, read_recipe
-from keras_multigrid.recipes.trained import read_model, read_results
+from keras_multigrid.runs.run_folder import LOG, MODEL, RECIPE, RESULTS, read_recipe
+from keras_multigrid.runs.trained import read_network, read_results
 from keras_multigrid.training.json_lines import read_json_lines
 
 
@@ -24,7 +23,7 @@ class FinishedRun:
 
     def model(self):
         """Returns the trained network."""
-        return read_model(self.folder / MODEL, self.recipe.model)
+        return read_network(self.folder, self.recipe.model)
 
     def log(self):
         """Returns the metrics of each epoch."""
@@ -35,14 +34,12 @@ class FinishedRuns:
     """The finished runs in folders, at any depth; of equal ones the longest trained."""
 
     def __init__(self, folders, data_dir=None):
-        from keras_multigrid.recipes import RECIPES
-
         self.runs = []
         for path in sorted(path for folder in folders for path in folder.rglob(RESULTS)):
             if not all((path.parent / name).exists() for name in (RECIPE, MODEL, LOG)):
-                continue  # no run's, or the quickstart's
+                continue  # of something else than a run
             metrics = read_results(path)
-            recipe = read_recipe(path.parent, RECIPES, data_dir)
+            recipe = read_recipe(path.parent, data_dir)
             self.runs.append(FinishedRun(path.parent, recipe, metrics))
         self.runs.sort(key=lambda each: each.samples)
 

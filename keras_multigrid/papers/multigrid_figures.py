@@ -1,4 +1,4 @@
-"""The figures of the paper, drawn from finished runs."""
+"""The figures of the multigrid paper, drawn from finished runs."""
 
 import dataclasses
 import functools
@@ -22,13 +22,12 @@ from keras_multigrid.figures import (
 )
 from keras_multigrid.figures.style import draw_both, stretched
 from keras_multigrid.figures.training_curves import MOST_CURVES
-from keras_multigrid.recipes.cifar import Cifar100
-from keras_multigrid.recipes.dense_prediction import MnistSegmentation, MnistSpatialTransformer
-from keras_multigrid.recipes.finished_runs import FinishedRuns
+from keras_multigrid.papers.finished_runs import FinishedRuns
+from keras_multigrid.papers.tables import PAPER_TABLES, check_rows
+from keras_multigrid.recipes import Cifar100, MnistSegmentation, MnistSpatialTransformer
 from keras_multigrid.recipes.overrides import resolve
-from keras_multigrid.recipes.paper_tables import PAPER_TABLES
-from keras_multigrid.recipes.run import run
-from keras_multigrid.recipes.run_folder import default_folder
+from keras_multigrid.runs import run
+from keras_multigrid.runs.run_folder import default_folder
 
 DIAGRAMS = ("VGG-16", "MG-16", "PMG-16", "RES-12", "R-MG-12", "R-PMG-16", "U-NET-11", "PMG-11")
 SEGMENTATION = ("U-NET-11", "SG-11", "PMG-11", "R-SG-20", "R-PMG-20")
@@ -37,15 +36,18 @@ SINGLE_DISTORTION = ("U-NET-11", "PMG-11")
 ATTENTION = ("U-NET-11", "PMG-11", "R-PMG-20")
 SINGLE = [variant for variant in DISTORTIONS if variant != "all"]
 SEGMENTED_IMAGES, TRANSFORMED_IMAGES, ATTENDED_IMAGES = 2, 6, 4
+ALL_FIGURES = "multigrid-figures"
+TRAINED_FIGURES = tuple(f"multigrid-figure{number}" for number in (4, 5, 6, 7))
 
 
 def draw_paper_figures(folders, output, names=None, data_dir=None):
-    """Draws the figures of the paper from finished runs, each as PNG and as PDF.
+    """Draws the figures of the multigrid paper from finished runs, each as PNG and as PDF.
 
-    `figure3` are diagrams of networks, the paper's and those that were trained, `figure4` is
-    segmentation, `figure5` spatial transformation, `figure6` and `figure7` are attention, `table1`
-    is error against multiply-adds, the paper's beside ours, and `curves` are trainings. A figure
-    shows the networks of which there are runs.
+    `multigrid-figure3` are diagrams of networks, the paper's and those that were trained,
+    `multigrid-figure4` is segmentation, `multigrid-figure5` spatial transformation,
+    `multigrid-figure6` and `multigrid-figure7` are attention, `multigrid-table1` is error against
+    multiply-adds, the paper's beside ours, and `curves` are trainings. A figure shows the networks
+    of which there are runs.
 
     Args:
         folders: Folders with finished runs in them, at any depth.
@@ -62,60 +64,62 @@ def draw_paper_figures(folders, output, names=None, data_dir=None):
 
     Example:
 
-    >>> from keras_multigrid.recipes import draw_paper_figures
-    >>> draw_paper_figures(["runs/table2", "runs/table3"], "runs/figures", names=["figure4"])
+    >>> from keras_multigrid.papers import draw_paper_figures
+    >>> draw_paper_figures(["runs/table2"], "runs/figures", names=["multigrid-figure4"])
     """
     checks.lists(folders=folders)
     checks.paths(output=output)
     checks.optional(checks.lists, names=names)
     checks.optional(checks.paths, data_dir=data_dir)
-    _check_names(names)
+    for name in names or ():
+        if name not in FIGURES:
+            raise ValueError(
+                f"There is no figure {name!r} of runs; expected one of {', '.join(FIGURES)}."
+            )
     folders, output = [pathlib.Path(folder) for folder in folders], pathlib.Path(output)
     for folder in folders:
         if not folder.is_dir():
-            raise ValueError(f"{folder} is no folder; expected one with finished runs.")
+            raise ValueError(f"{folder} is not a folder; expected one with finished runs.")
     output.mkdir(parents=True, exist_ok=True)
     runs, written = FinishedRuns(folders, data_dir), []
     for name in names or FIGURES:
         print(f"{name} ...", flush=True)
         drawn = [
-            path for part, draw in FIGURES[name](runs) for path in draw_both(output / part, draw)
+            path
+            for suffix, draw in FIGURES[name](runs)
+            for path in draw_both(output / f"{name}{suffix}", draw)
         ]
         print(f"  {', '.join(map(str, drawn)) or 'there are no finished runs that it shows'}")
         written += drawn
     return written
 
 
-def reproduce_paper_figures(names, scale, settings, output):
-    """Trains the networks of Figures 4 to 7 that are not trained yet, and draws the figures."""
-    _check_names(names)
-    needed = [recipe for name in names or FIGURES for recipe in _trainings(name, scale, settings)]
-    needed = list(dict.fromkeys(needed))
+def reproduce_multigrid_figures(name, rows, scale, settings, output):
+    """Trains what figures show and is not trained yet, and draws them; see `reproduce`."""
+    names = [*FIGURES] if name == ALL_FIGURES else [name]
+    needed = [recipe for each in names for recipe in _trainings(each, scale, settings)]
+    networks = list(dict.fromkeys(recipe.model for recipe in needed))
+    check_rows(name, rows, networks)
+    needed = list(dict.fromkeys(each for each in needed if each.model in (rows or networks)))
     for number, recipe in enumerate(needed, 1):
-        print(f"\nfigures, network {number} of {len(needed)}: {recipe.model}", flush=True)
+        print(f"\n{name}, network {number} of {len(needed)}: {recipe.model}", flush=True)
         run(recipe, output / default_folder(recipe).name)
-    output.mkdir(parents=True, exist_ok=True)  # what trains nothing has not made it
-    written = draw_paper_figures([output], output, names, needed[0].data_dir if needed else None)
+    written = draw_paper_figures([output], output, names, needed[0].data_dir)
     return f"Written: {', '.join(map(str, written))}"
 
 
-def _check_names(names):
-    for name in names or ():
-        if name not in FIGURES:
-            raise ValueError(f"There is no figure {name!r}; expected one of {', '.join(FIGURES)}.")
-
-
-# Each figure is a function from the finished runs to pairs of a file's name and what draws it.
+# Each figure is a function from the finished runs to pairs: what the name of a picture has behind
+# the figure's, and what draws it.
 
 
 def _diagrams(runs):
     for network in DIAGRAMS:
-        yield f"figure3_{network}", functools.partial(draw_network, model=create_model(network))
+        yield f"_{network}", functools.partial(draw_network, model=create_model(network))
     trained = {each.recipe.model: each.recipe for each in runs.runs}
     for network, recipe in trained.items():
         model = recipe.build_network()
         if hasattr(model, "operations"):  # top-down networks are not functional
-            yield f"network_{network}", functools.partial(draw_network, model=model)
+            yield f"_trained_{network}", functools.partial(draw_network, model=model)
 
 
 def _segmentation(runs):
@@ -123,7 +127,7 @@ def _segmentation(runs):
     if found:
         images, masks = _test_images(found, SEGMENTED_IMAGES)
         outputs = _outputs(found, images)
-        yield "figure4", lambda path: draw_segmentation(path, images, masks, outputs)
+        yield "", lambda path: draw_segmentation(path, images, masks, outputs)
 
 
 def _transformation(runs):
@@ -132,7 +136,7 @@ def _transformation(runs):
     single = [panel for panel in single if panel]
     columns = [column for column in ([whole] if whole else [], single[::2], single[1::2]) if column]
     if columns:
-        yield "figure5", lambda path: draw_panels(path, columns)
+        yield "", lambda path: draw_panels(path, columns)
 
 
 def _transformed(runs, variant, networks):
@@ -155,7 +159,7 @@ def _attention(runs):
         for network, each in found.items():
             swept = sweep(each.model(), images, probes)
             attention[network] = (swept.outputs, swept.probes, swept.maps())
-        yield "figure6", lambda path: draw_attention_maps(path, images, attention)
+        yield "", lambda path: draw_attention_maps(path, images, attention)
 
 
 def _attention_generation(runs):
@@ -164,7 +168,7 @@ def _attention_generation(runs):
         images, _ = _test_images(found, 1)
         model = list(found.values())[-1].model()
         swept = sweep(model, images)
-        yield "figure7", lambda path: draw_attention_generation(path, images[0], model, swept)
+        yield "", lambda path: draw_attention_generation(path, images[0], model, swept)
 
 
 def _attending(runs):
@@ -184,7 +188,7 @@ def _errors(runs):
         for network, each in runs.of(Cifar100).items()
         if network in PAPER_TABLES["table1"].rows
     ]
-    yield "table1", lambda path: draw_error_cost(path, results)
+    yield "", lambda path: draw_error_cost(path, results)
 
 
 def _curves(runs):
@@ -198,8 +202,8 @@ def _curves(runs):
             for start in range(0, len(logs), MOST_CURVES):
                 shown = dict(list(logs.items())[start : start + MOST_CURVES])
                 part = [str(start // MOST_CURVES + 1)] * (len(logs) > MOST_CURVES)
-                name = "_".join(["curves", recipe_class.NAME, *fields.values(), *part])
-                yield name, functools.partial(draw_training_curves, logs=shown)
+                suffix = "_".join(["", recipe_class.NAME, *fields.values(), *part])
+                yield suffix, functools.partial(draw_training_curves, logs=shown)
 
 
 def _test_images(found, count):
@@ -215,13 +219,15 @@ def _outputs(found, images):
 
 def _trainings(name, scale, settings):
     """Returns the recipes whose networks a figure shows."""
-    if name == "figure4":
+    if name == "multigrid-figure4":
         return _each_network(resolve(MnistSegmentation, scale, settings), SEGMENTATION)
-    if name not in ("figure5", "figure6", "figure7"):
+    if name not in TRAINED_FIGURES:
         return []
     recipe = resolve(MnistSpatialTransformer, scale, settings)
-    recipes = _each_network(recipe, TRANSFORMATION if name == "figure5" else ATTENTION)
-    for variant in SINGLE if name == "figure5" else ():
+    if name != "multigrid-figure5":
+        return _each_network(recipe, ATTENTION)
+    recipes = _each_network(recipe, TRANSFORMATION)
+    for variant in SINGLE:
         recipes += _each_network(dataclasses.replace(recipe, variant=variant), SINGLE_DISTORTION)
     return recipes
 
@@ -231,11 +237,11 @@ def _each_network(recipe, networks):
 
 
 FIGURES = {
-    "figure3": _diagrams,
-    "figure4": _segmentation,
-    "figure5": _transformation,
-    "figure6": _attention,
-    "figure7": _attention_generation,
-    "table1": _errors,
+    "multigrid-figure3": _diagrams,
+    "multigrid-figure4": _segmentation,
+    "multigrid-figure5": _transformation,
+    "multigrid-figure6": _attention,
+    "multigrid-figure7": _attention_generation,
+    "multigrid-table1": _errors,
     "curves": _curves,
 }

@@ -5,61 +5,67 @@ import json
 import pathlib
 
 from keras_multigrid import checks
-from keras_multigrid.recipes.figures import PAPER_FIGURES, reproduce_figure
+from keras_multigrid.papers.multigrid_figures import (
+    ALL_FIGURES,
+    TRAINED_FIGURES,
+    reproduce_multigrid_figures,
+)
+from keras_multigrid.papers.tables import PAPER_TABLES, check_rows
+from keras_multigrid.papers.top_down_figures import TOP_DOWN_FIGURES, reproduce_top_down_figure
 from keras_multigrid.recipes.overrides import resolve
-from keras_multigrid.recipes.paper_figures import reproduce_paper_figures
-from keras_multigrid.recipes.paper_tables import PAPER_TABLES
-from keras_multigrid.recipes.run import run
-from keras_multigrid.recipes.run_folder import RESULTS, default_folder
-from keras_multigrid.recipes.trained import read_results
+from keras_multigrid.runs import run
+from keras_multigrid.runs.run_folder import RESULTS, default_folder
+from keras_multigrid.runs.trained import read_results
 
-FIGURES = "figures"  # of the first paper
+NAMES = (*PAPER_TABLES, *TRAINED_FIGURES, ALL_FIGURES, *TOP_DOWN_FIGURES)
 
 
 def reproduce(name, rows=None, scale="quick", settings=(), output=None):
-    """Trains networks of a table, and keeps the table of all that was trained so far.
+    """Trains the networks of a table or figure, and makes it of all that was trained so far.
 
     Each network has a folder of its own below `output`; finished ones are not trained again, so an
     interrupted call is continued by the same call, and a table grows over several.
 
     Args:
-        name: `"table1"` to `"table4"`, or `"figures"`, those of the first paper; of the second
-            paper `"figure4"` and `"figure6"`, whose networks are trained in several sessions, and
-            for which pictures are drawn, too.
-        rows: List of networks, of `"figure4"` with their data: `"M3-MNIST/plain"`; of `"figures"`
-            those of `draw_paper_figures`. None takes all, in the paper's order.
+        name: Of the multigrid paper `"table1"` to `"table4"`, `"multigrid-figure4"` to
+            `"multigrid-figure7"`, or `"multigrid-figures"`, all that `draw_paper_figures` draws; of
+            the top-down paper `"top-down-figure4"` and `"top-down-figure6"`, whose networks are
+            trained in several sessions.
+        rows: List of networks, of `"top-down-figure4"` with their data: `"M3-MNIST/plain"`. None
+            takes all, in the paper's order.
         scale: `"smoke"`, `"quick"`, `"long"` (of some) or `"paper"`.
         settings: List of `"key=value"` texts that change fields of the recipe.
-        output: Folder; None is `runs/` and the name. `NAME.md` in it is the table.
+        output: Folder; None is `runs/` and the name, of figures of the multigrid paper
+            `runs/multigrid-figures`. `NAME.md` in it is the table.
 
     Returns:
         The table as Markdown, or which figures were written.
 
     Raises:
-        ValueError: If there is no such table, network, scale or field.
+        ValueError: If there is no such table, figure, network, scale or field.
 
     Example:
 
-    >>> from keras_multigrid.recipes import reproduce
+    >>> from keras_multigrid.papers import reproduce
     >>> print(reproduce("table2", ["PMG-11"], "smoke", output="runs/smoke"))
     """
     checks.texts(name=name)
     checks.optional(checks.lists, rows=rows)
     checks.lists(settings=settings)
     checks.optional(checks.paths, output=output)
-    if name == FIGURES:
-        output = pathlib.Path(output or pathlib.Path("runs", FIGURES))
-        return reproduce_paper_figures(rows, scale, settings, output)
-    if name in PAPER_FIGURES:
-        return reproduce_figure(name, rows, scale, settings, output)
-    if name not in PAPER_TABLES:
-        known = ", ".join([*PAPER_TABLES, FIGURES, *PAPER_FIGURES])
-        raise ValueError(f"There is no table or figure {name!r}; expected one of {known}.")
+    if name not in NAMES:
+        raise ValueError(
+            f"There is no table or figure {name!r}; expected one of {', '.join(NAMES)}."
+        )
+    of_multigrid_figures = name in (*TRAINED_FIGURES, ALL_FIGURES)
+    default = ALL_FIGURES if of_multigrid_figures else name
+    output = pathlib.Path(output or pathlib.Path("runs", default))
+    if of_multigrid_figures:
+        return reproduce_multigrid_figures(name, rows, scale, settings, output)
+    if name in TOP_DOWN_FIGURES:
+        return reproduce_top_down_figure(name, rows, scale, settings, output)
     table = PAPER_TABLES[name]
-    for row in rows or ():
-        if row not in table.rows:
-            raise ValueError(f"{name} has no row {row!r}; expected one of {', '.join(table.rows)}.")
-    output = pathlib.Path(output or pathlib.Path("runs", name))
+    check_rows(name, rows, table.rows)
     recipe = resolve(table.recipe, scale, settings)
     chosen = rows or list(table.rows)
     for number, row in enumerate(chosen, 1):
@@ -77,14 +83,14 @@ def _as_markdown(table, output):
     runs = [finished for finished in runs if finished["recipe"] == table.recipe.NAME]
     header = [
         "network",
-        *[f"{column}: {who}" for column in table.columns for who in ("ours", "paper")],
+        *[f"{column}: {who}" for column in table.recipe.SCORES for who in ("ours", "paper")],
     ]
     lines = [f"# {table.title}", "", "| " + " | ".join([*header, "what was run"]) + " |"]
     lines.append("|---" * (len(header) + 1) + "|")
     for row, paper in table.rows.items():
         for of_row in (each for each in runs if each["fields"]["model"] == row):
             cells = [row]
-            for column, figure in zip(table.columns, paper):
+            for column, figure in zip(table.recipe.SCORES, paper):
                 ours = of_row["scores"].get(column)
                 cells += [_percent(ours), _percent(figure)]
             lines.append("| " + " | ".join([*cells, _what_was_run(of_row, table.recipe)]) + " |")

@@ -1,14 +1,14 @@
-"""The second paper's Figures 4 and 6: sessions of training, each from an earlier one or anew."""
+"""Figures 4 and 6 of the top-down paper: sessions of training, each from an earlier one or anew."""
 
 import dataclasses
-import pathlib
 from collections.abc import Callable
 
+from keras_multigrid.papers.tables import check_rows
+from keras_multigrid.recipes import LocatedMnist, TopDownImageNet
 from keras_multigrid.recipes.overrides import resolve
-from keras_multigrid.recipes.run import run
-from keras_multigrid.recipes.run_folder import RESULTS
-from keras_multigrid.recipes.top_down import LocatedMnist, TopDownImageNet
-from keras_multigrid.recipes.trained import read_results
+from keras_multigrid.runs import run
+from keras_multigrid.runs.run_folder import RESULTS
+from keras_multigrid.runs.trained import read_results
 from keras_multigrid.top_down import draw_accuracy_cost
 
 SET_BY_SESSIONS = ("model", "image_size", "target_locations", "level_weights", "start", "variant")
@@ -96,7 +96,7 @@ def imagenet_sessions(model):
 
 
 @dataclasses.dataclass(frozen=True)
-class PaperFigure:
+class TopDownFigure:
     """A figure of accuracy against cost.
 
     Attributes:
@@ -118,8 +118,8 @@ class PaperFigure:
         return [row for rows in self.panels.values() for row in rows]
 
 
-PAPER_FIGURES = {
-    "figure4": PaperFigure(
+TOP_DOWN_FIGURES = {
+    "top-down-figure4": TopDownFigure(
         "Figure 4, digits anywhere on a canvas",
         LocatedMnist,
         mnist_sessions,
@@ -129,7 +129,7 @@ PAPER_FIGURES = {
             for number in (3, 2, 1)
         },
     ),
-    "figure6": PaperFigure(
+    "top-down-figure6": TopDownFigure(
         "Figure 6, ImageNet",
         TopDownImageNet,
         imagenet_sessions,
@@ -141,19 +141,14 @@ PAPER_FIGURES = {
 }
 
 
-def reproduce_figure(name, rows=None, scale="quick", settings=(), output=None):
+def reproduce_top_down_figure(name, rows, scale, settings, output):
     """Trains the sessions of a figure; see `reproduce`."""
-    figure = PAPER_FIGURES[name]
-    for row in rows or ():
-        if row not in figure.rows:
-            raise ValueError(
-                f"{name} has no row {row!r}; expected one of {', '.join(figure.rows)}."
-            )
+    figure = TOP_DOWN_FIGURES[name]
+    check_rows(name, rows, figure.rows)
     for setting in settings:
         field = setting.partition("=")[0]
         if field in SET_BY_SESSIONS:
             raise ValueError(f"{name} sets {field} itself; expected other settings, or rows.")
-    output = pathlib.Path(output or pathlib.Path("runs", name))
     recipe = resolve(figure.recipe, scale, settings)
     for row in rows or figure.rows:
         model, _, variant = row.partition("/")

@@ -7,10 +7,9 @@ import keras
 
 from keras_multigrid.datasets.image_augmentation import MEAN, SHORTER_SHARE, STD
 from keras_multigrid.layers import ResizedCentre
-from keras_multigrid.recipes.photographs import Photographs
+from keras_multigrid.recipes.photographs import Photographs, without_end_warnings
 from keras_multigrid.recipes.recipe import Recipe
 from keras_multigrid.recipes.rescaling import rescaling
-from keras_multigrid.recipes.skipped import without_end_warnings
 from keras_multigrid.ten_crop import ten_crop_model
 
 TEN_CROP_BATCH = 25
@@ -50,6 +49,13 @@ class ImageNet(Photographs, Recipe):
     LOSS: ClassVar = "sparse_categorical_crossentropy"
     TEST_SPLIT: ClassVar = "validation"
     OBJECTIVE: ClassVar = "top1"
+    METRICS_OF_SCORES: ClassVar = {
+        "top-1 error, 10 crops": "top1_10_crop",
+        "top-5 error, 10 crops": "top5_10_crop",
+        "top-1 error": "top1",
+        "top-5 error": "top5",
+    }
+    SCORES: ClassVar = tuple(METRICS_OF_SCORES)
     SCALES: ClassVar = {
         "smoke": {
             "model": "R-MG-18",
@@ -100,12 +106,8 @@ class ImageNet(Photographs, Recipe):
         return results
 
     def scores(self, results):
-        columns = {
-            "top-1 error, 10 crops": "top1_10_crop",
-            "top-5 error, 10 crops": "top5_10_crop",
-            "top-1 error": "top1",
-            "top-5 error": "top5",
-        }
         return {
-            column: 100 - 100 * results[name] for column, name in columns.items() if name in results
+            score: 100 - 100 * results[metric]
+            for score, metric in self.METRICS_OF_SCORES.items()
+            if metric in results
         }

@@ -13,7 +13,7 @@ from keras_multigrid.export.serving import at_size
 from keras_multigrid.figures import draw_attention_maps
 from keras_multigrid.figures.attention import check_probe_count
 from keras_multigrid.figures.style import draw_both
-from keras_multigrid.recipes.run_folder import load_run
+from keras_multigrid.runs.run_folder import load_run
 
 ATTENTION = "attention"
 PAGE_STRIDE = 4
@@ -53,7 +53,7 @@ def attend_run(
 
     Example:
 
-    >>> from keras_multigrid.recipes import attend_run
+    >>> from keras_multigrid.runs import attend_run
     >>> attend_run("runs/first", probes=[(32, 32)], stride=8)
     """
     checks.paths(run=run)

@@ -12,8 +12,8 @@ from keras_multigrid.complexity import profile
 from keras_multigrid.export import Facts, export_model
 from keras_multigrid.export.exporting import check_format
 from keras_multigrid.recipes.overrides import as_command
-from keras_multigrid.recipes.run_folder import MAY_CHANGE, MODEL, RESULTS, read_recipe
-from keras_multigrid.recipes.trained import read_model, read_results
+from keras_multigrid.runs.run_folder import MAY_CHANGE, RESULTS, read_recipe
+from keras_multigrid.runs.trained import read_network, read_results
 
 CALIBRATION_IMAGES = 200
 
@@ -50,7 +50,7 @@ def export_run(
 
     Example:
 
-    >>> from keras_multigrid.recipes import export_run
+    >>> from keras_multigrid.runs import export_run
     >>> version = export_run("runs/first", format="onnx")
     """
     checks.optional(checks.lists, size=size)
@@ -58,15 +58,13 @@ def export_run(
     checks.optional(checks.paths, output=output, data_dir=data_dir)
     checks.texts(format=format, dtype=dtype, licence=licence)
     checks.flags(rewrite=rewrite, int8=int8)
-    from keras_multigrid.recipes import RECIPES
-
     check_format(format, int8)
     run = pathlib.Path(run)
-    recipe = read_recipe(run, RECIPES, data_dir)
+    recipe = read_recipe(run, data_dir)
     if not (run / RESULTS).exists():
         raise ValueError(f"{run} is not finished; `keras-multigrid train` continues it.")
     results = read_results(run / RESULTS)
-    trained = read_model(run / MODEL, recipe.model)
+    trained = read_network(run, recipe.model)
     model = recipe.served_network(trained)
     notes = []
     if int8:
@@ -128,8 +126,7 @@ def _as_asked(recipe):
 
 
 def _facts(recipe, written, parameters, licence, notes):
-    # The quickstart's has both networks.
-    scores = written.get("scores") or recipe.scores(written["results"][recipe.model])
+    scores = recipe.scores(written["results"])
     versions = ", ".join(f"{name} {number}" for name, number in written["versions"].items())
     return Facts(
         description=f"{recipe.model} ({parameters:,} parameters), trained by the recipe "

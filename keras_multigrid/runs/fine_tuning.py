@@ -7,7 +7,7 @@ import keras
 
 from keras_multigrid.applications.fitting import load_arrays
 from keras_multigrid.applications.pretrained import is_shipped, load_weights
-from keras_multigrid.recipes.trained_weights import trained_weights
+from keras_multigrid.runs.trained_weights import trained_weights
 from keras_multigrid.training import load_checkpoint
 
 SHOWN_NAMES = 12

@@ -24,7 +24,7 @@ def slow_precision(precision):
 
     Example:
 
-    >>> from keras_multigrid.recipes.precision import slow_precision
+    >>> from keras_multigrid.runs.precision import slow_precision
     >>> print(slow_precision("float32"))
     None
     """

@@ -1,36 +1,20 @@
 """What runs write for people: a one-page report with pictures."""
 
 import dataclasses
-import importlib.metadata
-import platform
 
-import keras
-
-import keras_multigrid
 from keras_multigrid.figures import draw_training_curves
-from keras_multigrid.recipes.skipped import skipped_sentence
+from keras_multigrid.runs.skipped import skipped_sentence
 
 REPORT, CURVES = "report.md", "curves.png"
 
 
-def versions():
-    """Returns the versions of Python and of the packages that a result depends on."""
-    backend = keras.backend.backend()
-    return {
-        "python": platform.python_version(),
-        "keras_multigrid": keras_multigrid.__version__,
-        "backend": backend,
-        **{name: importlib.metadata.version(name) for name in ("keras", "numpy", backend)},
-    }
-
-
-def write_report(folder, recipe, model, metrics, log):
+def write_report(folder, recipe, models, metrics, log):
     """Writes a page about a finished run, with its pictures where matplotlib is installed.
 
     Args:
         folder: Path of the run's folder.
         recipe: Its `Recipe`.
-        model: The trained network.
+        models: Mapping from names to trained networks: its own first, then the baselines'.
         metrics: What `metrics.json` will hold.
         log: List of dictionaries, the metrics of each epoch.
     """
@@ -38,25 +22,16 @@ def write_report(folder, recipe, model, metrics, log):
     try:
         draw_training_curves(folder / CURVES, {recipe.model: log})
         pictures.append(("Training", CURVES))
-        pictures += recipe.draw(folder, model)
+        pictures += recipe.draw(folder, models, metrics["results"])
     except ImportError:
         print("The report has no pictures: pip install 'keras_multigrid[plot]' for them.")
     (folder / REPORT).write_text(_report(recipe, metrics, log, pictures))
 
 
 def _report(recipe, metrics, log, pictures):
-    from keras_multigrid.recipes.paper_tables import PAPER_TABLES
-
-    paper = next(
-        (
-            dict(zip(table.columns, table.rows[recipe.model]))
-            for table in PAPER_TABLES.values()
-            if table.recipe.NAME == recipe.NAME and recipe.model in table.rows
-        ),
-        {},
-    )
+    paper = recipe.paper_scores()
     scores = [
-        f"| {name} | {value:.2f} | {'' if paper.get(name) is None else f'{paper[name]:.2f}'} |"
+        f"| {name} | {value:.2f} | {f'{paper[name]:.2f}' if name in paper else ''} |"
         for name, value in metrics["scores"].items()
     ]
     defaults = {field.name: field.default for field in dataclasses.fields(recipe)}

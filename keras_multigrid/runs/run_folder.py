@@ -8,13 +8,15 @@ import json
 import os
 import pathlib
 
+from keras_multigrid.recipes import RECIPES
 from keras_multigrid.recipes.overrides import as_setting
-from keras_multigrid.recipes.report import versions
-from keras_multigrid.recipes.trained import read_model
+from keras_multigrid.recipes.renamed import earlier_name, with_present_names
+from keras_multigrid.runs.trained import MODEL, read_network
+from keras_multigrid.runs.versions import versions
 from keras_multigrid.stored import DamagedFile, check_fields, make, read_json, with_tuples
 
-RECIPE, RESULTS, MODEL = "recipe.json", "metrics.json", "model.keras"
-CHECKPOINTS = "checkpoints"
+RECIPE, RESULTS = "recipe.json", "metrics.json"
+CHECKPOINTS, LOG = "checkpoints", "metrics.jsonl"
 MAY_CHANGE = ("data_dir", "checkpoint_seconds", "on_error")  # between the parts of a run
 RECIPE_KINDS = {"recipe": str, "fields": dict, "versions": dict}
 RECIPE_REMEDY = "restore it from a copy, or train in another folder"
@@ -23,7 +25,8 @@ RECIPE_REMEDY = "restore it from a copy, or train in another folder"
 def default_folder(recipe):
     """Returns the path of a recipe's runs: the same settings, the same folder."""
     settings = dataclasses.asdict(recipe)
-    text = json.dumps([settings[name] for name in sorted(set(settings) - set(MAY_CHANGE))])
+    names = sorted(settings.keys() - {*MAY_CHANGE}, key=earlier_name)  # as folders were named then
+    text = json.dumps([settings[name] for name in names])
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     return pathlib.Path("runs", f"{recipe.NAME}-{recipe.model}-{digest}")
 
@@ -112,10 +115,11 @@ def check_settings(folder, recipe):
     """
     path = folder / RECIPE
     written = read_json(path, RECIPE_KINDS, RECIPE_REMEDY)
-    before = {"recipe": written["recipe"], **written["fields"]}
+    fields = with_present_names(written["fields"])
+    before = {"recipe": written["recipe"], **fields}
     now = {"recipe": recipe.NAME, **_as_json(dataclasses.asdict(recipe))}
     if before["recipe"] == now["recipe"]:
-        check_fields(type(recipe), with_tuples(written["fields"]), path, RECIPE_REMEDY)
+        check_fields(type(recipe), with_tuples(fields), path, RECIPE_REMEDY)
         defaults = {field.name: field.default for field in dataclasses.fields(recipe)}
         before = {**_as_json(defaults), **before}  # an earlier version had fewer fields
     changes = differences(before, now, MAY_CHANGE)
@@ -169,20 +173,33 @@ def differences(before, now, may_change):
     ]
 
 
-def read_recipe(folder, recipes, data_dir=None):
+def begun_recipe(folder, recipe):
+    """Returns the recipe of what was trained in a folder already, or None.
+
+    Args:
+        folder: Path of the folder.
+        recipe: The recipe that is to be trained in it.
+    """
+    path = folder / RECIPE
+    if path.exists() and ((folder / CHECKPOINTS).exists() or (folder / MODEL).exists()):
+        return read_recipe_file(path, {**RECIPES, recipe.NAME: type(recipe)})
+    return None
+
+
+def read_recipe(folder, data_dir=None, recipes=RECIPES):
     """Returns the recipe of a run's folder.
 
     Args:
         folder: The folder.
-        recipes: Mapping from names to recipe classes.
         data_dir: Where the data are now, if elsewhere.
+        recipes: Mapping from names to recipe classes.
 
     Raises:
-        ValueError: If it is no run's folder.
+        ValueError: If it is not the folder of a run.
     """
     path = pathlib.Path(folder, RECIPE)
     if not path.exists():
-        raise ValueError(f"{folder} is no folder of a run: it has no {RECIPE}.")
+        raise ValueError(f"{folder} is not the folder of a run: it has no {RECIPE}.")
     recipe = read_recipe_file(path, recipes)
     return dataclasses.replace(recipe, data_dir=data_dir) if data_dir else recipe
 
@@ -195,17 +212,15 @@ def load_run(folder, data_dir=None):
         data_dir: Where the data are now, if elsewhere.
 
     Raises:
-        ValueError: If it is no run's folder, the run is not finished, or a file is damaged.
+        ValueError: If it is not the folder of a run, the run is not finished, or a file is damaged.
     """
-    from keras_multigrid.recipes import RECIPES
-
-    recipe = read_recipe(folder, RECIPES, data_dir)
+    recipe = read_recipe(folder, data_dir)
     if not pathlib.Path(folder, MODEL).exists():
         raise ValueError(f"{folder} is not finished; `keras-multigrid train` continues it.")
-    return recipe, read_model(pathlib.Path(folder, MODEL), recipe.model)
+    return recipe, read_network(folder, recipe.model)
 
 
-def read_recipe_file(path, recipes):
+def read_recipe_file(path, recipes=RECIPES):
     """Returns the recipe of a file, as a run's folder or a search has it.
 
     Args:
@@ -214,13 +229,13 @@ def read_recipe_file(path, recipes):
 
     Raises:
         OSError: If there is no such file.
-        ValueError: If it is no recipe file.
+        ValueError: If it is not a recipe file.
     """
     written = read_json(path, RECIPE_KINDS, RECIPE_REMEDY)
     name = written["recipe"]
     if name not in recipes:
         raise DamagedFile(path, f"it is of an unknown recipe {name!r}", RECIPE_REMEDY)
-    return make(recipes[name], written["fields"], path, RECIPE_REMEDY)
+    return make(recipes[name], with_present_names(written["fields"]), path, RECIPE_REMEDY)
 
 
 def write_json(path, value):

@@ -1,8 +1,5 @@
 """The files that a run has passed over, for they cannot be decoded."""
 
-import contextlib
-import warnings
-
 SKIPPED = "skipped.txt"
 MOST_NAMED = 10
 
@@ -15,14 +12,6 @@ def write_skipped(folder, names):
     if names:
         path.write_text("\n".join([*names, ""]))
     return names
-
-
-@contextlib.contextmanager
-def without_end_warnings():
-    """Hides Keras' warning at the end of data whose length, as files are skipped, is not known."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Your input ran out of data")
-        yield
 
 
 def skipped_sentence(names):

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from keras_multigrid.applications.weight_files import read_weights, variables_by_name
-from keras_multigrid.recipes.run_folder import CHECKPOINTS, MODEL, read_recipe
+from keras_multigrid.runs.run_folder import CHECKPOINTS, MODEL, read_recipe
 from keras_multigrid.training import load_checkpoint
 
 
@@ -31,11 +31,9 @@ def trained_weights(folder, data_dir=None):
         data_dir: Where the data are now, if elsewhere.
 
     Raises:
-        ValueError: If it is not a run's folder, or nothing was saved in it yet.
+        ValueError: If it is not the folder of a run, or nothing was saved in it yet.
     """
-    from keras_multigrid.recipes import RECIPES
-
-    recipe = read_recipe(folder, RECIPES, data_dir)
+    recipe = read_recipe(folder, data_dir)
     steps = recipe.epochs * recipe.steps_per_epoch
     if (folder / MODEL).exists():
         return TrainedWeights(recipe, read_weights(folder / MODEL), steps, finished=True)

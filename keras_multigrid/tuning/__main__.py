@@ -5,7 +5,7 @@ import pathlib
 import signal
 import sys
 
-from keras_multigrid.recipes.run import leaving_upon_sigterm
+from keras_multigrid.runs.process import leaving_upon_sigterm
 from keras_multigrid.server.processes import die_with_parent
 from keras_multigrid.tuning.search import Search
 from keras_multigrid.tuning.tuner import lead, work

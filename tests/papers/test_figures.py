@@ -1,4 +1,4 @@
-"""The commands `attention` and `figures`, and `reproduce figures`, on runs at the smoke scale."""
+"""The commands `attention`, `figures` and `reproduce` of figures, on runs at the smoke scale."""
 
 import functools
 import json
@@ -12,17 +12,17 @@ import tensorflow as tf
 
 from keras_multigrid.attention_maps import occlusion_attention, sweep
 from keras_multigrid.cli import main
+from keras_multigrid.papers import multigrid_figures
+from keras_multigrid.papers.finished_runs import FinishedRuns
 from keras_multigrid.recipes import (
     Cifar100,
     LocatedMnist,
     MnistSegmentation,
     MnistSpatialTransformer,
-    paper_figures,
-    run,
 )
-from keras_multigrid.recipes.finished_runs import FinishedRuns
 from keras_multigrid.recipes.overrides import resolve
-from keras_multigrid.recipes.run_folder import write_json, write_recipe
+from keras_multigrid.runs import run
+from keras_multigrid.runs.run_folder import write_json, write_recipe
 from tests.decoding.samples import KNOWN, by_pillow
 
 pytestmark = pytest.mark.usefixtures("drawn_without_xla")
@@ -45,7 +45,7 @@ def runs(tmp_path_factory):
 def coarse_sweeps(monkeypatch):
     """Makes the sweeps of figures quick."""
     coarse = functools.partial(sweep, stride=14, verbose=0)
-    monkeypatch.setattr(paper_figures, "sweep", coarse)
+    monkeypatch.setattr(multigrid_figures, "sweep", coarse)
 
 
 def test_attention_writes_pictures_arrays_and_a_page(runs, capsys, tmp_path):
@@ -100,7 +100,7 @@ def test_attention_names_files_whatever_their_kind_and_name(runs, tmp_path, caps
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["nowhere"], 2, "nowhere is no folder of a run"),
+        (["nowhere"], 2, "nowhere is not the folder of a run"),
         (["RUN", "--probe", "64,0"], 2, "Probe (64, 0) is outside the output; expected rows from"),
         (["RUN", "--occluder-size", "65"], 2, "occluder_size is 65; expected an integer from 1"),
         (["RUN", "--samples", "0"], 2, "samples is 0; expected a positive integer"),
@@ -152,10 +152,10 @@ def test_a_classifier_has_no_attention_maps(top_down, capsys):
 
 
 def test_top_down_runs_do_not_stop_the_figures(top_down, tmp_path, monkeypatch):
-    monkeypatch.setattr(paper_figures, "DIAGRAMS", ())
+    monkeypatch.setattr(multigrid_figures, "DIAGRAMS", ())
     assert main(["figures", str(top_down), "--output", str(tmp_path)]) == 0
     names = {path.stem for path in tmp_path.iterdir()}
-    assert names == {"table1", "curves_located_mnist_plain"}
+    assert names == {"multigrid-table1", "curves_located_mnist_plain"}
 
 
 def test_samples_may_be_more_than_a_batch(tmp_path):
@@ -178,21 +178,28 @@ def test_finished_runs_are_found_and_the_longest_of_equal_ones_kept(runs):
 
 
 def test_figures_are_drawn_from_what_there_is(runs, coarse_sweeps, capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(paper_figures, "DIAGRAMS", ("VGG-6",))
+    monkeypatch.setattr(multigrid_figures, "DIAGRAMS", ("VGG-6",))
     assert main(["figures", str(runs), "--output", str(tmp_path)]) == 0
     transformer = "curves_mnist_spatial_transformer"
-    names = ["figure3_VGG-6", "network_PMG-11", "network_U-NET-11", "figure5", "figure6", "figure7"]
-    names += ["table1", f"{transformer}_all", f"{transformer}_rotation"]
+    of_paper = ["figure3_VGG-6", "figure3_trained_PMG-11", "figure3_trained_U-NET-11", "figure5"]
+    of_paper += ["figure6", "figure7", "table1"]
+    names = [f"multigrid-{name}" for name in of_paper]
+    names += [f"{transformer}_all", f"{transformer}_rotation"]
     expected = {f"{name}.{kind}" for name in names for kind in ("png", "pdf")}
     assert {path.name for path in tmp_path.iterdir()} == expected
     lines = capsys.readouterr().out.splitlines()
-    assert lines[lines.index("figure4 ...") + 1] == "  there are no finished runs that it shows"
+    assert (
+        lines[lines.index("multigrid-figure4 ...") + 1]
+        == "  there are no finished runs that it shows"
+    )
 
 
 def test_figure_5_shows_distortions_beside_one_another(runs, monkeypatch):
     drawn = []
-    monkeypatch.setattr(paper_figures, "draw_panels", lambda path, columns: drawn.append(columns))
-    for _, draw in paper_figures.FIGURES["figure5"](FinishedRuns([runs])):
+    monkeypatch.setattr(
+        multigrid_figures, "draw_panels", lambda path, columns: drawn.append(columns)
+    )
+    for _, draw in multigrid_figures.FIGURES["multigrid-figure5"](FinishedRuns([runs])):
         draw("figure5.png")
     ((whole,), (single,)) = drawn[0]
     assert (whole.title, single.title) == ("all distortions", "rotation alone")
@@ -218,9 +225,9 @@ def test_table_1_has_the_papers_errors_and_those_of_runs(tmp_path, monkeypatch):
         (tmp_path / "run" / name).touch()
     shown = []
     monkeypatch.setattr(
-        paper_figures, "draw_error_cost", lambda path, results: shown.extend(results)
+        multigrid_figures, "draw_error_cost", lambda path, results: shown.extend(results)
     )
-    for _, draw in paper_figures.FIGURES["table1"](FinishedRuns([tmp_path])):
+    for _, draw in multigrid_figures.FIGURES["multigrid-table1"](FinishedRuns([tmp_path])):
         draw("table1.png")
     paper = {result.network: result for result in shown if not result.is_ours}
     assert len(paper) == 36 and paper["R-MG-32"].error == 25.29
@@ -229,12 +236,11 @@ def test_table_1_has_the_papers_errors_and_those_of_runs(tmp_path, monkeypatch):
     assert [(result.network, result.macs, result.error) for result in ours] == [("MG-6", 123, 45.6)]
 
 
-def test_reproduce_trains_what_a_figure_needs_once(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(paper_figures, "SEGMENTATION", ("SG-11",))
-    arguments = ["reproduce", "figures", "--rows", "figure4", "--scale", "smoke"]
+def test_reproduce_trains_what_a_figure_needs_once(capsys, tmp_path):
+    arguments = ["reproduce", "multigrid-figure4", "--rows", "SG-11", "--scale", "smoke"]
     arguments += ["--set", "epochs=1", "--output", str(tmp_path)]
     assert main(arguments) == 0
-    assert (tmp_path / "figure4.png").exists() and (tmp_path / "figure4.pdf").exists()
+    assert all((tmp_path / f"multigrid-figure4.{kind}").exists() for kind in ("png", "pdf"))
     (folder,) = [path for path in tmp_path.iterdir() if path.is_dir()]
     recipe = json.loads((folder / "recipe.json").read_text())
     assert recipe["recipe"] == "mnist_segmentation" and recipe["fields"]["model"] == "SG-11"
@@ -242,13 +248,7 @@ def test_reproduce_trains_what_a_figure_needs_once(capsys, tmp_path, monkeypatch
     capsys.readouterr()
     assert main(arguments) == 0
     assert (folder / "model.keras").stat().st_mtime_ns == before
-    assert f"Written: {tmp_path / 'figure4.png'}" in capsys.readouterr().out
-
-
-def test_reproduce_draws_what_needs_no_training(tmp_path):
-    output = tmp_path / "new"
-    assert main(["reproduce", "figures", "--rows", "table1", "--output", str(output)]) == 0
-    assert {path.name for path in output.iterdir()} == {"table1.png", "table1.pdf"}
+    assert f"Written: {tmp_path / 'multigrid-figure4.png'}" in capsys.readouterr().out
 
 
 def test_a_damaged_run_is_named(runs, capsys, tmp_path):
@@ -264,27 +264,43 @@ def test_reproduce_knows_which_trainings_each_figure_needs():
     def needed(name):
         return [
             (recipe.NAME, recipe.model, getattr(recipe, "variant", None))
-            for recipe in paper_figures._trainings(name, "smoke", ["seed=5"])
+            for recipe in multigrid_figures._trainings(name, "smoke", ["seed=5"])
         ]
 
-    assert len(needed("figure4")) == 5 and {name for name, *_ in needed("figure4")} == {
-        "mnist_segmentation"
-    }
-    whole = [model for _, model, variant in needed("figure5") if variant == "all"]
+    assert len(needed("multigrid-figure4")) == 5 and {
+        name for name, *_ in needed("multigrid-figure4")
+    } == {"mnist_segmentation"}
+    whole = [model for _, model, variant in needed("multigrid-figure5") if variant == "all"]
     assert whole == ["U-NET-11", "SG-11", "R-SG-20", "PMG-11", "R-PMG-20"]
-    single = {(model, variant) for _, model, variant in needed("figure5") if variant != "all"}
+    single = {
+        (model, variant) for _, model, variant in needed("multigrid-figure5") if variant != "all"
+    }
     assert len(single) == 2 * 4
-    assert {each for each in needed("figure6")} <= {each for each in needed("figure5")}
-    assert needed("table1") == needed("figure3") == []
+    assert {each for each in needed("multigrid-figure6")} <= {
+        each for each in needed("multigrid-figure5")
+    }
+    assert needed("multigrid-table1") == needed("multigrid-figure3") == []
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["figures", "--only", "figure9"], "no figure 'figure9'; expected one of figure3, figure4"),
-        (["figures", "nowhere"], "nowhere is no folder; expected one with finished runs."),
-        (["reproduce", "figures", "--rows", "figure2"], "There is no figure 'figure2'; expected"),
-        (["reproduce", "figures", "--scale", "huge"], "There is no scale 'huge' of this recipe"),
+        (
+            ["figures", "--only", "figure4"],
+            "no figure 'figure4' of runs; expected one of multigrid-",
+        ),
+        (["figures", "nowhere"], "nowhere is not a folder; expected one with finished runs."),
+        (
+            ["reproduce", "figure4"],
+            "There is no table or figure 'figure4'; expected one of table1, table2, table3, table4, "
+            "multigrid-figure4, multigrid-figure5, multigrid-figure6, multigrid-figure7, "
+            "multigrid-figures, top-down-figure4, top-down-figure6.",
+        ),
+        (
+            ["reproduce", "multigrid-figure4", "--rows", "MG-6"],
+            "multigrid-figure4 has no row 'MG-6'; expected one of U-NET-11, SG-11, PMG-11, R-SG-20",
+        ),
+        (["reproduce", "multigrid-figures", "--scale", "huge"], "There is no scale 'huge' of this"),
     ],
 )
 def test_misuse_of_figures(arguments, message, capsys, tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import keras_multigrid as kmg
-from keras_multigrid.commands import training
+from keras_multigrid.papers.tables import PAPER_TABLES
 from keras_multigrid.recipes import (
     RECIPES,
     Cifar10,
@@ -21,8 +21,7 @@ from keras_multigrid.recipes import (
     Quickstart,
 )
 from keras_multigrid.recipes.overrides import resolve
-from keras_multigrid.recipes.paper_tables import PAPER_TABLES
-from keras_multigrid.recipes.run import set_up
+from keras_multigrid.runs.process import set_up
 from keras_multigrid.top_down import TopDown
 
 TABLES = pathlib.Path(__file__).parents[1] / "tables"
@@ -163,10 +162,6 @@ def test_settings_are_read_as_their_fields_are():
     assert recipe == Cifar100(
         model="PMG-9", channel_ratios=(1.0, 0.5), ema=0.99, jit_compile=True, data_dir="a=b"
     )
-
-
-def test_the_command_line_knows_all_recipes():
-    assert set(training.RECIPES) == set(RECIPES)
 
 
 def test_recipes_cannot_be_changed_by_mistake():

@@ -1,4 +1,4 @@
-"""Switches of a recipe, trained and evaluated: python -m tests.recipes.switches FOLDER NAME..."""
+"""Switches of a recipe, trained and evaluated: python -m tests.runs.switches FOLDER NAME..."""
 
 import json
 import pathlib
@@ -8,7 +8,8 @@ import keras
 import numpy as np
 
 from keras_multigrid.datasets import Segmentation
-from keras_multigrid.recipes import MnistSegmentation, run
+from keras_multigrid.recipes import MnistSegmentation
+from keras_multigrid.runs import run
 
 SWITCHES = {
     "plain": {},

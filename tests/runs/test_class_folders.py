@@ -19,8 +19,8 @@ from keras_multigrid.export.card import Facts
 from keras_multigrid.recipes import RECIPES
 from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.recipes.photographs import Photographs
-from keras_multigrid.recipes.run import _validation_data
-from keras_multigrid.recipes.run_folder import load_run
+from keras_multigrid.runs.train import _validation_data
+from keras_multigrid.runs.run_folder import begun_recipe, load_run
 from keras_multigrid.server.interface import read_interface
 from keras_multigrid.tuning import search, tune
 
@@ -69,7 +69,7 @@ def test_a_perfect_network_stays_perfect_without_a_class_or_the_training_data(
     for part in ("train", "validation"):
         write(tmp_path / "old", *(f"{part}/{each}/1.png" for each in TRAINED))
     write(tmp_path / "new", *(f"validation/{each}/1.png" for each in split))
-    recipe = of_folder(name, tmp_path / "old", f"model={MODELS[name]}").settled(tmp_path / "run")
+    recipe = of_folder(name, tmp_path / "old", f"model={MODELS[name]}").settled()
     recipe = dataclasses.replace(recipe, data_dir=str(tmp_path / "new"), evaluation_batches=None)
     results = recipe.evaluate(perfect(recipe), "validation", verbose=0)
     accuracies = [value for key, value in results.items() if key[:4] in ("top1", "accu")]
@@ -90,7 +90,7 @@ def test_an_unknown_class_is_one_sentence_before_any_work(name, tmp_path, capsys
 @pytest.mark.filterwarnings("ignore:.*classes without images")
 def test_names_may_be_given_in_another_order(name, tmp_path):
     write(tmp_path, "train/cat/1.png", "validation/dog/1.png")
-    recipe = of_folder(name, tmp_path, "class_names=eel,dog,cat").settled(tmp_path / "run")
+    recipe = of_folder(name, tmp_path, "class_names=eel,dog,cat").settled()
     assert recipe.class_names == ("eel", "dog", "cat") and recipe.classes() == 3
     ((_, labels),) = recipe.load("train", 2)
     assert labels.numpy().tolist() == [2]
@@ -243,13 +243,20 @@ def test_a_run_keeps_its_names_when_its_data_change(finished, run, tmp_path):
     continued.mkdir()
     shutil.copy(run / "recipe.json", continued)
     (continued / "checkpoints").mkdir()
+
+    def settled(data):
+        recipe = of_folder("imagenet", tmp_path / data)
+        recipe = recipe.settled(begun_recipe(continued, recipe))
+        recipe.check_data()
+        return recipe
+
     write(tmp_path / "less", "train/dog/1.png", "validation/eel/1.png")
     with pytest.warns(UserWarning, match="less/train has classes without images: cat, eel"):
-        recipe = of_folder("imagenet", tmp_path / "less").settled(continued)
+        recipe = settled("less")
     assert recipe.class_names == TRAINED
     write(tmp_path / "more", *(f"train/{name}/1.png" for name in (*TRAINED, "ant")))
     with pytest.raises(ValueError, match="more/train has the class ant, and labels are those"):
-        of_folder("imagenet", tmp_path / "more").settled(continued)
+        settled("more")
 
 
 def test_a_run_of_an_earlier_version_takes_the_names_of_its_training_data(finished, run, tmp_path):
@@ -303,7 +310,7 @@ def test_names_that_do_not_fit_the_outputs_are_not_exported(tmp_path):
 def test_data_without_a_readable_image_are_one_sentence(tmp_path, capsys):
     write(tmp_path, *(f"{part}/cat/bad.png" for part in ("train", "validation")))
     model = f"model={MODELS['imagenet']}"
-    recipe = of_folder("imagenet", tmp_path, model, "on_error=skip").settled(tmp_path / "run")
+    recipe = of_folder("imagenet", tmp_path, model, "on_error=skip").settled()
     with pytest.raises(ValueError, match="validation has no image that can be decoded"):
         recipe.evaluate(recipe.network(), "validation", verbose=0)
     with pytest.raises(ValueError, match="There are 0 samples"):

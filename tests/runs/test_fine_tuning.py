@@ -12,10 +12,10 @@ from keras_multigrid.cli import main
 from keras_multigrid.datasets import SpatialTransformer
 from keras_multigrid.optimizers import SGD, AdamWithRateFactors, SGDWithRateFactors
 from keras_multigrid.recipes import LocatedMnist, MnistSegmentation, MnistSpatialTransformer
-from keras_multigrid.recipes.fine_tuning import freeze, start_from_weights
+from keras_multigrid.runs.fine_tuning import freeze, start_from_weights
 from keras_multigrid.recipes.overrides import resolve
-from keras_multigrid.recipes.run import train
-from keras_multigrid.recipes.run_folder import claim
+from keras_multigrid.runs.train import train
+from keras_multigrid.runs.run_folder import claim
 from tests.random_weights import randomize
 
 
@@ -219,7 +219,7 @@ def test_freezing_is_by_names_that_exist():
         (["weights=nowhere"], "weights is 'nowhere'; expected None, a file"),
         (["freeze=input"], "freeze has 'input', which is not a layer with weights of SG-11"),
         (["loaded_rate=0.1"], "loaded_rate is 0.1, and no weights are to be loaded."),
-        (["loaded_rate=0", "weights=x"], "loaded_rate is 0.0; expected a positive number."),
+        (["loaded_rate=0", "weights=x"], "loaded_rate is 0.0; expected a positive number, or none."),
     ],
 )
 def test_misuse_is_one_line_and_nothing_is_claimed(settings, message, tmp_path, capsys):
@@ -243,7 +243,7 @@ def test_the_quickstart_starts_from_scratch(capsys):
 def test_long_is_the_papers_network_and_data_in_fewer_steps(recipe_class):
     long, paper = (resolve(recipe_class, scale, []) for scale in ("long", "paper"))
     assert [*recipe_class.SCALES].index("long") == [*recipe_class.SCALES].index("quick") + 1
-    for field in ("model", "width_multiplier", "channel_ratios", "depth", "source", "data_dir"):
+    for field in ("model", "width_multiplier", "channel_ratios", "repeats", "source", "data_dir"):
         assert getattr(long, field) == getattr(paper, field)
     assert long.input_shape() == paper.input_shape()
     assert long.epochs * long.steps_per_epoch < paper.epochs * paper.steps_per_epoch

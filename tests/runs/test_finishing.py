@@ -6,7 +6,8 @@ import keras
 import pytest
 
 from keras_multigrid.cli import main
-from keras_multigrid.recipes import LocatedMnist, MnistSegmentation, run
+from keras_multigrid.recipes import LocatedMnist, MnistSegmentation
+from keras_multigrid.runs import run
 from keras_multigrid.recipes.overrides import resolve
 
 pytestmark = pytest.mark.usefixtures("drawn_without_xla")

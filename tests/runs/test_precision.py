@@ -3,10 +3,10 @@
 import keras
 import pytest
 
-from keras_multigrid.recipes.precision import SLOWDOWNS, slow_precision
+from keras_multigrid.runs.precision import SLOWDOWNS, slow_precision
 from keras_multigrid.recipes.recipe import PRECISIONS
-from keras_multigrid.recipes.run import set_up
-from tests.recipes.switches import small
+from keras_multigrid.runs.process import set_up
+from tests.runs.switches import small
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)

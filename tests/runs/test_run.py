@@ -9,7 +9,9 @@ import tensorflow as tf
 
 from keras_multigrid.cli import main
 from keras_multigrid.layers import ZCAWhitening
-from keras_multigrid.recipes import Cifar10, ImageNet, reproduce, run
+from keras_multigrid.papers import reproduce
+from keras_multigrid.recipes import Cifar10, ImageNet
+from keras_multigrid.runs import run
 from keras_multigrid.recipes.overrides import resolve
 
 NETWORK = "SG-11"
@@ -105,7 +107,7 @@ def test_a_table_grows_and_does_not_train_twice(table, capsys):
         (["reproduce", "table1", "--scale", "huge"], "There is no scale 'huge' of this recipe"),
         (["train", "cifar"], "There is no recipe 'cifar'; did you mean 'cifar10'?"),
         (["train", "imagenet", "--set", "crop=1"], "There is no field 'crop'; did you mean"),
-        (["evaluate", "nowhere"], "nowhere is no folder of a run: it has no recipe.json."),
+        (["evaluate", "nowhere"], "nowhere is not the folder of a run: it has no recipe.json."),
     ],
 )
 def test_misuse_is_one_line_and_status_2(arguments, message, capsys):

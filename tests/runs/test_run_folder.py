@@ -11,8 +11,8 @@ import sys
 
 import pytest
 
-from keras_multigrid.recipes import run_folder
-from keras_multigrid.recipes.run_folder import (
+from keras_multigrid.runs import run_folder
+from keras_multigrid.runs.run_folder import (
     claim,
     default_folder,
     locked,
@@ -54,7 +54,7 @@ def claim_and_train(folder):
 def test_a_claimed_folder_gives_its_recipe_back(tmp_path):
     for _ in range(2):
         claim(tmp_path, RECIPE)
-    assert read_recipe(tmp_path, RECIPES) == RECIPE
+    assert read_recipe(tmp_path, recipes=RECIPES) == RECIPE
     assert names(tmp_path) == ["recipe.json"]
     assert {"keras", "python"} <= json.loads((tmp_path / "recipe.json").read_text())[
         "versions"
@@ -82,14 +82,14 @@ def test_other_settings_are_refused(recipe, message, tmp_path):
     claim_and_train(tmp_path)
     with pytest.raises(ValueError, match=message):
         claim(tmp_path, recipe)
-    assert read_recipe(tmp_path, RECIPES) == RECIPE
+    assert read_recipe(tmp_path, recipes=RECIPES) == RECIPE
 
 
 def test_other_settings_replace_those_with_which_nothing_was_trained(tmp_path):
     claim(tmp_path, RECIPE)
     other = dataclasses.replace(RECIPE, rate=0.3)
     claim(tmp_path, other)
-    assert read_recipe(tmp_path, RECIPES) == other
+    assert read_recipe(tmp_path, recipes=RECIPES) == other
 
 
 def test_a_folder_with_foreign_files_is_left_alone(tmp_path):
@@ -110,7 +110,7 @@ def test_a_process_killed_while_it_claims_a_folder_does_no_harm(tmp_path, monkey
     with locked(tmp_path):
         claim(tmp_path, RECIPE)
     assert names(tmp_path) == [".lock", "recipe.json"]
-    assert read_recipe(tmp_path, RECIPES) == RECIPE
+    assert read_recipe(tmp_path, recipes=RECIPES) == RECIPE
 
 
 def test_changed_versions_are_said(tmp_path, capsys, monkeypatch):
@@ -123,8 +123,8 @@ def test_changed_versions_are_said(tmp_path, capsys, monkeypatch):
 
 
 def test_a_folder_of_no_run_is_said(tmp_path):
-    with pytest.raises(ValueError, match=r"is no folder of a run: it has no recipe.json"):
-        read_recipe(tmp_path, RECIPES)
+    with pytest.raises(ValueError, match=r"is not the folder of a run: it has no recipe.json"):
+        read_recipe(tmp_path, recipes=RECIPES)
 
 
 def test_the_default_folder_is_the_same_for_the_same_settings():

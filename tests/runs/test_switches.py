@@ -9,7 +9,7 @@ import pytest
 from keras_multigrid.datasets import Segmentation
 from keras_multigrid.optimizers import SGD
 from keras_multigrid.recipes import MnistSegmentation
-from tests.recipes.switches import SWITCHES, small, train_all
+from tests.runs.switches import SWITCHES, small, train_all
 from tests.test_backends import run_python
 
 
@@ -65,7 +65,7 @@ def test_switches_on_tensorflow(names, tmp_path, monkeypatch):
 )
 def test_switches_on_jax(names, tmp_path):
     pytest.importorskip("jax")
-    run_python(["-m", "tests.recipes.switches", tmp_path, *names], "jax")
+    run_python(["-m", "tests.runs.switches", tmp_path, *names], "jax")
     check(json.loads((tmp_path / "outcome.json").read_text()))
 
 
