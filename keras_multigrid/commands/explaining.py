@@ -5,10 +5,10 @@ import pathlib
 
 from keras_multigrid.figures import draw_ablation, draw_routing
 from keras_multigrid.figures.style import draw_both
+from keras_multigrid.progress import verbosity
 from keras_multigrid.recipes.recipe import EVALUATION_BATCH
 from keras_multigrid.routing import ablate, exchanges, routing
 from keras_multigrid.runs import attend_run
-from keras_multigrid.runs.process import verbosity
 from keras_multigrid.runs.run_folder import load_run
 
 

@@ -3,10 +3,10 @@
 import difflib
 import pathlib
 
+from keras_multigrid.progress import verbosity
 from keras_multigrid.recipes import RECIPES
 from keras_multigrid.recipes.overrides import change, resolve
 from keras_multigrid.runs import run
-from keras_multigrid.runs.process import verbosity
 from keras_multigrid.runs.run_folder import default_folder, load_run, read_recipe_file
 from keras_multigrid.runs.skipped import skipped_sentence
 from keras_multigrid.training import join_processes

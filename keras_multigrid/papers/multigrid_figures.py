@@ -24,6 +24,7 @@ from keras_multigrid.figures.style import draw_both, stretched
 from keras_multigrid.figures.training_curves import MOST_CURVES
 from keras_multigrid.papers.finished_runs import FinishedRuns
 from keras_multigrid.papers.tables import PAPER_TABLES, check_rows
+from keras_multigrid.progress import say
 from keras_multigrid.recipes import Cifar100, MnistSegmentation, MnistSpatialTransformer
 from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.runs import run
@@ -83,7 +84,7 @@ def draw_paper_figures(folders, output, names=None, data_dir=None):
     output.mkdir(parents=True, exist_ok=True)
     runs, written = FinishedRuns(folders, data_dir), []
     for name in names or FIGURES:
-        print(f"{name} ...", flush=True)
+        say(f"{name} ...")
         drawn = [
             path
             for suffix, draw in FIGURES[name](runs)
@@ -102,7 +103,7 @@ def reproduce_multigrid_figures(name, rows, scale, settings, output):
     check_rows(name, rows, networks)
     needed = list(dict.fromkeys(each for each in needed if each.model in (rows or networks)))
     for number, recipe in enumerate(needed, 1):
-        print(f"\n{name}, network {number} of {len(needed)}: {recipe.model}", flush=True)
+        say(f"\n{name}, network {number} of {len(needed)}: {recipe.model}")
         run(recipe, output / default_folder(recipe).name)
     written = draw_paper_figures([output], output, names, needed[0].data_dir)
     return f"Written: {', '.join(map(str, written))}"

@@ -12,6 +12,7 @@ from keras_multigrid.papers.multigrid_figures import (
 )
 from keras_multigrid.papers.tables import PAPER_TABLES, check_rows
 from keras_multigrid.papers.top_down_figures import TOP_DOWN_FIGURES, reproduce_top_down_figure
+from keras_multigrid.progress import say
 from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.runs import run
 from keras_multigrid.runs.run_folder import RESULTS, default_folder
@@ -70,7 +71,7 @@ def reproduce(name, rows=None, scale="quick", settings=(), output=None):
     chosen = rows or list(table.rows)
     for number, row in enumerate(chosen, 1):
         row_recipe = dataclasses.replace(recipe, model=row)
-        print(f"\n{name}, row {number} of {len(chosen)}: {row}", flush=True)
+        say(f"\n{name}, row {number} of {len(chosen)}: {row}")
         run(row_recipe, output / default_folder(row_recipe).name)
         text = _as_markdown(table, output)
         (output / f"{name}.md").write_text(text)

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable
 
 from keras_multigrid.papers.tables import check_rows
+from keras_multigrid.progress import say
 from keras_multigrid.recipes import LocatedMnist, TopDownImageNet
 from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.runs import run
@@ -155,9 +156,7 @@ def reproduce_top_down_figure(name, rows, scale, settings, output):
         sessions = figure.sessions(model)
         folder = output / row.replace("/", "-")
         for number, session in enumerate(sessions, 1):
-            print(
-                f"\n{name}, {row}, session {number} of {len(sessions)}: {session.name}", flush=True
-            )
+            say(f"\n{name}, {row}, session {number} of {len(sessions)}: {session.name}")
             fields = session.fields(folder) | ({"variant": variant} if variant else {})
             run(dataclasses.replace(recipe, **fields), folder / session.name)
             text = _write(name, figure, output)

@@ -2,14 +2,14 @@
 
 import contextlib
 import dataclasses
-import os
 import pathlib
 
 from keras_multigrid import checks
 from keras_multigrid.complexity import profile
 from keras_multigrid.export.class_names import add_class_names
+from keras_multigrid.progress import verbosity
 from keras_multigrid.recipes import Recipe
-from keras_multigrid.runs.process import hide_retracing, leaving_upon_sigterm, set_up, verbosity
+from keras_multigrid.runs.process import hide_retracing, leaving_upon_sigterm, set_up
 from keras_multigrid.runs.report import write_report
 from keras_multigrid.runs.run_folder import (
     LOG,
@@ -20,7 +20,6 @@ from keras_multigrid.runs.run_folder import (
     default_folder,
     how_to_go_on,
     locked,
-    write_json,
 )
 from keras_multigrid.runs.skipped import skipped_sentence, write_skipped
 from keras_multigrid.runs.train import train
@@ -29,6 +28,7 @@ from keras_multigrid.runs.versions import versions
 from keras_multigrid.stored import DamagedFile
 from keras_multigrid.training.distribution import is_first_process
 from keras_multigrid.training.json_lines import LOG_REMEDY, read_json_lines
+from keras_multigrid.whole_files import whole, write_json
 
 
 def run(recipe, output=None):
@@ -98,11 +98,10 @@ def _telling_how_to_go_on(recipe, output):
 
 
 def _save(recipe, model, output):
-    unfinished = output / f"unfinished.{MODEL}"
-    model.save(unfinished)
-    if recipe.label_names():
-        add_class_names(unfinished, recipe.label_names())
-    os.replace(unfinished, output / MODEL)
+    with whole(output / MODEL) as unfinished:
+        model.save(unfinished)
+        if recipe.label_names():
+            add_class_names(unfinished, recipe.label_names())
 
 
 def _finish(recipe, output):

@@ -1,5 +1,6 @@
 """The files that a run has passed over, for they cannot be decoded."""
 
+from keras_multigrid.whole_files import write_text
 SKIPPED = "skipped.txt"
 MOST_NAMED = 10
 
@@ -10,7 +11,7 @@ def write_skipped(folder, names):
     before = path.read_text().split("\n")[:-1] if path.exists() else []
     names = sorted({*before, *names})
     if names:
-        path.write_text("\n".join([*names, ""]))
+        write_text(path, "\n".join([*names, ""]))
     return names
 
 

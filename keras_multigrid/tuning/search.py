@@ -7,6 +7,7 @@ import time
 from functools import partial
 
 from keras_multigrid import checks
+from keras_multigrid.progress import say
 from keras_multigrid.recipes import RECIPES, Recipe
 from keras_multigrid.recipes.renamed import with_present_names
 from keras_multigrid.runs.process import leaving_upon_sigterm
@@ -14,7 +15,6 @@ from keras_multigrid.runs.run_folder import (
     check_empty,
     differences,
     locked,
-    write_json,
 )
 from keras_multigrid.stored import DamagedFile, make, read_json
 from keras_multigrid.tuning.budget import Budget
@@ -24,6 +24,7 @@ from keras_multigrid.tuning.report import read_results, write_report
 from keras_multigrid.tuning.space import SearchSpace
 from keras_multigrid.tuning.tuner import TRIALS, lead, work
 from keras_multigrid.tuning.workers import CHIEF, address, own_role, run_workers
+from keras_multigrid.whole_files import write_json
 
 SEARCH = "search.json"
 SEARCH_KINDS = {"recipe": dict, "space": dict, "budget": dict | None}
@@ -207,7 +208,7 @@ def finish(search, output):
 
 def wait_for_chief(folder, role):
     """Waits until the chief has written the search into the folder."""
-    print(f"{role} works in {folder}, for the chief at {address()}", flush=True)
+    say(f"{role} works in {folder}, for the chief at {address()}")
     while not (folder / SEARCH).exists():
         time.sleep(1)
 

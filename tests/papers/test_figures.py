@@ -22,7 +22,8 @@ from keras_multigrid.recipes import (
 )
 from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.runs import run
-from keras_multigrid.runs.run_folder import write_json, write_recipe
+from keras_multigrid.runs.run_folder import write_recipe
+from keras_multigrid.whole_files import write_json
 from tests.decoding.samples import KNOWN, by_pillow
 
 pytestmark = pytest.mark.usefixtures("drawn_without_xla")
@@ -292,8 +293,8 @@ def test_reproduce_knows_which_trainings_each_figure_needs():
         (["figures", "nowhere"], "nowhere is not a folder; expected one with finished runs."),
         (
             ["reproduce", "figure4"],
-            "There is no table or figure 'figure4'; expected one of table1, table2, table3, table4, "
-            "multigrid-figure4, multigrid-figure5, multigrid-figure6, multigrid-figure7, "
+            "There is no table or figure 'figure4'; expected one of table1, table2, table3, "
+            "table4, multigrid-figure4, multigrid-figure5, multigrid-figure6, multigrid-figure7, "
             "multigrid-figures, top-down-figure4, top-down-figure6.",
         ),
         (
