@@ -84,16 +84,15 @@ def _as_markdown(table, output):
     runs = [finished for finished in runs if finished["recipe"] == table.recipe.NAME]
     header = [
         "network",
-        *[f"{column}: {who}" for column in table.recipe.SCORES for who in ("ours", "paper")],
+        *[f"{column}: {who}" for column in table.columns for who in ("ours", "paper")],
     ]
     lines = [f"# {table.title}", "", "| " + " | ".join([*header, "what was run"]) + " |"]
     lines.append("|---" * (len(header) + 1) + "|")
     for row, paper in table.rows.items():
         for of_row in (each for each in runs if each["fields"]["model"] == row):
             cells = [row]
-            for column, figure in zip(table.recipe.SCORES, paper):
-                ours = of_row["scores"].get(column)
-                cells += [_percent(ours), _percent(figure)]
+            for column in table.columns:
+                cells += [_percent(of_row["scores"].get(column)), _percent(paper.get(column))]
             lines.append("| " + " | ".join([*cells, _what_was_run(of_row, table.recipe)]) + " |")
     return "\n".join([*lines, ""])
 

@@ -2,8 +2,8 @@
 
 import dataclasses
 
+from keras_multigrid.applications.paper import PAPER_MODELS
 from keras_multigrid.recipes import Cifar100, ImageNet, MnistSegmentation, MnistSpatialTransformer
-from keras_multigrid.recipes.paper_scores import PAPER_SCORES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,8 +20,14 @@ class PaperTable:
 
     @property
     def rows(self):
-        """Mapping from networks to the paper's scores, by the recipe's `SCORES`; None has none."""
-        return PAPER_SCORES[self.recipe.NAME]
+        """Mapping from networks to the paper's scores, as of `Recipe.scores`, in its order."""
+        number = self.recipe.TABLE
+        return {row.name: row.scores[number] for row in PAPER_MODELS if number in row.scores}
+
+    @property
+    def columns(self):
+        """Names of the scores, in the paper's order."""
+        return list(dict.fromkeys(name for scores in self.rows.values() for name in scores))
 
 
 PAPER_TABLES = {

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
+from keras_multigrid.applications.paper import BASELINE, paper_model
 from keras_multigrid.papers.tables import check_rows
 from keras_multigrid.progress import say
 from keras_multigrid.recipes import LocatedMnist, TopDownImageNet
@@ -58,7 +59,7 @@ class Session:
 def mnist_sessions(model):
     """Returns the sessions of a network of Figure 4, each after the one it starts from."""
     first, second = Session(model, 14), Session(model, 28)
-    if model.startswith("BL"):
+    if paper_model(model).kind == BASELINE:
         return [first, second, Session(model, 56), Session(model, 56, after=second)]
     second = Session(model, 28, (2.0,))
     third = [
@@ -81,7 +82,7 @@ def imagenet_sessions(model):
     The paper does not say which network of the smaller size a session starts from: here it is the
     one that attends most.
     """
-    if model.startswith("BL"):
+    if paper_model(model).kind == BASELINE:
         sessions = [Session(model, 32), Session(model, 64)]
         sessions.append(Session(model, 128, after=sessions[-1]))
         return [*sessions, Session(model, 256, after=sessions[-1])]

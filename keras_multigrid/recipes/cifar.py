@@ -56,7 +56,7 @@ class Cifar100(Recipe):
     LOSS: ClassVar = "sparse_categorical_crossentropy"
     VALIDATION_SPLIT: ClassVar = "test"
     OBJECTIVE: ClassVar = "top1"
-    SCORES: ClassVar = ("error",)
+    TABLE: ClassVar = "1"
     CLASSES: ClassVar = tuple(CIFAR100_CLASSES)
 
     def tuning_splits(self):
@@ -114,6 +114,7 @@ class Cifar10(Cifar100):
     """Classification of CIFAR-10, by the settings of CIFAR-100; the paper has no figures for it."""
 
     NAME: ClassVar = "cifar10"
+    TABLE: ClassVar = None
     CLASSES: ClassVar = (
         *("airplane", "automobile", "bird", "cat", "deer"),
         *("dog", "frog", "horse", "ship", "truck"),

@@ -49,7 +49,7 @@ def _check_sizes(recipe):
     """Checks that the network is known, and takes what changes its size."""
     known = inspect.signature(paper_model(recipe.model).constructor).parameters
     for name, own in (("width_multiplier", 1), ("channel_ratios", None), ("repeats", None)):
-        if getattr(recipe, name) != own and {"repeats": "depth"}.get(name, name) not in known:
+        if getattr(recipe, name) != own and name not in known:
             raise ValueError(
                 f"{name} is {getattr(recipe, name)}; {recipe.model} has no such choice. Leave it "
                 "out, or take another model."

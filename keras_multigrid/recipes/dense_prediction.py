@@ -74,7 +74,6 @@ class DensePrediction(Recipe):
 
     LOSS: ClassVar = "binary_crossentropy"
     OBJECTIVE: ClassVar = "iou"
-    SCORES: ClassVar = ("mean IoU", "pixel error")
 
     def network(self):
         model = super().network()
@@ -151,6 +150,7 @@ class MnistSegmentation(DensePrediction):
     steps_per_epoch: int = 150
 
     NAME: ClassVar = "mnist_segmentation"
+    TABLE: ClassVar = "2"
     SCALES: ClassVar = {
         "smoke": SMOKE,
         "quick": QUICK,
@@ -190,6 +190,7 @@ class MnistSpatialTransformer(DensePrediction):
     variant: str = "all"
 
     NAME: ClassVar = "mnist_spatial_transformer"
+    TABLE: ClassVar = "3"
     SCALES: ClassVar = {
         "smoke": SMOKE,
         "quick": QUICK,

@@ -49,13 +49,7 @@ class ImageNet(Photographs, Recipe):
     LOSS: ClassVar = "sparse_categorical_crossentropy"
     TEST_SPLIT: ClassVar = "validation"
     OBJECTIVE: ClassVar = "top1"
-    METRICS_OF_SCORES: ClassVar = {
-        "top-1 error, 10 crops": "top1_10_crop",
-        "top-5 error, 10 crops": "top5_10_crop",
-        "top-1 error": "top1",
-        "top-5 error": "top5",
-    }
-    SCORES: ClassVar = tuple(METRICS_OF_SCORES)
+    TABLE: ClassVar = "4"
     SCALES: ClassVar = {
         "smoke": {
             "model": "R-MG-18",
@@ -106,8 +100,12 @@ class ImageNet(Photographs, Recipe):
         return results
 
     def scores(self, results):
+        columns = {
+            "top-1 error, 10 crops": "top1_10_crop",
+            "top-5 error, 10 crops": "top5_10_crop",
+            "top-1 error": "top1",
+            "top-5 error": "top5",
+        }
         return {
-            score: 100 - 100 * results[metric]
-            for score, metric in self.METRICS_OF_SCORES.items()
-            if metric in results
+            column: 100 - 100 * results[name] for column, name in columns.items() if name in results
         }

@@ -7,9 +7,9 @@ from typing import ClassVar
 import numpy as np
 
 from keras_multigrid.applications import create_model
+from keras_multigrid.applications.paper import paper_model
 from keras_multigrid.recipes.constraints import check_recipe
 from keras_multigrid.recipes.optimization import learning_rate, make_optimizer
-from keras_multigrid.recipes.paper_scores import PAPER_SCORES
 from keras_multigrid.recipes.remat import keep_convolutions_only
 
 EVALUATION_BATCH = 100
@@ -112,7 +112,7 @@ class Recipe:
     TEST_SPLIT: ClassVar[str] = "test"
     VALIDATION_SPLIT: ClassVar[str] = "validation"
     OBJECTIVE: ClassVar[str]  # the metric by which tuning chooses
-    SCORES: ClassVar[tuple] = ()  # names of what the paper's table shows, in its order
+    TABLE: ClassVar[str | None] = None  # of the paper, by the networks' `PaperModel.scores`
 
     def __post_init__(self):
         check_recipe(self)
@@ -137,7 +137,7 @@ class Recipe:
         if self.channel_ratios:
             arguments["channel_ratios"] = self.channel_ratios
         if self.repeats is not None:
-            arguments["depth"] = self.repeats
+            arguments["repeats"] = self.repeats
         return arguments
 
     def size_arguments(self):
@@ -276,6 +276,5 @@ class Recipe:
         raise NotImplementedError
 
     def paper_scores(self):
-        """Returns the paper's `scores` of the network, of those that it tells."""
-        scores = PAPER_SCORES.get(self.NAME, {}).get(self.model, ())
-        return {name: score for name, score in zip(self.SCORES, scores) if score is not None}
+        """Returns the paper's `scores` of the network; none if its table does not list it."""
+        return paper_model(self.model).scores.get(self.TABLE, {})

@@ -6,7 +6,7 @@ from typing import ClassVar
 import keras
 import numpy as np
 
-from keras_multigrid.applications.paper import paper_model
+from keras_multigrid.applications.paper import TOP_DOWN, paper_model
 from keras_multigrid.datasets.class_folders import printable
 from keras_multigrid.recipes.dense_prediction import EVALUATION_SEED
 from keras_multigrid.recipes.recipe import Recipe
@@ -155,7 +155,7 @@ class TopDownRecipe(Recipe):
         return keras.Model(images, outputs, name=self.model)
 
     def _is_top_down(self):
-        return paper_model(self.model).constructor.__name__.startswith("TD")
+        return paper_model(self.model).kind == TOP_DOWN
 
     def _levels(self):
         return self.SIZES.index(self.image_size) + 1
