@@ -1,6 +1,7 @@
 """The first paper's headline in minutes: a multigrid net learns to route, a plain one does not."""
 
 import dataclasses
+import functools
 from typing import ClassVar
 
 import keras
@@ -86,23 +87,25 @@ class Quickstart(DensePrediction):
         return (self.canvas, self.canvas, 1)
 
     def load(self, split, batch_size, **options):
-        if split == "train":
-            options = {"samples": self.steps_per_epoch * self.batch_size, **options}
-        seed = self.seed if split == "train" else EVALUATION_SEED
-        return self._drawn(split, batch_size, seed, **options)
-
-    def load_evaluation(self, split):
-        # Drawn in one batch, the same whatever the batch_size.
-        data = self._drawn(split, TEST_IMAGES, EVALUATION_SEED, first_batch=0).take(1)
-        data = data.unbatch().batch(EVALUATION_BATCH)
-        return data.take(self.evaluation_batches) if self.evaluation_batches else data
-
-    def _drawn(self, split, batch_size, seed, samples=TEST_IMAGES, **options):
-        digits, _ = load_digits(split, self.source, self.data_dir)
-        distortion = Distortion(self.rotation, self.shear, self.scale, digit_share=self.digit_share)
-        draw = SpatialTransformer(digits, self.canvas, distortion)
+        is_training = split == "train"
+        samples = self.steps_per_epoch * self.batch_size if is_training else TEST_IMAGES
+        seed = self.seed if is_training else EVALUATION_SEED
+        draw = _drawing(split, *self._distorted_digits())
         data = draw_batches(draw, samples, batch_size, seed=seed, **options)
         return data.map(lambda images, masks: (preprocess_digits(images), masks))
+
+    def load_evaluation(self, split):
+        import tensorflow as tf
+
+        images, masks = _draw_once(split, EVALUATION_SEED, *self._distorted_digits())
+        data = tf.data.Dataset.from_tensor_slices((preprocess_digits(images), masks))
+        return data.batch(EVALUATION_BATCH).take(self.evaluation_batches or -1)
+
+    def _distorted_digits(self):
+        distortion = Distortion(
+            self.rotation, self.shear, tuple(self.scale), digit_share=self.digit_share
+        )
+        return self.source, self.data_dir, self.canvas, distortion
 
     def evaluate(self, model, split, verbose="auto"):
         results = super().evaluate(model, split, verbose)
@@ -112,11 +115,11 @@ class Quickstart(DensePrediction):
 
     def _results_of_mean_digit(self, split):
         """Returns the metrics of always drawing the mean of the training digits."""
-        _, training_masks = next(self._drawn("train", TEST_IMAGES, 0).as_numpy_iterator())
-        mean, metrics = training_masks.mean(axis=0), self.metrics()
-        for _, masks in self.load_evaluation(split).as_numpy_iterator():
-            for metric in metrics:
-                metric.update_state(masks, np.broadcast_to(mean, masks.shape))
+        _, training_masks = _draw_once("train", 0, *self._distorted_digits())
+        _, masks = _draw_once(split, EVALUATION_SEED, *self._distorted_digits())
+        drawn, metrics = np.broadcast_to(training_masks.mean(axis=0), masks.shape), self.metrics()
+        for metric in metrics:
+            metric.update_state(masks, drawn)
         return {f"{metric.name}_{MEAN_DIGIT}": float(metric.result()) for metric in metrics}
 
     def scores(self, results):
@@ -133,3 +136,15 @@ class Quickstart(DensePrediction):
             print("Keras cannot export a SavedModel from the torch backend; model.keras is there.")
         else:
             model.export(str(folder / "saved_model"), verbose=False)
+
+
+@functools.cache  # both networks see the same
+def _draw_once(split, seed, *distorted_digits):
+    """Returns `TEST_IMAGES` images and masks as arrays."""
+    batches = draw_batches(_drawing(split, *distorted_digits), TEST_IMAGES, TEST_IMAGES, seed=seed)
+    return next(batches.as_numpy_iterator())
+
+
+def _drawing(split, source, data_dir, canvas, distortion):
+    digits, _ = load_digits(split, source, data_dir)
+    return SpatialTransformer(digits, canvas, distortion)

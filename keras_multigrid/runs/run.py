@@ -138,7 +138,7 @@ def _finish(recipe, output):
     write_json(output / RESULTS, metrics)
     print(f"\n{recipe.model} on {recipe.NAME}, {recipe.TEST_SPLIT} data:")
     for name, value in metrics["scores"].items():
-        print(f"  {name:<28} {value:6.2f} %")
+        print(f"  {name:<31} {value:6.2f} %")
     if skipped:
         print(skipped_sentence(skipped))
     print(f"Written to {output}: {', '.join(sorted(path.name for path in output.glob('[!.]*')))}")
