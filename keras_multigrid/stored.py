@@ -5,12 +5,13 @@ import json
 import reprlib
 import typing
 import zipfile
+import zlib
 
 import keras
 
-KERAS_PARTS = ("metadata.json", "config.json", "model.weights.h5")  # of a `.keras` file
-
 from keras_multigrid.type_hints import fits, text_of
+
+KERAS_PARTS = ("metadata.json", "config.json", "model.weights.h5")  # of a `.keras` file
 
 
 class DamagedFile(ValueError):
@@ -80,7 +81,7 @@ def read_model(path, remedy, name=None):
         DamagedFile: If it is damaged, or of another model.
         OSError: If it cannot be read.
     """
-    fault = _fault_of_model(path)
+    fault = fault_of_archive(path, KERAS_PARTS)
     if fault:
         raise DamagedFile(path, fault, remedy)
     try:
@@ -93,29 +94,21 @@ def read_model(path, remedy, name=None):
     return model
 
 
-def _fault_of_model(path):
-    """Returns what is wrong with a `.keras` file, which is a zip archive, or None."""
-    if path.stat().st_size == 0:
-        return "it is empty"
+def fault_of_archive(path, parts):
+    """Returns what is wrong with a zip archive that has to have some parts, or None."""
     try:
         with zipfile.ZipFile(path) as archive:
-            missing = [part for part in KERAS_PARTS if part not in archive.namelist()]
+            missing = [part for part in parts if part not in archive.namelist()]
             broken = archive.testzip()
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError):
-        return "it is cut, or not a file of Keras"
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError):
+        return "it is cut, or not a zip archive" if path.stat().st_size else "it is empty"
     if missing:
-        return f"it is an archive without {missing[0]}, not a file of Keras"
+        return f"it has no {missing[0]}"
     return broken and f"the checksum of {broken} in it is wrong"
 
 
 def make(dataclass, values, path, remedy):
-    """Returns an instance of a dataclass of what a file holds of its fields.
-
-    Args:
-        dataclass: The class.
-        values: Mapping from names of fields to values of JSON, with lists for tuples.
-        path: Path of the file.
-        remedy: What to do if it is damaged.
+    """Returns an instance of a dataclass from values of JSON, with lists for tuples.
 
     Raises:
         DamagedFile: If a field is unknown, missing, or of another type.

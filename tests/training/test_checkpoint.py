@@ -110,7 +110,7 @@ def test_an_archive_of_something_else_is_told(tmp_path, capsys):
     save(tmp_path, 1)
     np.savez(tmp_path / "checkpoint-000000002.npz", weights=np.ones(2))
     assert number_of(load_checkpoint(tmp_path)) == 1
-    assert "no notes in it" in capsys.readouterr().err
+    assert "it has no notes.npy" in capsys.readouterr().err
 
 
 def assert_flips_are_told(folder, places):
