@@ -1,19 +1,20 @@
 """Checks of arguments, by name: `positive_integers(batch_size=batch_size)`.
 
-Each raises a `ValueError` that says what came and what was expected.
+Each raises a `ValueError` that says what came and what was expected. Integers and numbers may be
+NumPy's, but not True or False. A layer says which one it is:
+`positive_integers(**{f"{label}: filters": filters})`.
 """
 
 import dataclasses
 import inspect
 import json
-import numbers as kinds
+import math
 import os
-import types
 import typing
 
 import numpy as np
 
-KIND_TEXTS = {int: "an integer", float: "a number", bool: "True or False", str: "text"}
+from keras_multigrid.type_hints import fits, is_integer, is_number, text_of
 
 
 def optional(check, **values):
@@ -21,16 +22,27 @@ def optional(check, **values):
     check(**{name: value for name, value in values.items() if value is not None})
 
 
-def integers(**values):
-    _require(_is_integer, "an integer", values)
+def integers(low=None, high=None, /, **values):
+    """Takes integers from `low` to `high`, both included: `integers(0, 9, digit=digit)`."""
+    if low is None:
+        expected = "an integer"
+    else:
+        expected = f"an integer from {low} {'on' if high is None else f'to {high}'}"
+    low, high = (-math.inf if low is None else low), (math.inf if high is None else high)
+    _require(lambda value: is_integer(value) and low <= value <= high, expected, values)
 
 
 def positive_integers(**values):
-    _require(lambda value: _is_integer(value) and value > 0, "a positive integer", values)
+    _require(lambda value: is_integer(value) and value > 0, "a positive integer", values)
 
 
 def numbers(**values):
-    _require(_is_number, "a number", values)
+    _require(is_number, "a number", values)
+
+
+def positive_numbers(**values):
+    """Takes finite numbers above 0."""
+    _require(lambda value: is_number(value) and 0 < value < math.inf, "a positive number", values)
 
 
 def flags(**values):
@@ -132,7 +144,7 @@ def fields(instance):
     for field in dataclasses.fields(instance):
         hint = hints[field.name]
         values = {field.name: getattr(instance, field.name)}
-        _require(lambda value, hint=hint: _fits(value, hint), _text_of(hint), values)
+        _require(lambda value, hint=hint: fits(value, hint), text_of(hint), values)
 
 
 def _require(accepts, expected, values):
@@ -141,14 +153,6 @@ def _require(accepts, expected, values):
             shown = repr(value)
             shown = shown if len(shown) <= 200 else type(value).__name__
             raise ValueError(f"{name} is {shown}; expected {expected}.")
-
-
-def _is_integer(value):
-    return isinstance(value, kinds.Integral) and not isinstance(value, bool)
-
-
-def _is_number(value):
-    return isinstance(value, kinds.Real) and not isinstance(value, bool)
 
 
 def _builds_networks(value):
@@ -184,23 +188,3 @@ def _is_array(value):
         return np.asarray(value).dtype.kind not in "OUSMm"
     except ValueError:  # rows of several lengths
         return False
-
-
-def _fits(value, hint):
-    arguments = typing.get_args(hint)
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        return any(_fits(value, each) for each in arguments)
-    if tuple in (hint, typing.get_origin(hint)):
-        entry = arguments[0] if arguments else object
-        return isinstance(value, list | tuple) and all(_fits(each, entry) for each in value)
-    tests = {int: _is_integer, float: _is_number}
-    return tests[hint](value) if hint in tests else isinstance(value, hint)
-
-
-def _text_of(hint):
-    arguments = typing.get_args(hint)
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        return " or ".join(map(_text_of, arguments))
-    if tuple in (hint, typing.get_origin(hint)):
-        return f"a list, each {_text_of(arguments[0])}" if arguments else "a list"
-    return "None" if hint is type(None) else KIND_TEXTS.get(hint, f"a {hint.__name__}")

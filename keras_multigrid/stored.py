@@ -3,31 +3,26 @@
 import dataclasses
 import json
 import reprlib
-import types
 import typing
+import zipfile
+import zlib
+
+import keras
+
+from keras_multigrid.type_hints import fits, text_of
+
+KERAS_PARTS = ("metadata.json", "config.json", "model.weights.h5")  # of a `.keras` file
 
 
 class DamagedFile(ValueError):
-    """A file that does not hold what it should.
-
-    Args:
-        path: Path of the file.
-        what: What is wrong with it.
-        remedy: What to do.
-    """
+    """A file that does not hold what it should: its path, what is wrong, and what to do."""
 
     def __init__(self, path, what, remedy):
         super().__init__(f"{path} is damaged: {what}; {remedy}.")
 
 
 class Stored(dict):
-    """A dictionary from a file; reading an entry that it lacks is a `DamagedFile`.
-
-    Args:
-        values: The entries.
-        path: Path of the file.
-        remedy: What to do if it is damaged.
-    """
+    """A dictionary from a file; to read an entry that it lacks raises a `DamagedFile`."""
 
     def __init__(self, values, path, remedy):
         super().__init__(values)
@@ -69,20 +64,51 @@ def parse_json(data, kinds, path, remedy):
 def check(values, kinds, path, remedy):
     """Raises a `DamagedFile` if an entry is of another type than its type hint."""
     for name, kind in kinds.items():
-        if name in values and not is_of(values[name], kind):
-            text = kind.__name__ if isinstance(kind, type) else kind
-            what = f"{name} is {reprlib.repr(values[name])}, expected {text}"
+        if name in values and not fits(values[name], kind):
+            what = f"{name} is {reprlib.repr(values[name])}, expected {text_of(kind)}"
             raise DamagedFile(path, what, remedy)
 
 
-def make(dataclass, values, path, remedy):
-    """Returns an instance of a dataclass of what a file holds of its fields.
+def read_model(path, remedy, name=None):
+    """Returns the model in a `.keras` file.
 
     Args:
-        dataclass: The class.
-        values: Mapping from names of fields to values of JSON, with lists for tuples.
         path: Path of the file.
         remedy: What to do if it is damaged.
+        name: The model's name, if it is known.
+
+    Raises:
+        DamagedFile: If it is damaged, or of another model.
+        OSError: If it cannot be read.
+    """
+    fault = fault_of_archive(path, KERAS_PARTS)
+    if fault:
+        raise DamagedFile(path, fault, remedy)
+    try:
+        model = keras.models.load_model(path)
+    except Exception as error:  # Keras and HDF5 raise nearly anything
+        fault = f"Keras cannot make a network of it ({type(error).__name__})"
+        raise DamagedFile(path, fault, remedy) from error
+    if name not in (None, model.name):
+        raise DamagedFile(path, f"its network is {model.name}, expected {name}", remedy)
+    return model
+
+
+def fault_of_archive(path, parts):
+    """Returns what is wrong with a zip archive that has to have some parts, or None."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            missing = [part for part in parts if part not in archive.namelist()]
+            broken = archive.testzip()
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError):
+        return "it is cut, or not a zip archive" if path.stat().st_size else "it is empty"
+    if missing:
+        return f"it has no {missing[0]}"
+    return broken and f"the checksum of {broken} in it is wrong"
+
+
+def make(dataclass, values, path, remedy):
+    """Returns an instance of a dataclass from values of JSON, with lists for tuples.
 
     Raises:
         DamagedFile: If a field is unknown, missing, or of another type.
@@ -102,7 +128,7 @@ def check_fields(dataclass, values, path, remedy):
     kinds = {field.name: hints[field.name] for field in fields}
     for name in values:
         if name not in kinds:
-            raise DamagedFile(path, f"{name!r} is not a field of it", remedy)
+            raise DamagedFile(path, f"it has an unknown entry {name!r}", remedy)
     for field in fields:
         is_required = field.default is field.default_factory is dataclasses.MISSING
         if field.name not in values and is_required:
@@ -115,24 +141,3 @@ def with_tuples(values):
     return {
         name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
     }
-
-
-def is_of(value, kind):
-    """Returns whether a value is of a type hint, as `dict[str, float] | None`; floats may be whole.
-
-    Example:
-
-    >>> from keras_multigrid.stored import is_of
-    >>> is_of({"loss": 1}, dict[str, float] | None), is_of(True, int)
-    (True, False)
-    """
-    if isinstance(kind, types.UnionType):
-        return any(is_of(value, each) for each in typing.get_args(kind))
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin is dict:
-        return isinstance(value, dict) and all(is_of(each, arguments[1]) for each in value.values())
-    if origin in (list, tuple):
-        return isinstance(value, origin) and all(is_of(each, arguments[0]) for each in value)
-    if isinstance(value, bool):
-        return kind in (bool, object)
-    return isinstance(value, int | float if kind is float else kind)

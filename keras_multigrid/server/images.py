@@ -9,15 +9,14 @@ def decode_image(data, channels, most_pixels, longest_side):
     Args:
         data: The file's bytes.
         channels: 1 for gray, 3 for color.
-        most_pixels: The largest number of pixels; more are refused before decoding.
-        longest_side: The largest height or width; the same.
+        most_pixels: The largest number of pixels; files with more are not decoded.
+        longest_side: The largest height or width.
 
     Returns:
         Array of uint8, (height, width, channels).
 
     Raises:
-        ValueError: If it is no such file, is broken or too large.
-
+        ValueError: If it is not an image file, or is damaged or too large.
     """
     if channels not in (1, 3):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What an exported network takes and gives, read without loading the network."""
+"""The inputs and outputs of an exported network, read without loading it."""
 
 import dataclasses
 import pathlib
@@ -14,12 +14,12 @@ DEFAULT, FILES, FEATURES = "serving_default", "image_files", "features"
 
 @dataclasses.dataclass(frozen=True)
 class Interface:
-    """What an exported network takes and gives.
+    """The inputs and outputs of an exported network.
 
     Attributes:
-        name: The model's name, that of its folder.
-        version: The number of the version.
-        folder: Where the version's SavedModel is.
+        name: Name of the model, which is that of its folder.
+        version: Number of the version.
+        folder: Path of the version's SavedModel.
         shape: Height, width and channels of the images; None where any will do.
         dtype: Of the images, "float32" or "uint8".
         signatures: Names of the signatures that are served.
@@ -36,6 +36,10 @@ class Interface:
     metadata: dict
     class_names: list | None = None
 
+    def takes(self, shape):
+        """Returns whether images may have a shape."""
+        return all(own in (None, size) for size, own in zip(shape, self.shape))
+
     @property
     def shape_text(self):
         """The images' shape, in words."""
@@ -44,17 +48,10 @@ class Interface:
 
 
 def read_interface(model):
-    """Reads the highest version's interface, without loading the network.
-
-    Args:
-        model: The model's folder, with a numbered folder for each version.
-
-    Returns:
-        The `Interface`.
+    """Returns the `Interface` of the highest version in a model's folder.
 
     Raises:
-        ValueError: If there is no version, or it is no network for images.
-
+        ValueError: If there is no version, or it is not a network for images.
     """
     from google.protobuf.json_format import MessageToDict
     from google.protobuf.message import DecodeError
@@ -77,7 +74,7 @@ def read_interface(model):
     sizes = [None if dim.size < 0 else dim.size for dim in images.tensor_shape.dim]
     dtypes = {types_pb2.DT_FLOAT: "float32", types_pb2.DT_UINT8: "uint8"}
     if len(sizes) != 4 or images.dtype not in dtypes:
-        raise ValueError(f"{folder} takes no images of float32 or uint8; export the network anew.")
+        raise ValueError(f"{folder} takes neither float32 nor uint8 images; export it anew.")
     served = tuple(name for name in (DEFAULT, FILES, FEATURES) if name in found)
     return Interface(
         name=name,

@@ -1,4 +1,4 @@
-"""What the server takes at most."""
+"""The limits of what the server accepts."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ from keras_multigrid import checks
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What the server takes at most; the product of body and concurrency bounds its memory.
+    """The limits of what the server accepts; `body_mib` times `concurrency` bounds its memory.
 
     Attributes:
         body_mib: Size of a request's body, in MiB.
@@ -18,7 +18,7 @@ class Limits:
         seconds: Time of a request, from its first byte.
 
     Raises:
-        ValueError: If one is not positive.
+        ValueError: If one is not a positive integer.
 
     Example:
 
@@ -35,7 +35,4 @@ class Limits:
     seconds: int = 60
 
     def __post_init__(self):
-        checks.fields(self)
-        for name, value in dataclasses.asdict(self).items():
-            if value <= 0:
-                raise ValueError(f"The limit {name} is {value}; give a positive number.")
+        checks.positive_integers(**dataclasses.asdict(self))

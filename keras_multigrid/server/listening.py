@@ -1,4 +1,4 @@
-"""LitServe's server, whose end clients see at once."""
+"""LitServe's server, which refuses new connections as soon as it is about to end."""
 
 import contextlib
 import socket
@@ -7,10 +7,10 @@ import litserve
 
 
 class Server(litserve.LitServer):
-    """LitServe's server; after its end has begun, new connections are refused.
+    """LitServe's server, which refuses new connections as soon as it is about to end.
 
-    Other processes than the one for HTTP hold the listening socket as well. Were it only closed
-    there, the kernel would take connections that nobody answers, and reset them at the very end.
+    Other processes than the one for HTTP hold the listening socket as well. If it were only closed
+    there, the kernel would accept connections that nobody answers, and reset them at the very end.
     """
 
     ending = None  # the `Ending`
@@ -27,7 +27,7 @@ class Server(litserve.LitServer):
         return started
 
     def _start_worker_monitoring(self, *arguments):
-        """Leaves it to `supervised`; LitServe's thread loses its connections at the end."""
+        """Does nothing: `supervised` watches; LitServe's thread loses connections at the end."""
 
 
 class _Listening(socket.socket):

@@ -1,29 +1,29 @@
-"""The server's processes: that they end together, and in good order."""
+"""The end of the server: all of its processes end together, and in good order."""
 
 import contextlib
 import multiprocessing
 import os
 import signal
-import threading
-import time
+
+from keras_multigrid.child_processes import end_with_parent
 
 
 class Ending:
-    """Raises what ends the server, but notes it while processes are being started.
+    """Raises the error that ends the server, but not while processes are being started.
 
-    What a signal raises there may be lost, and leaves processes that read half of their start.
+    What a signal raises there may be lost, and leaves processes that are half started.
     """
 
     def __init__(self):
         self.error, self.may_raise = None, False
 
-    def come(self, error):
-        """Ends the server by an error, now or as soon as it may."""
+    def request(self, error):
+        """Raises an error, now or as soon as that is allowed."""
         self.error = self.error or error
         self.allow(self.may_raise)
 
     def allow(self, may_raise):
-        """Says whether errors may be raised; one that was noted is raised now."""
+        """Sets whether errors may be raised; a requested one is raised now."""
         self.may_raise = may_raise
         if may_raise and self.error is not None:
             raise self.error
@@ -31,10 +31,10 @@ class Ending:
 
 @contextlib.contextmanager
 def supervised():
-    """Turns SIGTERM into Ctrl-C, for LitServe; ends everything when one process has ended.
+    """Turns SIGTERM into Ctrl-C, for LitServe; ends all processes when one has ended.
 
     Yields:
-        The `Ending`, which raises nothing until it is allowed to.
+        The `Ending`, which raises nothing until that is allowed.
     """
     supervisor, ending = os.getpid(), Ending()
 
@@ -42,15 +42,15 @@ def supervised():
         if os.getpid() == supervisor:  # forked processes inherit this, and must outlive the signal
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            ending.come(KeyboardInterrupt())
+            ending.request(KeyboardInterrupt())
 
     def fail(*_):
         if os.getpid() == supervisor:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             _kill_children()
-            ending.come(ChildProcessError("A process of the server ended; it says why above."))
+            ending.request(ChildProcessError("A process of the server ended; it says why above."))
 
-    os.register_at_fork(after_in_child=lambda: die_with_parent(os.getppid()))
+    os.register_at_fork(after_in_child=lambda: end_with_parent(os.getppid()))
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGCHLD, fail)
@@ -61,17 +61,6 @@ def supervised():
     finally:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         _kill_children()
-
-
-def die_with_parent(parent):
-    """Ends this process soon after its parent, of that number, has ended, be it by SIGKILL."""
-
-    def watch():
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _kill_children():

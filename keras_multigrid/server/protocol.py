@@ -12,10 +12,10 @@ from keras_multigrid.server.interface import DEFAULT, FILES
 
 @dataclasses.dataclass
 class Work:
-    """A request that was read and found right.
+    """A valid request.
 
     Attributes:
-        signature: What to compute; `image_files` are decoded, and have the default one.
+        signature: What to compute; that of decoded `image_files` is the default one.
         by_row: Whether the answer has a row for each image, else a column for each output.
         images: Arrays (height, width, channels) of uint8, or float32 where they must be.
     """
@@ -26,26 +26,17 @@ class Work:
 
 
 def read_request(body, interface, limits):
-    """Reads a request's body.
-
-    Args:
-        body: The bytes, `{"instances": [...]}` or `{"inputs": ...}`.
-        interface: The network's `Interface`.
-        limits: The `Limits`.
-
-    Returns:
-        The `Work` to do.
+    """Returns the `Work` of a request's body, `{"instances": [...]}` or `{"inputs": ...}`.
 
     Raises:
-        ValueError: With a sentence for the client, if something is wrong.
-
+        ValueError: If something is wrong, with a sentence for the client.
     """
     _check_extent(body, limits)
     try:
         document = from_json(body, allow_inf_nan=False)
     except ValueError as error:
         raise ValueError(
-            f'The body is no JSON: {error}; send {{"instances": [...]}} with finite numbers.'
+            f'The body is not JSON: {error}; send {{"instances": [...]}} with finite numbers.'
         ) from error
     if not isinstance(document, dict) or ("instances" in document) == ("inputs" in document):
         raise ValueError('The body must be an object with either "instances" or "inputs".')
@@ -71,15 +62,13 @@ def read_request(body, interface, limits):
 
 
 def write_answer(work, results):
-    """Writes an answer's body: several outputs are named, a single one is not.
+    """Returns an answer's body, `{"predictions": [...]}` or `{"outputs": ...}`.
+
+    Several outputs are named, a single one is not.
 
     Args:
         work: The `Work` that was done.
         results: For each image, a dictionary from the outputs' names to arrays.
-
-    Returns:
-        The bytes, `{"predictions": [...]}` or `{"outputs": ...}`.
-
     """
     rows = [{name: array.tolist() for name, array in result.items()} for result in results]
     names = list(rows[0])
@@ -139,11 +128,8 @@ def _arrays(values, interface, limits):
         ) from error
     if array.dtype.kind not in "iuf":
         raise ValueError(f"The images have something else than numbers in them; {expected}.")
-    if array.ndim != 4 or not array.size:
+    if array.ndim != 4 or not array.size or not interface.takes(array.shape[1:]):
         raise ValueError(f"An image came with shape {array.shape[1:]}; {expected}.")
-    for size, wanted in zip(array.shape[1:], interface.shape):
-        if wanted not in (None, size):
-            raise ValueError(f"An image came with shape {array.shape[1:]}; {expected}.")
     if max(array.shape[1:3]) > limits.side:
         raise ValueError(
             f"An image came with {array.shape[1]} x {array.shape[2]} pixels, and a side may have "
@@ -189,18 +175,16 @@ def _decoded(values, interface, limits):
             data = base64.b64decode(value["b64"], validate=True)
         except ValueError as error:
             raise ValueError(
-                f"Image {number} is no valid base64: {error}; encode the file's bytes anew."
+                f"Image {number} is not valid base64: {error}; encode the file's bytes anew."
             ) from error
         try:
             image = decode_image(data, interface.shape[2], left, limits.side)
         except ValueError as error:
             raise ValueError(f"Image {number} {error}.") from error
-        for size, wanted in zip(image.shape, interface.shape):
-            if wanted not in (None, size):
-                raise ValueError(
-                    f"Image {number} has shape {image.shape}; the network takes "
-                    f"{interface.shape_text}."
-                )
+        if not interface.takes(image.shape):
+            raise ValueError(
+                f"Image {number} has shape {image.shape}; the network takes {interface.shape_text}."
+            )
         left -= image[..., 0].size
         images.append(image)
     return images

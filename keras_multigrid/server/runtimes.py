@@ -1,4 +1,4 @@
-"""What computes: TensorFlow or OpenVINO, with all cores."""
+"""Computes batches of images: by TensorFlow or OpenVINO, with all cores."""
 
 import dataclasses
 import functools
@@ -10,11 +10,7 @@ from keras_multigrid.server.interface import DEFAULT
 
 
 class TensorFlowRuntime:
-    """Computes all signatures, as the exported program says.
-
-    Args:
-        interface: The network's `Interface`.
-    """
+    """Computes all signatures, as the exported program says."""
 
     def __init__(self, interface):
         import tensorflow as tf
@@ -23,14 +19,7 @@ class TensorFlowRuntime:
         self._loaded = tf.saved_model.load(str(interface.folder))  # signatures do not keep it alive
 
     def run(self, signature, images):
-        """Computes a batch.
-
-        Args:
-            signature: The signature's name.
-            images: Array (N, height, width, channels), of any dtype.
-
-        Returns:
-            Dictionary from the outputs' names to arrays.
+        """Computes a batch of images of any dtype; returns arrays by the outputs' names.
 
         Raises:
             ValueError: If the network cannot compute images of this shape.
@@ -44,11 +33,7 @@ class TensorFlowRuntime:
 
 
 class OpenVINORuntime:
-    """Computes the default signature faster; the others, which OpenVINO does not read, as above.
-
-    Args:
-        interface: The network's `Interface`.
-    """
+    """Computes the default signature, faster; the others, which it cannot read, by TensorFlow."""
 
     def __init__(self, interface):
         import openvino
@@ -76,15 +61,10 @@ class OpenVINORuntime:
 
 @dataclasses.dataclass(frozen=True)
 class Refusal:
-    """What a request gets instead of results; an error would keep its frames, and their images.
+    """What a request gets instead of results; an error would keep its frames, and their images."""
 
-    Attributes:
-        status: Of HTTP.
-        sentence: For the client.
-    """
-
-    status: int
-    sentence: str
+    status: int  # of HTTP
+    sentence: str  # for the client
 
 
 RUNTIMES = {"tensorflow": TensorFlowRuntime, "openvino": OpenVINORuntime}
@@ -95,13 +75,12 @@ def compute(runtime, works, batch_size, batch_pixels):
 
     Args:
         runtime: The runtime.
-        works: The requests' `Work`.
-        batch_size: The largest number of images at once.
-        batch_pixels: The largest number of their pixels, unless one image has more.
+        works: List of `Work`.
+        batch_size: Largest number of images in a batch.
+        batch_pixels: Largest number of pixels in a batch, unless one image has more.
 
     Returns:
         For each work, a list with a dictionary for each image; or a `Refusal`, if it failed.
-
     """
     answers = [[None] * len(work.images) for work in works]
     groups = {}

@@ -1,4 +1,4 @@
-"""The server: LitServe with TensorFlow Serving's addresses, limits, and a clean end."""
+"""The server: LitServe, with TensorFlow Serving's addresses, limits, and a clean end."""
 
 import gc
 import http
@@ -8,6 +8,7 @@ from functools import partial
 
 from keras_multigrid import checks
 from keras_multigrid.datasets.class_folders import printable
+from keras_multigrid.progress import say
 from keras_multigrid.server.interface import read_interface
 from keras_multigrid.server.limits import Limits
 from keras_multigrid.server.processes import supervised
@@ -28,20 +29,20 @@ def serve(
 ):
     """Serves an exported network until SIGTERM or Ctrl-C, then answers what it has accepted.
 
-    The processes: this one supervises; one does HTTP, JSON and image files, so that wrong requests
-    end there; one computes; and one, LitServe's, keeps the queues between them.
+    This process supervises three others: one reads requests and image files, one computes, and one
+    of LitServe's holds the queues between them.
 
     Args:
         model: The model's folder, `name/` with `name/1/`, ...; the highest version is served.
         host: "127.0.0.1", "0.0.0.0" or "::".
         port: From 1024.
         runtime: "openvino", the faster one, or "tensorflow".
-        batch_size: The largest number of images at once, of several requests.
+        batch_size: Largest number of images in a batch, of several requests.
         batch_seconds: How long the first request of a batch waits for others.
         limits: The `Limits`.
 
     Raises:
-        ValueError: If the folder or an option is not right.
+        ValueError: If the folder is not a model's, or an argument is invalid.
         ImportError: If LitServe, or OpenVINO for its runtime, is missing.
         OSError: If one of the server's processes ended.
 
@@ -51,7 +52,7 @@ def serve(
     >>> serve("runs/first/savedmodel/R-PMG-20", port=8501)  # doctest: +SKIP
     """
     checks.paths(model=model)
-    checks.integers(port=port)
+    checks.integers(1024, 2**16 - 1, port=port)
     checks.positive_integers(batch_size=batch_size)
     checks.numbers(batch_seconds=batch_seconds)
     checks.optional(partial(checks.instances, Limits), limits=limits)
@@ -62,13 +63,11 @@ def serve(
             raise ImportError(f"There is no {package}: pip install 'keras_multigrid[serve]'.")
     from starlette.middleware.gzip import GZipMiddleware
 
-    from keras_multigrid.server.gate import Gate
     from keras_multigrid.server.listening import Server
+    from keras_multigrid.server.request_limits import RequestLimits
     from keras_multigrid.server.worker import ServedModel
 
     limits = limits or Limits()
-    if batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size}; expected a positive integer.")
     if not 0 <= batch_seconds < limits.seconds:
         raise ValueError(
             f"The batch timeout is {batch_seconds} s; expected less than a request's time, "
@@ -81,7 +80,7 @@ def serve(
         accelerator="cpu",
         timeout=limits.seconds,
         max_payload_size=limits.body_mib * 2**20,
-        middlewares=[(Gate, {"limits": limits})],
+        middlewares=[(RequestLimits, {"limits": limits})],
         disable_openapi_url=True,
     )
     server.uvicorn_graceful_timeout = limits.seconds
@@ -90,10 +89,9 @@ def serve(
     app.user_middleware = [item for item in app.user_middleware if item.cls is not GZipMiddleware]
     app.state.interface, app.state.limits = interface, limits
     _add_routes(app)
-    print(
+    say(
         f"Serving {interface.name}, version {interface.version}, with {runtime}, at "
-        f"http://{host}:{port}/v1/models/{interface.name}; GET /health says when it is ready.",
-        flush=True,
+        f"http://{host}:{port}/v1/models/{interface.name}; GET /health says when it is ready."
     )
     gc.freeze()
     gc.set_threshold(10**6)  # JSON arrays are many lists: collections took half of the time
@@ -113,8 +111,6 @@ def _check_address(host, port):
     """Raises an error before anything starts; LitServe's would come late, and be long."""
     if host not in HOSTS:
         raise ValueError(f"host is {host!r}; expected one of {', '.join(HOSTS)}.")
-    if not 1024 <= port < 2**16:
-        raise ValueError(f"port is {port}; expected 1024 to 65535.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.create_server((host, port), family=family).close()
@@ -125,7 +121,7 @@ def _check_address(host, port):
 def _add_routes(app):
     from starlette.exceptions import HTTPException
 
-    from keras_multigrid.server.gate import error_response
+    from keras_multigrid.server.request_limits import error_response
 
     interface = app.state.interface
     path = f"/v1/models/{interface.name}"
@@ -137,11 +133,8 @@ def _add_routes(app):
         return {"model_version_status": [version]}
 
     async def metadata():
-        spec = {
-            "name": interface.name,
-            "signature_name": "",
-            "version": str(interface.version),
-        }
+        version = str(interface.version)
+        spec = {"name": interface.name, "signature_name": "", "version": version}
         described = {"signature_def": {"signature_def": interface.metadata}}
         if interface.class_names:
             described["class_names"] = [*map(printable, interface.class_names)]

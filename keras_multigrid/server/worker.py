@@ -1,4 +1,4 @@
-"""What runs in LitServe's worker: batches of requests through a runtime."""
+"""LitServe's worker: computes batches of requests."""
 
 import multiprocessing
 import os
@@ -14,11 +14,12 @@ from fastapi import Depends, HTTPException, Request, Response
 from litserve.loops import BatchedLoop
 from starlette.requests import ClientDisconnect
 
+from keras_multigrid.child_processes import end_with_parent
 from keras_multigrid.export.serving import EXAMPLE_SIDE
-from keras_multigrid.server.gate import error_response
+from keras_multigrid.progress import say
 from keras_multigrid.server.interface import DEFAULT, REMEDY
-from keras_multigrid.server.processes import die_with_parent
 from keras_multigrid.server.protocol import Work, read_request, write_answer
+from keras_multigrid.server.request_limits import error_response
 from keras_multigrid.server.runtimes import RUNTIMES, Refusal, compute
 from keras_multigrid.stored import DamagedFile
 
@@ -26,7 +27,7 @@ _readers = anyio.CapacityLimiter(os.cpu_count())  # JSON grows tenfold while it 
 
 
 async def read_work(request: Request):
-    """Reads a request in the HTTP process: a bad one never gets to the others of a batch."""
+    """Reads a request in the HTTP process, so that a wrong one is in no batch with others."""
     interface, limits = request.app.state.interface, request.app.state.limits
     named = (interface.name, f"{interface.name}/versions/{interface.version}")
     if request.path_params["model"] not in named:
@@ -51,7 +52,7 @@ async def read_work(request: Request):
 def _work_or_sentence(body, interface, limits):
     """Returns the `Work` of a body, or a sentence about what is wrong with it.
 
-    An error that left its thread would be in a cycle with its frames, and keep all that was parsed.
+    An error that left its thread would be in a cycle with its frames, and keep what was parsed.
     """
     try:
         return read_request(body, interface, limits)
@@ -66,10 +67,8 @@ class ServedModel(litserve.LitAPI):
 
     Args:
         interface: The network's `Interface`.
-        runtime: "tensorflow" or "openvino".
-        batch_size: The largest number of images at once.
-        batch_seconds: How long the first request of a batch waits for others.
-        batch_pixels: The largest number of pixels at once.
+        runtime, batch_size, batch_seconds: As for `serve`.
+        batch_pixels: Largest number of pixels in a batch.
     """
 
     def __init__(self, interface, runtime, batch_size, batch_seconds, batch_pixels):
@@ -84,7 +83,7 @@ class ServedModel(litserve.LitAPI):
 
     def setup(self, device):
         os.setsid()  # a signal to the group, such as Ctrl-C, must not end running requests
-        die_with_parent(multiprocessing.parent_process().pid)
+        end_with_parent(multiprocessing.parent_process().pid)
         shape = [side or EXAMPLE_SIDE for side in self._interface.shape]
         try:
             self._runtime = RUNTIMES[self._runtime_name](self._interface)
@@ -93,7 +92,7 @@ class ServedModel(litserve.LitAPI):
             reason = f"{self._runtime_name} cannot compute it ({type(error).__name__})"
             print(DamagedFile(self._interface.folder, reason, REMEDY), file=sys.stderr, flush=True)
             sys.exit(1)
-        print("Ready.", flush=True)
+        say("Ready.")
 
     def decode_request(self, request: Annotated[Work, Depends(read_work)]):
         return request

@@ -1,4 +1,4 @@
-"""The state of any Keras callback: its attributes that are plain data, and its open files."""
+"""The state of any Keras callback: attributes that are plain data, and open files."""
 
 import copy
 import io
@@ -17,10 +17,7 @@ class Contents(bytes):
 
 
 def get_state(callback):
-    """Returns a copy of the attributes that are numbers, texts, arrays, or collections of them.
-
-    Of files that are open for writing it has the `Contents`.
-    """
+    """Returns a copy of the attributes that are plain data, and the `Contents` of open files."""
     state = {}
     for name, value in vars(callback).items():
         if _is_open_file(value):

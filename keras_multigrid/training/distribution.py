@@ -1,4 +1,4 @@
-"""Several devices and several processes, as far as Keras 3 trains on them."""
+"""Training on several devices and in several processes, where Keras 3 can."""
 
 import contextlib
 import functools
@@ -23,10 +23,10 @@ def data_parallel(devices):
     moving statistics are averaged (`average_replicas`). On JAX they are those of the whole batch.
 
     Args:
-        devices: Their number in each process; 1 is what Keras does by itself.
+        devices: Number of devices in each process; 1 is what Keras does by itself.
 
     Raises:
-        ValueError: If the backend cannot, or there are fewer devices.
+        ValueError: If the backend trains on one device only, or there are fewer devices.
 
     Example:
 
@@ -59,19 +59,19 @@ def data_parallel(devices):
 def join_processes(coordinator, processes, process):
     """Joins this process to others, on this machine or another, by JAX's own runtime.
 
-    To be called before anything else of Keras or JAX runs. When one of the processes ends before
-    its time, the others end as well, with status 1: start all again, and they continue from the
-    last checkpoint. In a loop of the shell this needs nobody:
+    Call it before anything else of Keras or JAX runs. When one of the processes ends too early, the
+    others end as well, with status 1: start all again, and they continue from the last checkpoint.
+    A loop of the shell does that by itself:
 
         until keras-multigrid train ... --process 1; do sleep 5; done
 
     Args:
         coordinator: `"host:port"` at which process 0 listens.
-        processes: Their number.
-        process: The number of this one, from 0.
+        processes: Number of processes.
+        process: Number of this process, from 0.
 
     Raises:
-        ValueError: If the backend is not JAX, or the numbers are impossible.
+        ValueError: If the backend is not JAX, or there is no such process.
 
     Example:
 
@@ -80,18 +80,13 @@ def join_processes(coordinator, processes, process):
     """
     checks.optional(checks.texts, coordinator=coordinator)
     checks.positive_integers(processes=processes)
-    checks.integers(process=process)
+    checks.integers(0, processes - 1, process=process)
     if keras.backend.backend() != "jax":
         raise ValueError(_no_processes(keras.backend.backend()))
     if not coordinator or not coordinator.rpartition(":")[2].isdigit():
         raise ValueError(
             f"The coordinator is {coordinator}; expected host:port of process 0, the same in all "
             "processes, such as 10.0.0.1:1234."
-        )
-    if not 0 <= process < processes:
-        raise ValueError(
-            f"The process is {process} of {processes}; expected a number from 0 to one less than "
-            "the number of processes."
         )
     import jax
 
@@ -118,7 +113,7 @@ def noticing_lost_processes():
 
 
 def leave_at_once(status):
-    """Ends one of several processes; in order it would wait for the others, which wait for it."""
+    """Ends one of several processes; a normal end would wait for the others, which wait for it."""
     if processes() > 1:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -127,12 +122,12 @@ def leave_at_once(status):
 
 def processes():
     """Returns the number of processes that train together."""
-    return _jax_process("process_count", 1)
+    return _of_jax("process_count", 1)
 
 
 def this_process():
-    """Returns the number of this process among them."""
-    return _jax_process("process_index", 0)
+    """Returns the number of this process among those that train together."""
+    return _of_jax("process_index", 0)
 
 
 def is_first_process():
@@ -143,8 +138,7 @@ def is_first_process():
 def average_replicas(model):
     """Gives all replicas the mean of their moving statistics, so that what is saved is of all.
 
-    Moving means and variances are linear in what they have seen: averaging now or later gives the
-    same.
+    Moving means and variances are linear in what they have seen: it does not matter when.
     """
     if keras.backend.backend() != "tensorflow":
         return
@@ -154,7 +148,7 @@ def average_replicas(model):
             variable.assign(np.mean([replica.numpy() for replica in replicas], axis=0))
 
 
-def _jax_process(question, alone):
+def _of_jax(question, alone):
     if keras.backend.backend() != "jax":
         return alone
     import jax
@@ -200,10 +194,8 @@ def _data_parallel(devices):
         with contextlib.suppress(RuntimeError):  # JAX runs already
             jax.config.update("jax_num_cpu_devices", devices)
     _first(jax.local_devices(), devices)
-    if processes() == 1:
-        names = keras.distribution.list_devices()[:devices]
-    else:
-        names = keras.distribution.list_devices()
+    names = keras.distribution.list_devices()  # of all processes
+    names = names[:devices] if processes() == 1 else names
     return keras.distribution.DataParallel(devices=names, auto_shard_dataset=False)
 
 

@@ -1,4 +1,4 @@
-"""A log of one JSON object per epoch, that has no gaps and no repetitions after interruptions."""
+"""A log of one JSON object per epoch, without gaps or repetitions after interruptions."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def read_json_lines(path):
 class JsonLines(keras.callbacks.Callback):
     """Appends the metrics of each epoch to a file, one JSON object a line.
 
-    With `resumable_fit` what an interrupted run had written after its last checkpoint is replaced.
+    `resumable_fit` replaces lines that an interrupted run wrote after its last checkpoint.
 
     Args:
         path: The file.
@@ -48,7 +48,7 @@ class JsonLines(keras.callbacks.Callback):
         checks.paths(path=path)
         super().__init__()
         self.path = path
-        self.length = 0  # bytes of the file that are of this run
+        self.length = 0  # bytes of the file that this run has written
         self.seconds = 0.0
         self.rate = None
         self._stopwatch = _Stopwatch()
@@ -81,11 +81,9 @@ class JsonLines(keras.callbacks.Callback):
 
 
 class _Stopwatch:
-    def __init__(self):
-        self.lap()
+    last = 0.0
 
     def lap(self):
         """Returns the seconds since the last lap."""
-        now = time.monotonic()
-        before, self.last = getattr(self, "last", now), now
-        return now - before
+        before, self.last = self.last, time.monotonic()
+        return self.last - before

@@ -1,4 +1,4 @@
-"""Where a run begins: with what its last checkpoint holds."""
+"""Where a run begins: after its last checkpoint."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ REMEDY = "move it away, or name another folder"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Start:
-    """Where a run begins, with the arrays and the callbacks' states of the last checkpoint."""
+    """Epoch and step at which a run begins, and what its last checkpoint holds."""
 
     epoch: int
     step: int
@@ -24,12 +24,7 @@ BEGINNING = Start(epoch=0, step=0, stopped=False, callbacks=None, setup=None, ar
 
 
 def read_start(folder):
-    """Returns the `Start` of a run whose checkpoints are in a folder.
-
-    Raises:
-        DamagedFile: If the last checkpoint was not written by `resumable_fit`.
-        ValueError: If a file is named as a checkpoint, but for the number.
-    """
+    """Returns the `Start` of a run; a checkpoint of another program is a `DamagedFile`."""
     found = load_checkpoint(folder)
     if found is None:
         return BEGINNING

@@ -1,4 +1,4 @@
-"""The callback by which a training survives: it saves, restores, and leaves upon signals."""
+"""The callback by which a training survives: it saves, restores, and stops upon signals."""
 
 import contextlib
 import signal
@@ -8,6 +8,7 @@ import time
 import keras
 import numpy as np
 
+from keras_multigrid.progress import say
 from keras_multigrid.training.callback_state import changed, get_state, pack, set_state, unpack
 from keras_multigrid.training.checkpoint import save_checkpoint
 from keras_multigrid.training.distribution import average_replicas, is_first_process
@@ -15,12 +16,12 @@ from keras_multigrid.training.start import read_start
 
 
 class StepsToCome(keras.callbacks.CallbackList):
-    """Callbacks that do not hear of the steps that are passed over, which they have had.
+    """Callbacks that are not told of steps that were done before an interruption.
 
     Args:
-        survival: The `Survival` among them.
-        callbacks: List of all.
-        **params: What Keras tells them of the training, and the model.
+        survival: The `Survival` among the callbacks.
+        callbacks: List of callbacks.
+        **params: As for `keras.callbacks.CallbackList`.
     """
 
     def __init__(self, survival, callbacks, **params):
@@ -58,7 +59,7 @@ class Survival(keras.callbacks.Callback):
 
     @contextlib.contextmanager
     def signals(self):
-        """Turns SIGTERM and SIGINT into leaving after the step; a second SIGINT is itself."""
+        """Makes SIGTERM and SIGINT stop the training after the step; a second SIGINT at once."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -84,7 +85,7 @@ class Survival(keras.callbacks.Callback):
             self._restore()
             if is_first_process() and self.epoch < self.params["epochs"]:
                 place = f"epoch {self.epoch + 1}, step {self.start.step} of {self.steps_per_epoch}"
-                print(f"Continues at {place}, from {self.folder}", flush=True)
+                say(f"Continues at {place}, from {self.folder}")
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
@@ -116,12 +117,12 @@ class Survival(keras.callbacks.Callback):
         self.leave_if_asked()
 
     def leave_if_asked(self):
-        """Leaves upon a signal; all is saved."""
+        """Stops if there was a signal; all is saved."""
         if self.signal == signal.SIGTERM:
-            print("\nSaved upon SIGTERM; the same command continues.", flush=True)
+            say("\nSaved upon SIGTERM; the same command continues.")
             raise SystemExit(0)
         if self.signal == signal.SIGINT:
-            print("\nSaved upon Ctrl-C; the same command continues.", flush=True)
+            say("\nSaved upon Ctrl-C; the same command continues.")
             raise KeyboardInterrupt
 
     def _continues(self):
@@ -129,15 +130,15 @@ class Survival(keras.callbacks.Callback):
         return self.start.callbacks is not None and self.epoch == self.start.epoch
 
     def passes_over(self, batch):
-        """Returns whether the epoch has already had a step."""
+        """Returns whether a step of this epoch was done before the interruption."""
         return self._continues() and batch < self.start.step
 
     def end_passing_over(self):
-        """Has Keras take the steps to come."""
+        """Makes Keras train again from the next step on."""
         self.model.train_function = self.train_function
 
     def _pass_over(self, logs):
-        """Makes Keras pass over steps that the epoch has already had."""
+        """Makes Keras pass over steps that were done before the interruption."""
         self.train_function = self.model.train_function
 
         def do_nothing(*arguments):
@@ -163,10 +164,11 @@ class Survival(keras.callbacks.Callback):
         self.saved_at = time.monotonic()
         if not is_first_process():
             return
-        arrays = {}
-        for group, variables in self._variables().items():
-            for index, variable in enumerate(variables):
-                arrays[f"{group}/{index}"] = keras.ops.convert_to_numpy(variable)
+        arrays = {
+            f"{group}/{index}": keras.ops.convert_to_numpy(variable)
+            for group, variables in self._variables().items()
+            for index, variable in enumerate(variables)
+        }
         for index, variable in enumerate(self.model.variables):
             if keras.backend.is_float_dtype(variable.dtype):
                 name = f"weight {variable.path}"
@@ -175,13 +177,8 @@ class Survival(keras.callbacks.Callback):
             pack(changed(get_state(callback), initial), arrays, f"callbacks/{index}")
             for index, (callback, initial) in enumerate(zip(self.others, self.initial_states))
         ]
-        notes = {
-            "epoch": epoch,
-            "step": step,
-            "stopped": stopped,
-            "callbacks": callbacks,
-            "setup": self._setup(),
-        }
+        notes = dict(epoch=epoch, step=step, stopped=stopped, callbacks=callbacks)
+        notes["setup"] = self._setup()
         save_checkpoint(self.folder, epoch * self.steps_per_epoch + step, arrays, notes)
         self.saved_at = time.monotonic()
 
@@ -193,7 +190,7 @@ class Survival(keras.callbacks.Callback):
         }
 
     def _setup(self):
-        """Returns what has to be the same when training continues, but for the variables."""
+        """Returns what must be the same when training continues, apart from the variables."""
         optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
         return {
             "steps_per_epoch": self.steps_per_epoch,
@@ -213,7 +210,7 @@ class Survival(keras.callbacks.Callback):
                 )
 
     def _restore(self):
-        """Restores the variables and the other callbacks, whatever they did in the meantime."""
+        """Restores the variables and the other callbacks, whatever they have done since."""
         for group, variables in self._variables().items():
             if group != "metrics" or self.start.step:  # an epoch begins with new ones
                 self._restore_group(group, variables)
@@ -221,14 +218,13 @@ class Survival(keras.callbacks.Callback):
             set_state(callback, unpack(state, self.start.arrays), initial)
 
     def _restore_group(self, group, variables):
-        saved = [name for name in self.start.arrays if name.startswith(f"{group}/")]
-        shapes = [self.start.arrays[f"{group}/{index}"].shape for index in range(len(saved))]
-        expected = [tuple(variable.shape) for variable in variables]
-        if shapes != expected:
+        count = sum(name.startswith(f"{group}/") for name in self.start.arrays)
+        arrays = [self.start.arrays[f"{group}/{index}"] for index in range(count)]
+        if [array.shape for array in arrays] != [tuple(each.shape) for each in variables]:
             raise ValueError(
-                f"The checkpoint in {self.folder} has {len(shapes)} {group} variables, of other "
-                f"shapes than the {len(expected)} here; continue with the model, optimizer and "
-                "metrics it was written with, or name another folder."
+                f"The checkpoint in {self.folder} has {count} {group} variables, of other shapes "
+                f"than the {len(variables)} here; continue with the model, optimizer and metrics "
+                "it was written with, or name another folder."
             )
-        for index, variable in enumerate(variables):
-            variable.assign(self.start.arrays[f"{group}/{index}"])
+        for variable, array in zip(variables, arrays):
+            variable.assign(array)

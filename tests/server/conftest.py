@@ -28,7 +28,8 @@ def offline(models):
 
 @pytest.fixture(scope="session")
 def digits(models):
-    with serving(models / "digits", "--max-body-mib", "2", "--max-images", "8") as server:
+    options = ["--runtime", "openvino", "--max-body-mib", "2", "--max-images", "8"]
+    with serving(models / "digits", *options) as server:
         yield server
 
 

@@ -1,4 +1,4 @@
-"""A process that loads a server: `python load.py PORT FILE.npz`.
+"""A process that loads a server: `python load.py PORT FILE.npz REQUESTS`.
 
 The file has images, and what should be answered to them, in `probabilities` and `classes`.
 """
@@ -11,10 +11,10 @@ import threading
 
 import numpy as np
 
-REQUESTS, CLIENTS = 2000, 16
+CLIENTS = 16
 
 
-def main(port, path):
+def main(port, path, requests):
     with np.load(path) as arrays:
         images, probabilities, classes = (
             arrays[name] for name in ("images", "probabilities", "classes")
@@ -35,9 +35,9 @@ def main(port, path):
         assert row["classes"] == classes[index]
 
     with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
-        answered = sum(1 for _ in pool.map(ask, range(REQUESTS)))
+        answered = sum(1 for _ in pool.map(ask, range(requests)))
     print(f"{answered} answers, {CLIENTS} at a time")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

@@ -32,11 +32,15 @@ class Running:
             stdout=subprocess.PIPE,
             text=True,
         )
-        end = time.monotonic() + 60
-        while self.get("/health")[0] != 200:
-            assert self.process.poll() is None, self.process.stderr.read()
-            assert time.monotonic() < end, "the server does not start"
-            time.sleep(0.2)
+        end = time.monotonic() + 180
+        try:
+            while self.get("/health")[0] != 200:
+                assert self.process.poll() is None, self.process.stderr.read()
+                assert time.monotonic() < end, "the server does not start"
+                time.sleep(0.2)
+        except BaseException:
+            self.process.kill()
+            raise
 
     def request(self, method, path, body=None, headers=()):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)

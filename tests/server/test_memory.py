@@ -13,14 +13,15 @@ import pytest
 from fastapi import HTTPException
 
 from keras_multigrid.server import runtimes
+from keras_multigrid.server.interface import Interface
 from keras_multigrid.server.limits import Limits
 from keras_multigrid.server.protocol import Work, read_request
 from keras_multigrid.server.runtimes import Refusal, compute
 from keras_multigrid.server.worker import read_work
 
-INTERFACE = types.SimpleNamespace(
-    name="any", version=1, shape=(None, None, 3), shape_text="any", dtype="float32",
-    signatures=("serving_default", "image_files"),
+INTERFACE = Interface(
+    name="any", version=1, folder=None, shape=(None, None, 3), dtype="float32",
+    signatures=("serving_default", "image_files"), metadata={},
 )  # fmt: skip
 
 

@@ -17,8 +17,15 @@ from keras_multigrid.server.processes import Ending
 from tests.processes import all_gone, descendants, free_port
 from tests.server.running import SERVE, Running
 
+slow = pytest.mark.slow
 
-@pytest.mark.parametrize("group", [False, True])
+
+def first_of(*values):
+    """Returns parameters, of which all but the first are for --runslow: a server takes seconds."""
+    return [values[0], *(pytest.param(value, marks=slow) for value in values[1:])]
+
+
+@pytest.mark.parametrize("group", first_of(True, False))
 def test_sigterm_finishes_what_was_accepted(models, group):
     server = Running(models / "counter")
     family = server.descendants()
@@ -79,7 +86,7 @@ def test_the_end_of_a_process_ends_the_server(models):
     assert "A process of the server ended" in server.process.stderr.read()
 
 
-@pytest.mark.parametrize("seconds", [0.6, 1.5, 4, 6, 8])
+@pytest.mark.parametrize("seconds", first_of(1.5, 0.6, 4, 6, 8))
 def test_sigterm_during_the_start(models, seconds):
     process = subprocess.Popen([*SERVE, models / "digits", "--port", str(free_port())])
     time.sleep(seconds)
@@ -89,11 +96,8 @@ def test_sigterm_during_the_start(models, seconds):
     assert all_gone(family)
 
 
-slow = pytest.mark.slow
-
-
-@pytest.mark.parametrize("seconds", [0.05, *(pytest.param(n, marks=slow) for n in (0, 0.1, 1, 4))])
-def test_sigterm_while_processes_are_started_is_heeded_and_leaves_no_traceback(models, seconds):
+@pytest.mark.parametrize("seconds", first_of(0.05, 0, 0.1, 1, 4))
+def test_sigterm_while_processes_are_started_ends_them_without_a_traceback(models, seconds):
     command = [*SERVE, models / "digits", "--port", str(free_port())]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout.readline().startswith("Serving digits")
@@ -109,10 +113,10 @@ def test_sigterm_while_processes_are_started_is_heeded_and_leaves_no_traceback(m
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ChildProcessError])
 def test_what_ends_the_server_is_raised_when_it_may_be(error):
     ending = Ending()
-    ending.come(error())
+    ending.request(error())
     with pytest.raises(error):
         ending.allow(True)
     ending = Ending()
     ending.allow(True)
     with pytest.raises(error):
-        ending.come(error())
+        ending.request(error())

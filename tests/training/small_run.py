@@ -1,15 +1,15 @@
 """A small training with all that must survive, and programs that interrupt it.
 
-python -m tests.training.small_run FOLDER interrupt OPTIMIZER... | kill MOMENT...
+python -m tests.training.small_run FOLDER [--kill MOMENT...] [--interrupt OPTIMIZER]
 """
 
+import argparse
 import hashlib
 import json
 import multiprocessing
 import os
 import pathlib
 import signal
-import sys
 import time
 
 import keras
@@ -228,7 +228,7 @@ class Slow(At):
 def train_slowly(folder):
     """What is killed: the process that the same command starts again."""
     be_deterministic()
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "digest").write_text(digest(*run(folder, Slow(), checkpoint_seconds=0.0)))
 
 
@@ -254,7 +254,7 @@ def check_kills(folder, moments):
 
     def wait(process, more):
         before = newest()
-        while newest() < before + more if more else not any(parts.glob("*/*.unfinished")):
+        while newest() < before + more if more else not any(parts.glob("*/unfinished.*")):
             assert process.is_alive(), "it ended before it was killed"
             time.sleep(0.003 if more else 0)
 
@@ -276,7 +276,7 @@ def check_kills(folder, moments):
         assert process.exitcode == 0
     assert (parts / "digest").read_text() == (whole / "digest").read_text()
     assert log(parts) == log(whole)
-    assert not any(parts.glob("*/*.unfinished"))
+    assert not any(parts.glob("*/unfinished.*"))
 
 
 def be_deterministic():
@@ -286,17 +286,20 @@ def be_deterministic():
         tf.config.experimental.enable_op_determinism()
 
 
-def main(folder, program, *arguments):
-    folder = pathlib.Path(folder)
-    if program == "kill":
-        check_kills(folder, [int(moment) for moment in arguments])
-        return
-    be_deterministic()
-    for optimizer in arguments:
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--kill", nargs="*", type=int)
+    parser.add_argument("--interrupt", choices=OPTIMIZERS)
+    options = parser.parse_args()
+    if options.kill:
+        check_kills(options.folder / "kills", options.kill)  # first: it forks
+    if options.interrupt:
+        be_deterministic()
         for part in ("whole", "parts"):
-            (folder / optimizer / part).mkdir(parents=True)
-        check_interruptions(optimizer, folder / optimizer)
+            (options.folder / "interruptions" / part).mkdir(parents=True)
+        check_interruptions(options.interrupt, options.folder / "interruptions")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -1,11 +1,6 @@
 """Several devices and several processes give what one gives."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 
 import keras
 import numpy as np
@@ -13,8 +8,7 @@ import pytest
 
 from keras_multigrid import cli
 from keras_multigrid.training import data_parallel, join_processes
-from tests.processes import free_port
-from tests.test_backends import ROOT, run_python
+from tests.test_backends import run_python
 
 
 def test_two_devices_of_tensorflow(tmp_path):
@@ -38,76 +32,10 @@ def test_two_devices_of_jax_equal_one(tmp_path):
     assert results["restored 2"]
 
 
-SETTINGS = {
-    "model": "SG-11",
-    "width_multiplier": 0.05,
-    "batch_size": 4,
-    "steps_per_epoch": 3,
-    "validation": "false",
-    "checkpoint_seconds": 0,
-}
-
-
-def start(folder, epochs, process=None, port=None, slow=0):
-    """Starts the command line, for all or as one of two processes."""
-    command = [sys.executable, "-m", "tests.training.slow_command", str(slow)]
-    command += ["train", "mnist_segmentation", "--scale", "smoke", "--output", str(folder)]
-    for key, value in {**SETTINGS, "epochs": epochs}.items():
-        command += ["--set", f"{key}={value}"]
-    if process is not None:
-        command += ["--coordinator", f"127.0.0.1:{port}", "--processes", "2"]
-        command += ["--process", str(process)]
-    environment = {
-        **os.environ,
-        "KERAS_BACKEND": "jax",
-        "JAX_PLATFORMS": "cpu",
-        "XLA_FLAGS": "--xla_backend_optimization_level=0",
-    }
-    return subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def losses(folder):
-    lines = (folder / "metrics.jsonl").read_text().splitlines()
-    return [json.loads(line)["loss"] for line in lines]
-
-
 @pytest.mark.parametrize("killed", [1, pytest.param(0, marks=pytest.mark.slow)])
 def test_two_processes_continue_after_one_was_killed_and_equal_one(killed, tmp_path):
     pytest.importorskip("jax")
-    together, alone, port = tmp_path / "together", tmp_path / "alone", free_port()
-    processes = [start(together, 3, process, port, slow=0.5) for process in (0, 1)]
-    try:
-        while not list(together.glob("checkpoints/checkpoint-*.npz")):
-            assert all(process.poll() is None for process in processes), processes[0].stderr.read()
-            time.sleep(0.1)
-        processes[killed].send_signal(signal.SIGKILL)
-        other = processes[1 - killed]
-        _, errors = other.communicate(timeout=120)
-        # Where process 0 is gone JAX may end the other before we can.
-        assert other.returncode == 1 or (killed == 0 and other.returncode == -signal.SIGABRT)
-        if other.returncode == 1:
-            assert "Another process has ended" in errors
-            assert "Traceback" not in errors
-        assert not (together / "model.keras").exists()
-        processes[killed].communicate()
-        processes = [start(together, 3, process, port) for process in (0, 1)]
-        outputs = [process.communicate(timeout=300) for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    assert [process.returncode for process in processes] == [0, 0], outputs
-    assert "Continues at" in outputs[0][0]
-    assert "Written to" in outputs[0][0] and "Written to" not in outputs[1][0]
-    process = start(alone, 3)
-    assert process.communicate(timeout=300) and process.returncode == 0
-    np.testing.assert_allclose(losses(together), losses(alone), rtol=1e-5)
+    run_python(["-m", "tests.training.two_processes", tmp_path, str(killed)], "jax")
 
 
 def test_several_processes_are_refused_on_tensorflow(monkeypatch, capsys, tmp_path):
@@ -127,7 +55,7 @@ def test_impossible_processes_are_refused(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ValueError, match="coordinator is None; expected host:port"):
         join_processes(None, 2, 0)
-    with pytest.raises(ValueError, match="process is 2 of 2; expected a number from 0"):
+    with pytest.raises(ValueError, match="process is 2; expected an integer from 0 to 1"):
         join_processes("127.0.0.1:1", 2, 2)
 
 

@@ -148,10 +148,10 @@ def test_backups_of_keras_are_refused(tmp_path):
     [
         ({"epoch": 1}, "checkpoint-000000300.npz is damaged: it has no 'step'; move it away"),
         ([], "checkpoint-000000300.npz is damaged: resumable_fit has not written it"),
-        ({"of": "another program"}, "damaged: 'of' is not a field of it"),
+        ({"of": "another program"}, "damaged: it has an unknown entry 'of'"),
         (
             {"epoch": "1", "step": 0, "stopped": False, "callbacks": [], "setup": {}},
-            "epoch is '1', expected int",
+            "epoch is '1', expected an integer",
         ),
     ],
 )

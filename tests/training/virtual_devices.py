@@ -7,7 +7,8 @@ import keras
 import numpy as np
 
 from keras_multigrid.datasets import Segmentation
-from keras_multigrid.recipes import MnistSegmentation, run
+from keras_multigrid.recipes import MnistSegmentation
+from keras_multigrid.runs import run
 from keras_multigrid.training.distribution import average_replicas
 from tests.training.distributed import data, train
 
@@ -31,7 +32,8 @@ if __name__ == "__main__":
     model.save(folder / "model.keras")
     images = data()[0]
     loaded = keras.models.load_model(folder / "model.keras")
-    recipe = MnistSegmentation(**{**MnistSegmentation.SCALES["smoke"], "model": "SG-11"}, devices=2)
+    smallest = {"model": "SG-11", "width_multiplier": 0.05, "validation": False, "devices": 2}
+    recipe = MnistSegmentation(**{**MnistSegmentation.SCALES["smoke"], **smallest})
     results = run(recipe, folder / "run")
     np.savez(
         folder / "results.npz",
