@@ -70,10 +70,7 @@ class Count:
 
 
 def count(constructor, **arguments):
-    """Counts what `profile` would of a network that is not built, by arithmetic: below 1 ms.
-
-    Keras' own networks, `ResNet50` and `VGG16ImageNet`, are built after all, without memory for
-    their weights, and profiled.
+    """Counts what `profile` does, of a network that is built without memory for its weights.
 
     Args:
         constructor: A function of `keras_multigrid.applications` that builds a network.

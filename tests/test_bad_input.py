@@ -229,7 +229,7 @@ CONSTRUCTORS = {
     ),
     "repeats: zero": (
         lambda: zoo.MG(repeats=0),
-        "repeats is 0; expected a positive integer, or None for the paper's",
+        "repeats is 0; expected a positive integer",
     ),
     "depth: not in the paper": (
         lambda: zoo.PMG(depth=11),

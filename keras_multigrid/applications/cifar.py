@@ -203,7 +203,7 @@ def _network(
 
 
 def _size(family, depth, repeats, small):
-    """Returns the paper's n, and the network's name; networks not in the paper are named MG."""
+    """Returns the paper's n and the network's name: the family's if the paper has no such depth."""
     checks.flags(small=small)
     if depth is not None and repeats is not None:
         raise ValueError(f"depth is {depth!r} and repeats is {repeats!r}; expected one of them.")

@@ -23,11 +23,7 @@ def image_input(input_tensor, input_shape, default_shape):
     if input_tensor is None:
         image = keras.Input(_checked_shape(input_shape, default_shape), name="image")
         return image, image
-    if not keras.backend.is_keras_tensor(input_tensor):
-        raise ValueError(
-            f"input_tensor is {type(input_tensor).__name__}; expected the output of keras.Input or "
-            "of a Keras layer."
-        )
+    checks.keras_tensors(input_tensor=input_tensor)
     if input_shape is not None and tuple(input_shape) != tuple(input_tensor.shape[1:]):
         raise ValueError(
             f"input_shape is {tuple(input_shape)} but input_tensor has {input_tensor.shape[1:]}; "
@@ -57,19 +53,14 @@ def check_options(include_top, pooling, classes):
     """Raises a `ValueError` for head options that no constructor takes."""
     if pooling not in (None, "avg", "max"):
         raise ValueError(f"pooling is {pooling!r}; expected None, 'avg' or 'max'.")
-    if include_top and (isinstance(classes, bool) or not isinstance(classes, int) or classes < 1):
-        raise ValueError(f"classes is {classes!r}; expected a positive integer.")
+    if include_top:
+        checks.positive_integers(classes=classes)
 
 
 def checked_repeats(repeats, default):
     """Returns the number of repeated layers or units, the default for None."""
-    if repeats is None:
-        return default
-    if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
-        raise ValueError(
-            f"repeats is {repeats!r}; expected a positive integer, or None for the paper's."
-        )
-    return repeats
+    checks.optional(checks.positive_integers, repeats=repeats)
+    return default if repeats is None else repeats
 
 
 def checked_ratios(channel_ratios, default, max_grids):
