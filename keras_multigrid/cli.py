@@ -7,6 +7,7 @@ import re
 import sys
 
 from keras_multigrid.commands import explaining, papers, serving, training, tuning, zoo
+from keras_multigrid.training.distribution import leave_at_once
 
 FILE_ERROR = r"^(?:ValueError: (.*)|(.*; (?:No such file or directory|Permission denied)))"
 
@@ -29,8 +30,6 @@ def main(arguments=None):
 
 def _leave_others(options, status):
     if getattr(options, "processes", 1) > 1:
-        from keras_multigrid.training.distribution import leave_at_once
-
         leave_at_once(status)
 
 

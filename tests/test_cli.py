@@ -89,7 +89,7 @@ def test_data_loads_what_it_is_asked_for(monkeypatch, tmp_path):
         asked.append((*arguments, options))
         raise OSError("not here")
 
-    monkeypatch.setattr("keras_multigrid.datasets.load", load)
+    monkeypatch.setattr("keras_multigrid.commands.zoo.load", load)
     assert main(["data", "cifar10"]) == 1
     arguments = ["--split", "test", "--seed", "5", "--data-dir", str(tmp_path), "--samples", "9"]
     assert main(["data", "located_mnist", "--source", "digits", *arguments]) == 1

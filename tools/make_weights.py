@@ -28,9 +28,9 @@ from keras_multigrid.runs.run_folder import (
     RECIPE,
     RECIPE_KINDS,
     RECIPE_REMEDY,
+    versions,
 )
 from keras_multigrid.runs.trained_weights import trained_weights
-from keras_multigrid.runs.versions import versions
 from keras_multigrid.stored import read_json
 from keras_multigrid.whole_files import whole, write_json
 

@@ -91,12 +91,12 @@ def _attention(options):
         options.run,
         options.images,
         options.probes,
-        options.samples,
-        options.occluder_size,
-        options.stride,
-        options.channel,
-        options.output,
-        options.data_dir,
+        samples=options.samples,
+        occluder_size=options.occluder_size,
+        stride=options.stride,
+        channel=options.channel,
+        output=options.output,
+        data_dir=options.data_dir,
     )
     print(f"Written: {', '.join(map(str, written))}")
     return 0

@@ -80,12 +80,12 @@ def _export(options):
         options.run,
         options.output,
         options.format,
-        _parse_size(options.size),
-        options.dtype,
-        options.rewrite,
-        options.int8,
-        options.data_dir,
-        options.licence,
+        size=_parse_size(options.size),
+        dtype=options.dtype,
+        rewrite=options.rewrite,
+        int8=options.int8,
+        data_dir=options.data_dir,
+        licence=options.licence,
     )
     return 0
 

@@ -38,7 +38,12 @@ ATTENTION = ("U-NET-11", "PMG-11", "R-PMG-20")
 SINGLE = [variant for variant in DISTORTIONS if variant != "all"]
 SEGMENTED_IMAGES, TRANSFORMED_IMAGES, ATTENDED_IMAGES = 2, 6, 4
 ALL_FIGURES = "multigrid-figures"
-TRAINED_FIGURES = tuple(f"multigrid-figure{number}" for number in (4, 5, 6, 7))
+TRAINED_FIGURES = {
+    "multigrid-figure4": (MnistSegmentation, SEGMENTATION),
+    "multigrid-figure5": (MnistSpatialTransformer, TRANSFORMATION),
+    "multigrid-figure6": (MnistSpatialTransformer, ATTENTION),
+    "multigrid-figure7": (MnistSpatialTransformer, ATTENTION),
+}
 
 
 def draw_paper_figures(folders, output, names=None, data_dir=None):
@@ -220,21 +225,14 @@ def _outputs(found, images):
 
 def _trainings(name, scale, settings):
     """Returns the recipes whose networks a figure shows."""
-    if name == "multigrid-figure4":
-        return _each_network(resolve(MnistSegmentation, scale, settings), SEGMENTATION)
     if name not in TRAINED_FIGURES:
         return []
-    recipe = resolve(MnistSpatialTransformer, scale, settings)
-    if name != "multigrid-figure5":
-        return _each_network(recipe, ATTENTION)
-    recipes = _each_network(recipe, TRANSFORMATION)
-    for variant in SINGLE:
-        recipes += _each_network(dataclasses.replace(recipe, variant=variant), SINGLE_DISTORTION)
-    return recipes
-
-
-def _each_network(recipe, networks):
-    return [dataclasses.replace(recipe, model=network) for network in networks]
+    recipe_class, networks = TRAINED_FIGURES[name]
+    recipe = resolve(recipe_class, scale, settings)
+    changes = [{"model": network} for network in networks]
+    if networks is TRANSFORMATION:
+        changes += [{"model": each, "variant": one} for one in SINGLE for each in SINGLE_DISTORTION]
+    return [dataclasses.replace(recipe, **each) for each in changes]
 
 
 FIGURES = {

@@ -111,16 +111,10 @@ def _what_was_run(run, recipe_class):
         f"{run['epochs']} epochs of {fields['steps_per_epoch']} x {fields['batch_size']} samples "
         f"({100 * samples / of_paper:.2g} % of the paper's), {run['training_seconds']:.0f} s"
     )
-    not_told = (
-        "epochs",
-        "steps_per_epoch",
-        "batch_size",
-        "model",
-        "data_dir",
-        "checkpoint_seconds",
-        "class_names",
-        "on_error",
-    )
+    not_told = {
+        *("epochs", "steps_per_epoch", "batch_size", "model"),
+        *("data_dir", "checkpoint_seconds", "class_names", "on_error"),
+    }
     changes = [
         f"{name}={value}"
         for name, value in fields.items()

@@ -178,17 +178,18 @@ def _write(name, figure, output):
                     model,
                     variant,
                     session.name.removeprefix(f"{model}-"),
-                    f"{100 * results.accuracy:.2f}",
-                    "" if results.locations is None else f"{results.locations:.2f}",
-                    f"{results.macs:,.0f}",
-                    str(results.epochs),
+                    f"{100 * results['accuracy']:.2f}",
+                    f"{results['locations']:.2f}" if "locations" in results else "",
+                    f"{results['macs']:,.0f}",
+                    str(results["epochs"]),
                 )
                 lines.append(f"| {' | '.join(cells)} |")
             for session, results in _best(finished):
-                if session.multi_level:
-                    curves[f"{model} multi-level"] = _points_of_all_levels(session, results)
+                points = _points(session, results)
+                if session.multi_level:  # of its stages the last one is drawn
+                    curves[f"{model} multi-level"] = points
                 else:
-                    curves.setdefault(model, []).append(_point(session, results))
+                    curves.setdefault(model, []).extend(points)
         if curves:
             draw_accuracy_cost(output / f"{name}_{panel}.png", curves)
     text = "\n".join([*lines, ""])
@@ -196,34 +197,17 @@ def _write(name, figure, output):
     return text
 
 
-@dataclasses.dataclass(frozen=True)
-class _Results:
-    """What a figure shows of a session; the baselines have no `locations`.
-
-    After multi-level learning there are accuracy and multiply-adds after 1, 2, ... levels, too.
-    """
-
-    accuracy: float
-    locations: float | None
-    macs: float
-    epochs: int
-    after_fewer_levels: tuple = ()
-
-
 def _finished(sessions, folder):
-    """Returns `(session, results)` of the finished sessions."""
+    """Returns pairs of the finished sessions and the values of their metrics."""
     finished = []
     for session in sessions:
         path = folder / session.name / RESULTS
         if path.exists():
             written = read_results(path)
             results = written["results"]
-            macs = results.get("macs", written["macs"])
-            locations = results.get("locations")
-            fewer = range(1, len(session.targets) + 1) if session.multi_level else ()
-            fewer = tuple((results[f"macs_{n}"], results[f"accuracy_{n}"]) for n in fewer)
-            made = _Results(results["accuracy"], locations, macs, written["epochs"], fewer)
-            finished.append((session, made))
+            results.setdefault("macs", written["macs"])  # a top-down network has those of its uses
+            results["epochs"] = written["epochs"]
+            finished.append((session, results))
     return finished
 
 
@@ -232,17 +216,18 @@ def _best(finished):
     best = {}
     for session, results in finished:
         setting = dataclasses.replace(session, after=None)
-        if setting not in best or results.accuracy > best[setting][1].accuracy:
+        if setting not in best or results["accuracy"] > best[setting][1]["accuracy"]:
             best[setting] = (session, results)
     return best.values()
 
 
-def _points_of_all_levels(session, results):
-    """Returns the points of a multi-level network; of its stages the last one is drawn."""
-    points = [*results.after_fewer_levels, (results.macs, results.accuracy)]
-    return [(*point, f"{levels} of {len(points)}") for levels, point in enumerate(points, 1)]
-
-
-def _point(session, results):
-    locations = "" if results.locations is None else f", {results.locations:.1f}"
-    return results.macs, results.accuracy, f"{session.image_size} px{locations}"
+def _points(session, results):
+    """Returns the points of a session, those after 1, 2, ... levels if it learned them."""
+    if not session.multi_level:
+        locations = f", {results['locations']:.1f}" if "locations" in results else ""
+        return [(results["macs"], results["accuracy"], f"{session.image_size} px{locations}")]
+    suffixes = [*(f"_{levels}" for levels in range(1, len(session.targets) + 1)), ""]
+    return [
+        (results[f"macs{suffix}"], results[f"accuracy{suffix}"], f"{levels} of {len(suffixes)}")
+        for levels, suffix in enumerate(suffixes, 1)
+    ]

@@ -19,27 +19,21 @@ PREDICTIONS = "predictions.png"
 SHOWN_IMAGES = 10
 DIGITS = tuple("0123456789")
 EVALUATION_SEED = 1_000_003  # far from the seeds of training data
+SHORT = {
+    "optimizer": "adam",
+    "schedule": "cosine",
+    "weight_decay": 0.0,
+    "start_empty": True,
+}
 QUICK = {
+    **SHORT,
     "epochs": 10,
     "steps_per_epoch": 300,
     "batch_size": 8,
     "width_multiplier": 0.25,
-    "optimizer": "adam",
-    "schedule": "cosine",
     "learning_rate": 0.015,
-    "weight_decay": 0.0,
-    "start_empty": True,
 }
-LONG = {
-    "epochs": 20,
-    "steps_per_epoch": 400,
-    "batch_size": 16,
-    "optimizer": "adam",
-    "schedule": "cosine",
-    "learning_rate": 0.003,
-    "weight_decay": 0.0,
-    "start_empty": True,
-}
+LONG = {**SHORT, "epochs": 20, "steps_per_epoch": 400, "batch_size": 16, "learning_rate": 0.003}
 SMOKE = {
     "epochs": 2,
     "steps_per_epoch": 2,
@@ -72,6 +66,7 @@ class DensePrediction(Recipe):
     fresh: bool = False
     start_empty: bool = False
 
+    SCALES: ClassVar = {"smoke": SMOKE, "quick": QUICK, "long": LONG, "paper": {}}
     LOSS: ClassVar = "binary_crossentropy"
     OBJECTIVE: ClassVar = "iou"
 
@@ -143,12 +138,6 @@ class MnistSegmentation(DensePrediction):
 
     NAME: ClassVar = "mnist_segmentation"
     TABLE: ClassVar = "2"
-    SCALES: ClassVar = {
-        "smoke": SMOKE,
-        "quick": QUICK,
-        "long": LONG,
-        "paper": {},
-    }
 
     def classes(self):
         return 10
@@ -176,12 +165,6 @@ class MnistSpatialTransformer(DensePrediction):
 
     NAME: ClassVar = "mnist_spatial_transformer"
     TABLE: ClassVar = "3"
-    SCALES: ClassVar = {
-        "smoke": SMOKE,
-        "quick": QUICK,
-        "long": LONG,
-        "paper": {},
-    }
 
     def classes(self):
         return 1

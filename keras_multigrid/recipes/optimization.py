@@ -15,7 +15,7 @@ def make_optimizer(recipe):
     if recipe.ema:
         options.update(use_ema=True, ema_momentum=recipe.ema)
     with_factors = recipe.loaded_rate is not None
-    rate = recipe.rate()
+    rate = learning_rate(recipe)
     if recipe.optimizer == "adam":
         adam = AdamWithRateFactors if with_factors else keras.optimizers.Adam
         return adam(rate, beta_2=recipe.beta_2, epsilon=recipe.epsilon, **options)

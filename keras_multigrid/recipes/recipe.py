@@ -9,7 +9,7 @@ import numpy as np
 from keras_multigrid.applications import create_model
 from keras_multigrid.applications.paper import paper_model
 from keras_multigrid.recipes.constraints import check_recipe
-from keras_multigrid.recipes.optimization import learning_rate, make_optimizer
+from keras_multigrid.recipes.optimization import make_optimizer
 from keras_multigrid.recipes.remat import keep_convolutions_only
 
 EVALUATION_BATCH = 100
@@ -118,7 +118,7 @@ class Recipe:
         check_recipe(self)
 
     def network(self):
-        """Returns the network, not compiled."""
+        """Returns the network with the weights that it starts from scratch with, not compiled."""
         return self.build_network()
 
     def build_network(self, **options):
@@ -154,20 +154,12 @@ class Recipe:
             keep_convolutions_only(model)
         jit_compile = "auto" if self.jit_compile is None else self.jit_compile
         model.compile(
-            self.make_optimizer(), self.loss(), metrics=self.metrics(), jit_compile=jit_compile
+            make_optimizer(self), self.loss(), metrics=self.metrics(), jit_compile=jit_compile
         )
 
     def loss(self):
         """Returns the loss of `keras.Model.compile`."""
         return self.LOSS
-
-    def make_optimizer(self):
-        """Returns a new optimizer."""
-        return make_optimizer(self)
-
-    def rate(self):
-        """Returns the learning rate, or its schedule."""
-        return learning_rate(self)
 
     def classes(self):
         """Returns the number of outputs."""

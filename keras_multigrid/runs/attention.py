@@ -22,6 +22,7 @@ def attend_run(
     run,
     image_files=(),
     probes=None,
+    *,
     samples=4,
     occluder_size=8,
     stride=1,

@@ -22,6 +22,7 @@ def export_run(
     run,
     output=None,
     format="savedmodel",
+    *,
     size=None,
     dtype="float32",
     rewrite=True,
@@ -66,17 +67,15 @@ def export_run(
     results = read_results(run / RESULTS)
     trained = read_network(run, recipe.model)
     model = recipe.served_network(trained)
-    notes = []
+    notes, calibration = [], None
+    if model is not trained:
+        notes.append("Candidates above one half are attended; the metrics are of random ones.")
     if int8:
         notes.append(
             "Convolutions are int8, calibrated on training images; matrix products, inputs and "
             "outputs are not, nor pools where LiteRT cannot. The metrics are of the network before "
             "that."
         )
-    if model is not trained:
-        notes.append("Candidates above one half are attended; the metrics are of random ones.")
-    calibration = None
-    if int8:
         calibration, _ = recipe.sent_images("train", CALIBRATION_IMAGES)
         if size is not None:
             calibration = keras.ops.convert_to_numpy(keras.ops.image.resize(calibration, size))
@@ -90,10 +89,7 @@ def export_run(
         dtype,
         rewrite,
         calibration,
-        dataclasses.replace(
-            _facts(_as_asked(recipe), results, profile(model).trainable_params, licence, notes),
-            class_names=recipe.label_names(),
-        ),
+        _facts(recipe, results, profile(model).trainable_params, licence, notes),
     )
     print(f"Written: {version}; its README.md shows how to call it.")
     return version
@@ -117,22 +113,19 @@ def _pyramid(recipe, model):
     ]
 
 
-def _as_asked(recipe):
-    """Returns the recipe without names that it has from the folders of its training data."""
-    names = getattr(recipe, "class_names", None)
-    if names and list(names) == sorted(names):
-        return dataclasses.replace(recipe, class_names=None)
-    return recipe
-
-
 def _facts(recipe, written, parameters, licence, notes):
-    scores = recipe.scores(written["results"])
+    scores, names = recipe.scores(written["results"]), getattr(recipe, "class_names", None)
+    if names and list(names) == sorted(names):  # they are the folders of the training data
+        asked = dataclasses.replace(recipe, class_names=None)
+    else:
+        asked = recipe
     versions = ", ".join(f"{name} {number}" for name, number in written["versions"].items())
     return Facts(
         description=f"{recipe.model} ({parameters:,} parameters), trained by the recipe "
         f"`{recipe.NAME}` of keras_multigrid.",
         metrics={f"{name}, % ({recipe.TEST_SPLIT} data)": value for name, value in scores.items()},
-        recipe=as_command(recipe, MAY_CHANGE),
+        recipe=as_command(asked, MAY_CHANGE),
         licence=licence,
         notes=(f"Trained with: {versions}.", *notes),
+        class_names=recipe.label_names(),
     )

@@ -20,11 +20,11 @@ from keras_multigrid.runs.run_folder import (
     default_folder,
     how_to_go_on,
     locked,
+    versions,
 )
 from keras_multigrid.runs.skipped import skipped_sentence, write_skipped
 from keras_multigrid.runs.train import train
 from keras_multigrid.runs.trained import read_network, read_results
-from keras_multigrid.runs.versions import versions
 from keras_multigrid.stored import DamagedFile
 from keras_multigrid.training.distribution import is_first_process
 from keras_multigrid.training.json_lines import LOG_REMEDY, read_json_lines

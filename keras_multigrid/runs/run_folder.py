@@ -3,16 +3,19 @@
 import contextlib
 import dataclasses
 import hashlib
+import importlib.metadata
 import json
 import pathlib
+import platform
 
 import filelock
+import keras
 
+import keras_multigrid
 from keras_multigrid.recipes import RECIPES
 from keras_multigrid.recipes.overrides import as_setting
 from keras_multigrid.recipes.renamed import earlier_name, with_present_names
 from keras_multigrid.runs.trained import MODEL, read_network
-from keras_multigrid.runs.versions import versions
 from keras_multigrid.stored import DamagedFile, check_fields, make, read_json, with_tuples
 from keras_multigrid.whole_files import unfinished_path, write_json
 
@@ -94,6 +97,17 @@ def check_empty(folder, path, kind):
             f"{folder} is not empty (it has {others[0]}) and not of a {kind}; name another folder "
             "with --output."
         )
+
+
+def versions():
+    """Returns the versions of Python and of the packages that a result depends on."""
+    backend = keras.backend.backend()
+    return {
+        "python": platform.python_version(),
+        "keras_multigrid": keras_multigrid.__version__,
+        "backend": backend,
+        **{name: importlib.metadata.version(name) for name in ("keras", "numpy", backend)},
+    }
 
 
 def write_recipe(path, recipe):

@@ -20,6 +20,7 @@ from keras_multigrid.recipes import (
     MnistSpatialTransformer,
     Quickstart,
 )
+from keras_multigrid.recipes.optimization import learning_rate, make_optimizer
 from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.runs.process import set_up
 from keras_multigrid.top_down import TopDown
@@ -29,7 +30,7 @@ TABLES = pathlib.Path(__file__).parents[1] / "tables"
 
 def rates(recipe, *epochs):
     """Returns the learning rates of epochs, counted from 1, of an optimizer that has got there."""
-    schedule = recipe.rate()
+    schedule = learning_rate(recipe)
     return [float(schedule((epoch - 1) * recipe.steps_per_epoch)) for epoch in epochs]
 
 
@@ -70,16 +71,16 @@ def test_imagenet_takes_a_tenth_every_30_epochs():
 
 
 def test_the_optimizer_is_the_papers():
-    optimizer = Cifar100().make_optimizer()
+    optimizer = make_optimizer(Cifar100())
     assert isinstance(optimizer, kmg.optimizers.SGD)
     assert (optimizer.momentum, optimizer.weight_decay, optimizer.decoupled) == (0.9, 5e-4, False)
-    assert ImageNet().make_optimizer().weight_decay == 1e-4
+    assert make_optimizer(ImageNet()).weight_decay == 1e-4
 
 
 def test_adam_rises_and_falls():
     recipe = resolve(MnistSegmentation, "quick", [])
-    assert isinstance(recipe.make_optimizer(), keras.optimizers.Adam)
-    rate = recipe.rate()
+    assert isinstance(make_optimizer(recipe), keras.optimizers.Adam)
+    rate = learning_rate(recipe)
     steps = recipe.epochs * recipe.steps_per_epoch
     found = [float(rate(step)) for step in (0, 75, 150, steps)]
     np.testing.assert_allclose(found, [0, 0.0075, 0.015, 0], atol=1e-8)

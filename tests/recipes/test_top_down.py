@@ -9,6 +9,7 @@ import pytest
 from keras_multigrid.papers import reproduce
 from keras_multigrid.papers import top_down_figures as figures
 from keras_multigrid.recipes import LocatedMnist, TopDownImageNet
+from keras_multigrid.recipes.optimization import learning_rate, make_optimizer
 from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.top_down import TopDownLoss
 
@@ -26,11 +27,11 @@ def test_settings_are_the_papers():
         128,
     )
     for recipe, rate, weights in ((mnist, 0.01, (1e-6, 1e-7)), (imagenet, 1e-3, (1e-8, 1e-9))):
-        schedule = recipe.rate()
+        schedule = learning_rate(recipe)
         steps = np.array([0, 0.79, 0.81, 0.89, 0.91]) * recipe.epochs * recipe.steps_per_epoch
         found = [float(schedule(int(step))) / rate for step in steps]
         np.testing.assert_allclose(found, [1, 1, 0.2, 0.2, 0.04], rtol=1e-5)
-        adam = recipe.make_optimizer()
+        adam = make_optimizer(recipe)
         assert (adam.beta_1, adam.beta_2, adam.epsilon) == (0.9, 0.999, 1e-8)
         assert adam.weight_decay is None
         loss = recipe.loss()
@@ -159,7 +160,7 @@ def test_reproducing_a_figure_trains_sessions_and_draws_them(tmp_path, monkeypat
 def test_of_two_starts_the_better_one_is_drawn():
     scratch = figures.Session("M1-MNIST", 56, (6.0,))
     gradual = dataclasses.replace(scratch, after=figures.Session("M1-MNIST", 28, (2.0,)))
-    made = [figures._Results(accuracy, 6.0, 1.0, 1) for accuracy in (0.8, 0.9)]
+    made = [{"accuracy": accuracy} for accuracy in (0.8, 0.9)]
     assert [*figures._best(zip((scratch, gradual), made))] == [(gradual, made[1])]
 
 

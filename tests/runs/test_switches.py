@@ -9,6 +9,7 @@ import pytest
 from keras_multigrid.datasets import Segmentation
 from keras_multigrid.optimizers import SGD
 from keras_multigrid.recipes import MnistSegmentation
+from keras_multigrid.recipes.optimization import make_optimizer
 from tests.runs.switches import SWITCHES, small, train_all
 from tests.test_backends import run_python
 
@@ -84,7 +85,7 @@ def linear_net(recipe):
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(10, 1)])
     MnistSegmentation.compile(recipe, model)
-    model.compile(recipe.make_optimizer(), "mse")
+    model.compile(make_optimizer(recipe), "mse")
     return model
 
 
