@@ -1,12 +1,12 @@
 """Counts parameters and multiply-adds of any functional Keras model, from the model itself."""
 
+import concurrent.futures
 import dataclasses
 import math
 
 import keras
 
 from keras_multigrid import checks
-from keras_multigrid.blocks.counted import Tally, Uncountable
 from keras_multigrid.multiply_adds import macs_of
 
 
@@ -57,24 +57,8 @@ class ModelProfile:
         return "\n".join(lines)
 
 
-@dataclasses.dataclass(frozen=True)
-class Count:
-    """What `count` returns.
-
-    Attributes:
-        trainable_params: Number of trainable weights.
-        macs: Multiply-adds per image of its convolutions and dense layers.
-    """
-
-    trainable_params: int
-    macs: int
-
-
 def count(constructor, **arguments):
-    """Counts what `profile` would of a network that is not built, by arithmetic: below 1 ms.
-
-    Keras' own networks, `ResNet50` and `VGG16ImageNet`, are built after all, without memory for
-    their weights, and profiled.
+    """Counts a network that is built for it alone, without memory for weights.
 
     Args:
         constructor: A function of `keras_multigrid.applications` that builds a network.
@@ -82,7 +66,7 @@ def count(constructor, **arguments):
             counted, too.
 
     Returns:
-        A `Count`.
+        A `ModelProfile`, as of `profile`.
 
     Raises:
         ValueError: If an argument is invalid, or a side of `input_shape` is None.
@@ -90,38 +74,19 @@ def count(constructor, **arguments):
     Example:
 
     >>> import keras_multigrid as kmg
-    >>> kmg.complexity.count(kmg.applications.PMGSEG)
-    Count(trainable_params=605718, macs=1606537728)
-    >>> kmg.complexity.count(kmg.applications.PMGSEG, channel_ratios=(1, 1), depth=2)
-    Count(trainable_params=783582, macs=1951727616)
+    >>> counts = kmg.complexity.count(kmg.applications.PMGSEG)
+    >>> counts.trainable_params, counts.macs
+    (605718, 1606537728)
     """
     checks.constructors(constructor=constructor)
-    arguments["weights"] = None
-    tally, tensor = Tally(), arguments.pop("input_tensor", None)
-    if tensor is not None:
-        arguments["input_shape"] = _shape_of(tensor, arguments.get("input_shape"))
-    try:
-        constructor(input_tensor=tally, **arguments)
-    except Uncountable:
+
+    def build_and_profile():
         with keras.StatelessScope(initialize_variables=False):
-            counts = profile(constructor(input_tensor=tensor, **arguments))
-        return Count(counts.trainable_params, counts.macs)
-    if tensor is not None:
-        sources = keras.utils.get_source_inputs(tensor)
-        before = profile(keras.Model(sources[0] if len(sources) == 1 else sources, tensor))
-        tally.params, tally.macs = tally.params + before.trainable_params, tally.macs + before.macs
-    return Count(tally.params, tally.macs)
+            return profile(constructor(**{**arguments, "weights": None}))
 
-
-def _shape_of(tensor, input_shape):
-    """Returns the shape of the images in an input tensor; checks both."""
-    checks.keras_tensors(input_tensor=tensor)
-    shape = tuple(tensor.shape[1:])
-    if input_shape is not None and tuple(input_shape) != shape:
-        raise ValueError(
-            f"input_shape is {input_shape} but input_tensor has {shape}; leave it out."
-        )
-    return shape
+    # Keras keeps a list of variables without values in each thread, and allocates them all later.
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        return thread.submit(build_and_profile).result()
 
 
 def profile(model, input_shape=None):
@@ -150,23 +115,19 @@ def profile(model, input_shape=None):
     (605718, 1606537728)
     """
     checks.optional(checks.lists, input_shape=input_shape)
-    rows = []
-
-    def count_call(layer, *args, **kwargs):
-        outputs = layer(*args, **kwargs)
-        if hasattr(layer, "costs"):
-            rows.extend(_module_profile(layer).rows)
-        elif isinstance(layer, keras.Model):
-            if hasattr(layer, "operations"):
-                replay(layer, keras.tree.map_structure(_input_of, args[0]), count_call)
-        elif isinstance(layer, keras.layers.Layer):
-            inputs = args[0] if args else None
-            rows.append(_layer_profile(layer, _shapes(inputs), _shapes(outputs)))
-        return outputs
-
     if hasattr(model, "costs"):
         return _module_profile(model)
-    replay(model, input_like(model, input_shape), count_call)
+    rows = []
+
+    def see(layer, outputs, inputs=(), *_, **__):
+        if hasattr(layer, "costs"):
+            rows.extend(_module_profile(layer).rows)
+        elif hasattr(layer, "operations"):
+            replay(layer, keras.tree.map_structure(_input_of, inputs), see)
+        elif isinstance(layer, keras.layers.Layer) and not isinstance(layer, keras.Model):
+            rows.append(_layer_profile(layer, _shapes(inputs), _shapes(outputs)))
+
+    replay(model, input_like(model, input_shape), see)
     return ModelProfile(
         name=model.name,
         trainable_params=_count(model.trainable_variables),
@@ -175,21 +136,37 @@ def profile(model, input_shape=None):
     )
 
 
-def replay(model, images, call):
-    """Calls copies of a functional model's layers on other images, each through a function.
-
-    The model's own graph stays as it is, and the copies' weights are never allocated.
+def replay(model, images, see):
+    """Follows the shapes of other images through a functional model, which stays as it is.
 
     Args:
         model: A functional model.
         images: Its symbolic input, such as `input_like` returns.
-        call: Function of a layer and its arguments that calls the layer.
+        see: Function that is called for each call of a layer or operation: with it, with the
+            symbolic outputs, and with the arguments of the call.
     """
+
+    def call(layer, *args, **kwargs):
+        outputs = _Shapes(layer)(*args, **kwargs)
+        see(layer, outputs, *args, **kwargs)
+        return outputs
+
     uncompiled = keras.Model(model.input, model.output)  # a copy would make the optimizer, too
     if images is not None:  # the input may be a list of one
         images = keras.tree.pack_sequence_as(model.input, keras.tree.flatten(images))
     with keras.StatelessScope(initialize_variables=False):
-        keras.models.clone_model(uncompiled, input_tensors=images, call_function=call)
+        keras.models.clone_model(uncompiled, images, lambda layer: layer, call_function=call)
+
+
+class _Shapes(keras.Operation):
+    """Stands for a layer, of which it computes the shapes only."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def compute_output_spec(self, *args, **kwargs):
+        return self.layer.compute_output_spec(*args, **kwargs)
 
 
 def traversal_macs(model, attention, shared_windows=False):
@@ -208,7 +185,7 @@ def traversal_macs(model, attention, shared_windows=False):
         An integer array, one entry per image; its mean is the measured cost per image.
 
     Raises:
-        ValueError: If the model is no `TopDown`.
+        ValueError: If the model is not a `TopDown`.
 
     Example:
 
