@@ -38,12 +38,14 @@ class ModelProfile:
         trainable_params: Number of trainable weights of the model.
         macs: Multiply-adds per image of its convolutions and dense layers.
         rows: A `LayerProfile` per layer call, in the order of computation.
+        channels: The last side of each trainable weight, in their order.
     """
 
     name: str
     trainable_params: int
     macs: int
     rows: tuple
+    channels: tuple
 
     def __str__(self):
         lines = [f"{'layer':<36} {'type':<26} {'parameters':>12} {'multiply-adds':>16}  output"]
@@ -128,12 +130,7 @@ def profile(model, input_shape=None):
             rows.append(_layer_profile(layer, _shapes(inputs), _shapes(outputs)))
 
     replay(model, input_like(model, input_shape), see)
-    return ModelProfile(
-        name=model.name,
-        trainable_params=_count(model.trainable_variables),
-        macs=sum(row.macs or 0 for row in rows),
-        rows=tuple(rows),
-    )
+    return _model_profile(model, rows)
 
 
 def replay(model, images, see):
@@ -223,8 +220,16 @@ def _module_profile(model):
         )
         for part in parts
     ]
+    return _model_profile(model, rows)
+
+
+def _model_profile(model, rows):
     return ModelProfile(
-        model.name, _count(model.trainable_variables), sum(row.macs for row in rows), tuple(rows)
+        name=model.name,
+        trainable_params=_count(model.trainable_variables),
+        macs=sum(row.macs or 0 for row in rows),
+        rows=tuple(rows),
+        channels=tuple(variable.shape[-1] for variable in model.trainable_variables if variable.shape),
     )
 
 
