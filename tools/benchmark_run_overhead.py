@@ -16,7 +16,7 @@ import time
 import keras
 
 from keras_multigrid.recipes import MnistSegmentation
-from keras_multigrid.recipes.run import run_callbacks
+from keras_multigrid.runs.train import run_callbacks
 from keras_multigrid.training import resumable_fit
 
 

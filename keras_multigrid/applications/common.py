@@ -104,19 +104,19 @@ def check_options(include_top, pooling, classes):
     """Raises a `ValueError` for head options that no constructor takes."""
     if pooling not in (None, "avg", "max"):
         raise ValueError(f"pooling is {pooling!r}; expected None, 'avg' or 'max'.")
-    if include_top and (isinstance(classes, bool) or not isinstance(classes, int) or classes < 1):
-        raise ValueError(f"classes is {classes!r}; expected a positive integer.")
+    if include_top:
+        checks.positive_integers(classes=classes)
 
 
-def checked_depth(depth, default):
+def checked_repeats(repeats, default):
     """Returns the number of repeated layers or units, the default for None."""
-    if depth is None:
+    if repeats is None:
         return default
-    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 1:
+    if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
         raise ValueError(
-            f"depth is {depth!r}; expected a positive integer, or None for the paper's."
+            f"repeats is {repeats!r}; expected a positive integer, or None for the paper's."
         )
-    return depth
+    return repeats
 
 
 def checked_ratios(channel_ratios, default, max_grids):

@@ -1,17 +1,4 @@
-"""Work in batches of one size, with progress."""
-
-import sys
-
-import keras
-import numpy as np
-
-
-def check_integer(name, value, low, high=None):
-    """Raises a `ValueError` for what is no integer from `low` on, up to `high` if there is one."""
-    is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not is_integer or value < low or (high is not None and value > high):
-        limits = f"from {low} on" if high is None else f"from {low} to {high}"
-        raise ValueError(f"{name} is {value!r}; expected an integer {limits}.")
+"""Work in batches of one size."""
 
 
 def even_batches(items, batch_size):
@@ -23,10 +10,3 @@ def even_batches(items, batch_size):
     count = -(-len(items) // batch_size)
     size = -(-len(items) // count)
     return [items[start : start + size] for start in range(0, len(items), size)]
-
-
-def progress_bar(steps, verbose, unit="batch"):
-    """Returns Keras' progress bar; `"auto"` moves on a terminal, elsewhere it is a last line."""
-    if verbose == "auto":
-        verbose = 1 if sys.stdout.isatty() else 2
-    return keras.utils.Progbar(steps, verbose=verbose, unit_name=unit)

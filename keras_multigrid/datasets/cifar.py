@@ -73,8 +73,6 @@ def load_cifar(
     checks.optional(checks.flags, augment=augment)
     import tensorflow as tf
 
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size!r}; expected a positive integer.")
     if whitening is not None and not (isinstance(whitening, ZCAWhitening) and whitening.built):
         raise ValueError(
             f"whitening is {whitening!r}; expected an adapted ZCAWhitening, as fit_whitening "

@@ -12,11 +12,10 @@ from keras_multigrid.datasets.cifar import ENLARGED, SIDE, load_raw
 from keras_multigrid.layers import ResizedCentre, ZCAWhitening
 from keras_multigrid.recipes.recipe import Recipe
 from keras_multigrid.recipes.rescaling import rescaling
-from keras_multigrid.recipes.run_folder import RESULTS
-from keras_multigrid.recipes.trained import read_model
-from keras_multigrid.stored import DamagedFile
+from keras_multigrid.stored import DamagedFile, read_model
 
 WHITENING = "whitening.keras"
+WHITENING_REMEDY = "restore it from a copy, or remove it and metrics.json and train again"
 HELD_OUT = "train[45000:]"  # to tune by, as the paper's test data must not be
 
 SCALES = {
@@ -57,6 +56,7 @@ class Cifar100(Recipe):
     LOSS: ClassVar = "sparse_categorical_crossentropy"
     VALIDATION_SPLIT: ClassVar = "test"
     OBJECTIVE: ClassVar = "top1"
+    TABLE: ClassVar = "1"
     CLASSES: ClassVar = tuple(CIFAR100_CLASSES)
 
     def tuning_splits(self):
@@ -87,7 +87,7 @@ class Cifar100(Recipe):
             **options,
         )
 
-    def keep(self, folder):
+    def keep(self, folder, model):
         whitening = _whitening(self.NAME, self.data_dir)
         keras.Sequential([keras.Input((SIDE, SIDE, 3)), whitening]).save(folder / WHITENING)
 
@@ -114,6 +114,7 @@ class Cifar10(Cifar100):
     """Classification of CIFAR-10, by the settings of CIFAR-100; the paper has no figures for it."""
 
     NAME: ClassVar = "cifar10"
+    TABLE: ClassVar = None
     CLASSES: ClassVar = (
         *("airplane", "automobile", "bird", "cat", "deer"),
         *("dog", "frog", "horse", "ship", "truck"),
@@ -122,10 +123,9 @@ class Cifar10(Cifar100):
 
 def read_whitening(path):
     """Returns the layer that a run has kept."""
-    layers = read_model(path).layers
+    layers = read_model(path, WHITENING_REMEDY).layers
     if [type(layer) for layer in layers] != [ZCAWhitening]:
-        remedy = f"restore it from a copy, or remove it and {RESULTS} and train again"
-        raise DamagedFile(path, "it is not a single ZCAWhitening", remedy)
+        raise DamagedFile(path, "it is not a single ZCAWhitening", WHITENING_REMEDY)
     return layers[0]
 
 

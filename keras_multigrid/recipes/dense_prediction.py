@@ -16,7 +16,7 @@ from keras_multigrid.recipes.recipe import EVALUATION_BATCH, Recipe
 from keras_multigrid.recipes.rescaling import rescaling
 
 PREDICTIONS = "predictions.png"
-SHOWN_IMAGES = 8
+SHOWN_IMAGES = 10
 DIGITS = tuple("0123456789")
 EVALUATION_SEED = 1_000_003  # far from the seeds of training data
 QUICK = {
@@ -113,14 +113,16 @@ class DensePrediction(Recipe):
     def preprocessing(self, folder):
         return [rescaling(DIGITS_MEAN, DIGITS_STD)]
 
-    def draw(self, folder, model):
+    def draw(self, folder, models, results):
         """Draws test images with true and predicted masks; of several classes the strongest."""
         images, masks = next(self.load_evaluation(self.TEST_SPLIT).as_numpy_iterator())
         images, masks = images[:SHOWN_IMAGES], masks[:SHOWN_IMAGES]
         rows = {"input": stretched(images), "truth": masks}
-        rows["output"] = model.predict(images, verbose=0)
+        for name, model in models.items():
+            iou = results["iou" if name == self.model else f"iou_{name}"]
+            rows[f"{name}\nIoU {iou:.2f}"] = model.predict(images, verbose=0)
         if masks.shape[-1] > 1:
-            rows |= {row: _coloured(rows[row]) for row in ("truth", "output")}
+            rows |= {row: _coloured(maps) for row, maps in rows.items() if row != "input"}
         draw_panels(folder / PREDICTIONS, [[Panel(rows)]])
         return [("Predictions on test images", PREDICTIONS)]
 
@@ -148,6 +150,7 @@ class MnistSegmentation(DensePrediction):
     steps_per_epoch: int = 150
 
     NAME: ClassVar = "mnist_segmentation"
+    TABLE: ClassVar = "2"
     SCALES: ClassVar = {
         "smoke": SMOKE,
         "quick": QUICK,
@@ -187,6 +190,7 @@ class MnistSpatialTransformer(DensePrediction):
     variant: str = "all"
 
     NAME: ClassVar = "mnist_spatial_transformer"
+    TABLE: ClassVar = "3"
     SCALES: ClassVar = {
         "smoke": SMOKE,
         "quick": QUICK,

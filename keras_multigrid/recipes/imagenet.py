@@ -7,10 +7,9 @@ import keras
 
 from keras_multigrid.datasets.image_augmentation import MEAN, SHORTER_SHARE, STD
 from keras_multigrid.layers import ResizedCentre
-from keras_multigrid.recipes.photographs import Photographs
+from keras_multigrid.recipes.photographs import Photographs, without_end_warnings
 from keras_multigrid.recipes.recipe import Recipe
 from keras_multigrid.recipes.rescaling import rescaling
-from keras_multigrid.recipes.skipped import without_end_warnings
 from keras_multigrid.ten_crop import ten_crop_model
 
 TEN_CROP_BATCH = 25
@@ -50,6 +49,7 @@ class ImageNet(Photographs, Recipe):
     LOSS: ClassVar = "sparse_categorical_crossentropy"
     TEST_SPLIT: ClassVar = "validation"
     OBJECTIVE: ClassVar = "top1"
+    TABLE: ClassVar = "4"
     SCALES: ClassVar = {
         "smoke": {
             "model": "R-MG-18",

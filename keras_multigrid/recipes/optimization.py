@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_multigrid.applications.paper import paper_model
 from keras_multigrid.optimizers import SGD, AdamWithRateFactors, SGDWithRateFactors
 from keras_multigrid.schedules import ExponentialPerEpoch, StepwisePerEpoch
 
@@ -24,7 +25,7 @@ def make_optimizer(recipe):
 
 def learning_rate(recipe):
     """Returns the learning rate of a recipe, or its schedule."""
-    is_residual = recipe.model.startswith(("R-", "RES"))
+    is_residual = paper_model(recipe.model).residual
     schedule = recipe.schedule or ("stepwise" if is_residual else "exponential")
     if schedule == "constant":
         return recipe.learning_rate

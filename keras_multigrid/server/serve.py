@@ -8,6 +8,7 @@ from functools import partial
 
 from keras_multigrid import checks
 from keras_multigrid.datasets.class_folders import printable
+from keras_multigrid.progress import say
 from keras_multigrid.server.interface import read_interface
 from keras_multigrid.server.limits import Limits
 from keras_multigrid.server.processes import supervised
@@ -67,8 +68,6 @@ def serve(
     from keras_multigrid.server.worker import ServedModel
 
     limits = limits or Limits()
-    if batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size}; expected a positive integer.")
     if not 0 <= batch_seconds < limits.seconds:
         raise ValueError(
             f"The batch timeout is {batch_seconds} s; expected less than a request's time, "
@@ -90,10 +89,9 @@ def serve(
     app.user_middleware = [item for item in app.user_middleware if item.cls is not GZipMiddleware]
     app.state.interface, app.state.limits = interface, limits
     _add_routes(app)
-    print(
+    say(
         f"Serving {interface.name}, version {interface.version}, with {runtime}, at "
-        f"http://{host}:{port}/v1/models/{interface.name}; GET /health says when it is ready.",
-        flush=True,
+        f"http://{host}:{port}/v1/models/{interface.name}; GET /health says when it is ready."
     )
     gc.freeze()
     gc.set_threshold(10**6)  # JSON arrays are many lists: collections took half of the time

@@ -3,20 +3,18 @@
 import dataclasses
 import gc
 import math
-import os
 import shutil
 
 import keras
 
-from keras_multigrid.recipes.run import LOG, set_up, train
-from keras_multigrid.recipes.run_folder import (
-    CHECKPOINTS,
-    claim,
-    write_json,
-)
+from keras_multigrid.progress import say
+from keras_multigrid.runs.process import set_up
+from keras_multigrid.runs.run_folder import CHECKPOINTS, LOG, claim
+from keras_multigrid.runs.train import train
 from keras_multigrid.stored import DamagedFile, make, read_json, with_tuples
 from keras_multigrid.training.json_lines import read_json_lines
 from keras_multigrid.tuning.hypermodel import Candidate
+from keras_multigrid.whole_files import whole, write_json
 
 RESULT, ATTEMPT = "result.json", "attempt.json"
 RESULT_REMEDY = "restore it from a copy, or remove its folder to leave the trial out of the ranking"
@@ -104,11 +102,6 @@ def write_result(folder, result):
     return result
 
 
-def show(line):
-    """Prints a line at once, between those of other processes."""
-    print(line, flush=True)
-
-
 def _train(recipe, folder, epochs, objective, before):
     """Returns the metrics on the data to choose by, and the seconds that the training took."""
     is_new = not (folder / CHECKPOINTS).exists()
@@ -120,7 +113,7 @@ def _train(recipe, folder, epochs, objective, before):
     def show_epoch(epoch, logs):
         names = [name for name in logs if name.removeprefix("val_") in ("loss", objective)]
         values = ", ".join(f"{name} {logs[name]:.4g}" for name in names)
-        show(f"trial {folder.name}, epoch {epoch + 1} of {epochs}: {values}")
+        say(f"trial {folder.name}, epoch {epoch + 1} of {epochs}: {values}")
 
     progress = keras.callbacks.LambdaCallback(on_epoch_end=show_epoch)
     try:
@@ -140,7 +133,8 @@ def _train(recipe, folder, epochs, objective, before):
 
 def _check_attempts(folder):
     """Raises a `MemoryError` for a trial in which one process after the other died."""
-    saved = max((path.name for path in (folder / CHECKPOINTS).glob("*.npz")), default=None)
+    names = [path.name for path in (folder / CHECKPOINTS).glob("checkpoint-*.npz")]
+    saved = max(names, default=None)
     deaths = 0
     if (folder / ATTEMPT).exists():  # nobody took it away
         kinds = {"deaths": int, "saved": str | None}
@@ -157,6 +151,5 @@ def _check_attempts(folder):
 def _copy(before, folder):
     """Copies what a longer training needs of a shorter one; the checkpoints last, at once."""
     shutil.copy(before / LOG, folder / LOG)
-    unfinished = folder / f"{CHECKPOINTS}.unfinished"
-    shutil.copytree(before / CHECKPOINTS, unfinished, dirs_exist_ok=True)
-    os.replace(unfinished, folder / CHECKPOINTS)
+    with whole(folder / CHECKPOINTS) as unfinished:
+        shutil.copytree(before / CHECKPOINTS, unfinished)

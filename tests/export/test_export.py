@@ -16,7 +16,7 @@ from keras_multigrid.cli import main
 from keras_multigrid.export import export_model, serving_model
 from keras_multigrid.export.versions import new_version, version_folders
 from keras_multigrid.recipes import RECIPES
-from keras_multigrid.recipes.export import export_run
+from keras_multigrid.runs.export import export_run
 from tests.test_stock import prepared
 
 layers = kmg.layers

@@ -6,7 +6,7 @@ import pytest
 
 from keras_multigrid.cli import main
 from keras_multigrid.recipes import RECIPES, MnistSegmentation
-from keras_multigrid.recipes.run_folder import read_recipe_file
+from keras_multigrid.runs.run_folder import read_recipe_file
 from keras_multigrid.tuning import Budget, SearchSpace, tune, tuner
 from keras_multigrid.tuning.trial import Result
 from keras_multigrid.tuning.trial import run_trial as real_run_trial
