@@ -229,7 +229,9 @@ def _model_profile(model, rows):
         trainable_params=_count(model.trainable_variables),
         macs=sum(row.macs or 0 for row in rows),
         rows=tuple(rows),
-        channels=tuple(variable.shape[-1] for variable in model.trainable_variables if variable.shape),
+        channels=tuple(
+            variable.shape[-1] for variable in model.trainable_variables if variable.shape
+        ),
     )
 
 

@@ -91,6 +91,11 @@ class Search:
         """
         path = folder / SEARCH
         asked = read_json(path, SEARCH_KINDS, SEARCH_REMEDY)
+        if asked["space"].pop("depths", None):
+            raise ValueError(
+                f"{path} searches depths, which are called repeats now; name another folder with "
+                "--output."
+            )
         fields = with_present_names(asked["recipe"])
         recipe = recipes.get(fields.pop("name", None))
         if recipe is None:

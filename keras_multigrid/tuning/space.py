@@ -16,7 +16,7 @@ class SearchSpace:
         ratios: Widths of each grid but the finest, relative to the finest; None is 1/8 to 2, and
             the network's own.
         grids: Numbers of grids.
-        depths: The paper's n, layers or units of each section.
+        repeats: The paper's n, layers or units of each section.
         widths: Width multipliers; only without a `Budget`, which solves for the width.
         learning_rates: Learning rates, at their start; the first trial has the first.
         weight_decays: Weight decays; the first trial has the first.
@@ -27,14 +27,14 @@ class SearchSpace:
     Example:
 
     >>> import keras_multigrid as kmg
-    >>> space = kmg.tuning.SearchSpace(ratios=(0.25, 0.5, 1), grids=(2, 3), depths=(2,))
+    >>> space = kmg.tuning.SearchSpace(ratios=(0.25, 0.5, 1), grids=(2, 3), repeats=(2,))
     >>> space.grids
     (2, 3)
     """
 
     ratios: tuple[float, ...] | None = None
     grids: tuple[int, ...] | None = None
-    depths: tuple[int, ...] | None = None
+    repeats: tuple[int, ...] | None = None
     widths: tuple[float, ...] | None = None
     learning_rates: tuple[float, ...] | None = None
     weight_decays: tuple[float, ...] | None = None
@@ -46,7 +46,7 @@ class SearchSpace:
                 continue
             if not isinstance(values, Collection) or isinstance(values, str) or not len(values):
                 raise ValueError(f"{field.name} is {values!r}; expected one or more values.")
-            whole = field.name in ("grids", "depths")
+            whole = field.name in ("grids", "repeats")
             for value in values:
                 self._check(field.name, value, whole)
             distinct = tuple(dict.fromkeys(map(int if whole else float, values)))

@@ -8,6 +8,7 @@ import shutil
 import keras
 
 from keras_multigrid.progress import say
+from keras_multigrid.recipes.renamed import with_present_names
 from keras_multigrid.runs.process import set_up
 from keras_multigrid.runs.run_folder import CHECKPOINTS, LOG, claim
 from keras_multigrid.runs.train import train
@@ -60,8 +61,13 @@ def run_trial(recipe, candidate, folder, epochs, objective, before=None):
         return read_result(folder / RESULT)
     folder.mkdir(parents=True, exist_ok=True)
     claim(folder, recipe)
-    sizes = dataclasses.asdict(candidate.count)
-    result = Result(trial=folder.name, settings=candidate.settings(), epochs=epochs, **sizes)
+    result = Result(
+        trial=folder.name,
+        settings=candidate.settings(),
+        trainable_params=candidate.count.trainable_params,
+        macs=candidate.count.macs,
+        epochs=epochs,
+    )
     try:
         metrics, seconds = _train(recipe, folder, epochs, objective, before)
         score = metrics[objective]
@@ -83,7 +89,7 @@ def run_trial(recipe, candidate, folder, epochs, objective, before=None):
 def read_result(path):
     """Returns the `Result` in a file."""
     written = read_json(path, {"settings": dict}, RESULT_REMEDY)
-    written["settings"] = with_tuples(written["settings"])
+    written["settings"] = with_present_names(with_tuples(written["settings"]))
     result = make(Result, written, path, RESULT_REMEDY)
     if result.trial != path.parent.name:
         raise DamagedFile(path, f"it is of trial {result.trial!r}", RESULT_REMEDY)

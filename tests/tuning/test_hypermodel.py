@@ -37,16 +37,16 @@ def test_the_papers_ratios_are_found():
 
 def test_every_hyperparameter_reaches_the_network():
     space = SearchSpace(
-        ratios=(0.5, 1), grids=(2, 3), depths=(1, 2), widths=(0.1, 0.2), learning_rates=(0.1,)
+        ratios=(0.5, 1), grids=(2, 3), repeats=(1, 2), widths=(0.1, 0.2), learning_rates=(0.1,)
     )
     hypermodel = MultigridHyperModel(kmg.applications.MG6, space, classes=10)
     hp = keras_tuner.HyperParameters()
-    hp.values = {"grids": 3, "ratio_1": 1.0, "ratio_2": 0.5, "depth": 2, "width": 0.2}
+    hp.values = {"grids": 3, "ratio_1": 1.0, "ratio_2": 0.5, "repeats": 2, "width": 0.2}
     candidate = hypermodel.candidate(hp)
     assert candidate.settings() == {
         "channel_ratios": (1, 1, 0.5),
         "width_multiplier": 0.2,
-        "depth": 2,
+        "repeats": 2,
         "learning_rate": 0.1,
     }
     model = hypermodel.build(hp)
@@ -79,10 +79,10 @@ def test_values_rounded_on_their_way_are_recognized():
         ("MG-6", {"grids": ()}, r"grids is \(\); expected one or more values"),
         ("MG-6", {"ratios": 0.5}, "ratios is 0.5; expected one or more values"),
         ("MG-6", {"ratios": (0.5, -1)}, "ratios has -1; expected positive numbers"),
-        ("MG-6", {"depths": (1.5,)}, "depths has 1.5; expected positive integers"),
+        ("MG-6", {"repeats": (1.5,)}, "repeats has 1.5; expected positive integers"),
         ("MG-6", {"grids": (9,)}, "channel_ratios has 9 entries; expected 1 to 6"),
         ("BL1-MNIST", {"grids": (2,)}, "BLMNIST1 has no grids to choose from"),
-        ("U-NET-11", {"depths": (2,)}, "depths cannot be searched: UNETSEG has no depth"),
+        ("U-NET-11", {"repeats": (2,)}, "repeats cannot be searched: UNETSEG has no repeats"),
         ("ResNet-50", {"widths": (2,)}, "ResNet50 has no width_multiplier"),
         ("MG-7", {}, "no network 'MG-7'"),
     ],

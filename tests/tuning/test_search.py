@@ -165,21 +165,23 @@ def test_a_space_of_one_candidate(name, search, monkeypatch):
 
 def test_what_is_found_is_written(search, tmp_path):
     budget = Budget(max_macs=8_000_000)
-    space = SearchSpace(ratios=(0.5, 1), grids=(2,), learning_rates=(0.003,), depths=(2,))
+    space = SearchSpace(ratios=(0.5, 1), grids=(2,), learning_rates=(0.003,), repeats=(2,))
     _, results = search(budget=budget, space=space)
     folder = tmp_path / "search"
     best = read_recipe_file(folder / "best.json", RECIPES)
     assert (
         best.channel_ratios == pytest.approx((1, 1), rel=0.25)
         and best.learning_rate == 0.003
-        and best.depth == 2
+        and best.repeats == 2
     )
     assert best.width_multiplier == results[0].settings["width_multiplier"]
     assert best.seed == 3 and best.fresh
     assert all(6_000_000 < result.macs <= 8_000_000 for result in results)
     assert (folder / "pareto.png").read_bytes().startswith(b"\x89PNG")
     header, _, first, second = (folder / "ranking.md").read_text().splitlines()[2:6]
-    assert header.startswith("|  | iou | channel ratios | width multiplier | depth | learning rate")
+    assert header.startswith(
+        "|  | iou | channel ratios | width multiplier | repeats | learning rate"
+    )
     assert first.startswith("| 1 | 0.2") and second.startswith("| 2 | 0.1")
     # What `train` makes of it.
     arguments = ["train", str(folder / "best.json"), "--set", "epochs=0"]
