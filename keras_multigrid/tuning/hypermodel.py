@@ -117,7 +117,7 @@ class MultigridHyperModel(keras_tuner.HyperModel):
         checks.optional(checks.functions, compile=compile)
         self.constructor, self.arguments = constructor, arguments
         self.space, self.budget, self.compile = space or SearchSpace(), budget, compile
-        self._cached = functools.lru_cache(COUNTED)(self._count_network)
+        self.count_network = functools.lru_cache(COUNTED)(self._count_network)
         self._check_space()
         self.own_ratios = self._own_ratios()
         if self.own_ratios is None and self.space.grids is not None:
@@ -178,7 +178,7 @@ class MultigridHyperModel(keras_tuner.HyperModel):
 
     def _count(self, chosen):
         network = {name: chosen[name] for name in NETWORK if chosen.get(name) is not None}
-        return self._cached(**network)
+        return self.count_network(**network)
 
     def _count_network(self, **network):
         return count(self.constructor, **self._arguments(network))
