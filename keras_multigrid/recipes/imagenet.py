@@ -20,12 +20,7 @@ class ImageNet(Photographs, Recipe):
     """Classification of ImageNet, Table 4.
 
     100 epochs of 10,000 batches of 256; the learning rate 0.1 is divided by 10 every 30 epochs. The
-    paper's validation error in percent:
-
-    | network | top-1, 10 crops | top-5, 10 crops | top-1 | top-5 |
-    |---|---|---|---|---|
-    | R-MG-34 | 22.42 | 6.12 | 24.51 | 7.46 |
-    | R-PMG-30-SEG | 23.60 | 6.89 | 26.50 | 8.63 |
+    scores are errors in percent with ten crops and with one, the paper's in `paper_scores`.
 
     Its data, and their classes, are those of `Photographs`.
 

@@ -47,7 +47,7 @@ class Recipe:
         learning_rate: Its start, of `"cosine"` its highest.
         warmup: For `"cosine"`: share of the steps in which it rises.
         drops: For `"stepwise"`: shares of the epochs after which it is multiplied.
-        drop_factor: For `"stepwise"`: by what.
+        drop_factor: For `"stepwise"`: the factor.
         momentum: Of SGD.
         beta_2: Of Adam: momentum of the mean squares.
         epsilon: Of Adam.
@@ -141,7 +141,7 @@ class Recipe:
         return arguments
 
     def size_arguments(self):
-        """Returns the constructor's arguments that tell the size of an input."""
+        """Returns the constructor's arguments that set the size of an input."""
         return {"input_shape": self.input_shape()} if self.input_shape() else {}
 
     def starting_weights(self):
@@ -196,7 +196,7 @@ class Recipe:
 
     @functools.cached_property
     def skipped(self):
-        """Set of the files that were passed over so far, for they cannot be decoded."""
+        """Set of the files that were passed over so far, as they cannot be decoded."""
         return set()
 
     def metrics(self):

@@ -11,8 +11,8 @@ from keras_multigrid.export.serving import at_size
 from keras_multigrid.figures import draw_attention_maps
 from keras_multigrid.figures.attention import check_probe_count
 from keras_multigrid.figures.style import draw_both
-from keras_multigrid.whole_files import whole
 from keras_multigrid.runs.run_folder import load_run
+from keras_multigrid.whole_files import whole
 
 ATTENTION = "attention"
 PAGE_STRIDE = 4
@@ -29,7 +29,7 @@ def attend_run(
     output=None,
     data_dir=None,
 ):
-    """Writes what pixels of the output of a trained network heed (paper, Figures 6 and 7).
+    """Writes which parts of an image influence pixels of the output (paper, Figures 6 and 7).
 
     Args:
         run: The run's folder.
@@ -46,7 +46,7 @@ def attend_run(
         List of the paths that were written.
 
     Raises:
-        ValueError: If the run is not finished, its outputs are no images, or an argument is
+        ValueError: If the run is not finished, its outputs are not images, or an argument is
             invalid.
         OSError: If a file cannot be read or written.
 
@@ -65,7 +65,7 @@ def attend_run(
     recipe, model = load_run(run, data_dir)
     if len(getattr(model, "output_shape", ())) != 4:  # classifiers, top-down ones too
         raise ValueError(
-            f"The outputs of {recipe.model} on {recipe.NAME} are no images; expected a run of "
+            f"The outputs of {recipe.model} on {recipe.NAME} are not images; expected a run of "
             "mnist_segmentation or mnist_spatial_transformer."
         )
     if probes:
@@ -92,7 +92,7 @@ def attend_run(
         page,
         model,
         images,
-        f"What {recipe.model} heeds",
+        f"What influences {recipe.model}",
         occluder_size,
         max(stride, PAGE_STRIDE),
         channel=channel,

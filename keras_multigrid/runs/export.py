@@ -95,7 +95,7 @@ def export_run(
             class_names=recipe.label_names(),
         ),
     )
-    print(f"Written: {version}; its README.md tells how to call it.")
+    print(f"Written: {version}; its README.md shows how to call it.")
     return version
 
 

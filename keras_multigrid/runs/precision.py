@@ -17,7 +17,7 @@ SLOWDOWNS = {
 def slow_precision(precision):
     """Returns a line that says what a precision costs on this machine, or None if nothing.
 
-    To be asked once devices are set up, for it looks for them.
+    Call it after devices are set up: it looks for them.
 
     Args:
         precision: A Keras dtype policy.

@@ -7,6 +7,7 @@ import json
 import pathlib
 
 import filelock
+
 from keras_multigrid.recipes import RECIPES
 from keras_multigrid.recipes.overrides import as_setting
 from keras_multigrid.recipes.renamed import earlier_name, with_present_names
@@ -90,7 +91,7 @@ def check_empty(folder, path, kind):
     others = [entry.name for entry in folder.iterdir() if entry.name not in own]
     if others:
         raise ValueError(
-            f"{folder} is not empty (it has {others[0]}) and of no {kind}; name another folder "
+            f"{folder} is not empty (it has {others[0]}) and not of a {kind}; name another folder "
             "with --output."
         )
 

@@ -1,6 +1,7 @@
-"""The files that a run has passed over, for they cannot be decoded."""
+"""The files that a run has passed over, as they cannot be decoded."""
 
 from keras_multigrid.whole_files import write_text
+
 SKIPPED = "skipped.txt"
 MOST_NAMED = 10
 

@@ -65,7 +65,7 @@ def _again(folder):
 
 
 def _of_earlier_quickstart(written, path, remedy):
-    """Returns what an earlier version wrote of both networks of a quickstart, of the first alone."""
+    """Returns what an earlier version wrote of two networks in one file, of the first alone."""
     check(written, {"results": dict[str, dict[str, float]]}, path, remedy)
     check(written["recipe"], {"model": str}, path, remedy)
     results = written["results"][written["recipe"]["model"]]

@@ -285,7 +285,7 @@ def test_misuse_is_one_line_and_status_2(run, arguments, message, capsys):
 
 def test_runs_that_cannot_be_exported(tmp_path, capsys):
     assert main(["export", str(tmp_path)]) == 2
-    assert "is no folder of a run" in capsys.readouterr().err
+    assert "is not the folder of a run" in capsys.readouterr().err
     pathlib.Path(tmp_path, "recipe.json").write_text('{"recipe": "cifar10", "fields": {}}')
     with pytest.raises(ValueError, match="is not finished; `keras-multigrid train` continues it"):
         export_run(tmp_path)

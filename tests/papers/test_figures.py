@@ -64,7 +64,7 @@ def test_attention_writes_pictures_arrays_and_a_page(runs, capsys, tmp_path):
     assert arrays["images"].shape == (2, 64, 64, 1) and arrays["probes"].shape == (2, 2, 2)
     outputs = model.predict(arrays["images"], verbose=0)
     np.testing.assert_allclose(arrays["outputs"], outputs, atol=1e-5)
-    assert (tmp_path / "attention.html").read_text().count("What PMG-11 heeds") == 2
+    assert (tmp_path / "attention.html").read_text().count("What influences PMG-11") == 2
 
 
 def test_attention_takes_image_files(runs, tmp_path):
@@ -149,7 +149,7 @@ def top_down(tmp_path_factory):
 def test_a_classifier_has_no_attention_maps(top_down, capsys):
     assert main(["attention", str(top_down)]) == 2
     (error,) = capsys.readouterr().err.splitlines()
-    assert "The outputs of M1-MNIST on located_mnist are no images; expected a run of" in error
+    assert "The outputs of M1-MNIST on located_mnist are not images; expected a run of" in error
 
 
 def test_top_down_runs_do_not_stop_the_figures(top_down, tmp_path, monkeypatch):

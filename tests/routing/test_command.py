@@ -75,7 +75,7 @@ def test_a_network_without_pyramids_is_refused(capsys, tmp_path):
 def test_misuse_is_one_line_and_status_2(capsys, tmp_path):
     unfinished(tmp_path, "PMG-11")
     for arguments, message in (
-        (["nowhere"], "nowhere is no folder of a run: it has no recipe.json."),
+        (["nowhere"], "nowhere is not the folder of a run: it has no recipe.json."),
         ([str(tmp_path)], "is not finished; `keras-multigrid train` continues it."),
         (["nowhere", "--samples", "0"], "--samples is 0; expected 1 or more."),
     ):

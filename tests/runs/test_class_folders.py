@@ -19,8 +19,8 @@ from keras_multigrid.export.card import Facts
 from keras_multigrid.recipes import RECIPES
 from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.recipes.photographs import Photographs
-from keras_multigrid.runs.train import _validation_data
 from keras_multigrid.runs.run_folder import begun_recipe, load_run
+from keras_multigrid.runs.train import _validation_data
 from keras_multigrid.server.interface import read_interface
 from keras_multigrid.tuning import search, tune
 

@@ -59,7 +59,7 @@ def test_cifar(tmp_path, monkeypatch):
     whitening.mean.assign(rng.random(3072))
     monkeypatch.setattr("keras_multigrid.recipes.cifar._whitening", lambda *_: whitening)
     recipe = resolve(Cifar10, "smoke", [])
-    recipe.keep(tmp_path)
+    recipe.keep(tmp_path, None)
     with tfds.testing.mock_data(num_examples=8):
         images, labels = recipe.sent_images("test", 4)
         expected, of_evaluation = next(recipe.load_evaluation("test").as_numpy_iterator())

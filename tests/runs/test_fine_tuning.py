@@ -11,11 +11,16 @@ from keras_multigrid.applications.weight_files import variables_by_name
 from keras_multigrid.cli import main
 from keras_multigrid.datasets import SpatialTransformer
 from keras_multigrid.optimizers import SGD, AdamWithRateFactors, SGDWithRateFactors
-from keras_multigrid.recipes import LocatedMnist, MnistSegmentation, MnistSpatialTransformer
-from keras_multigrid.runs.fine_tuning import freeze, start_from_weights
+from keras_multigrid.recipes import (
+    LocatedMnist,
+    MnistSegmentation,
+    MnistSpatialTransformer,
+    Quickstart,
+)
 from keras_multigrid.recipes.overrides import resolve
-from keras_multigrid.runs.train import train
+from keras_multigrid.runs.fine_tuning import freeze, start_from_weights
 from keras_multigrid.runs.run_folder import claim
+from keras_multigrid.runs.train import train
 from tests.random_weights import randomize
 
 
@@ -219,7 +224,10 @@ def test_freezing_is_by_names_that_exist():
         (["weights=nowhere"], "weights is 'nowhere'; expected None, a file"),
         (["freeze=input"], "freeze has 'input', which is not a layer with weights of SG-11"),
         (["loaded_rate=0.1"], "loaded_rate is 0.1, and no weights are to be loaded."),
-        (["loaded_rate=0", "weights=x"], "loaded_rate is 0.0; expected a positive number, or none."),
+        (
+            ["loaded_rate=0", "weights=x"],
+            "loaded_rate is 0.0; expected a positive number, or none.",
+        ),
     ],
 )
 def test_misuse_is_one_line_and_nothing_is_claimed(settings, message, tmp_path, capsys):
@@ -233,10 +241,14 @@ def test_misuse_is_one_line_and_nothing_is_claimed(settings, message, tmp_path, 
     claim(tmp_path / "run", other)
 
 
-def test_the_quickstart_starts_from_scratch(capsys):
-    for setting in ("weights=x", "freeze=input_0_conv"):
-        assert main(["train", "quickstart", "--set", setting]) == 2
-        assert "trains two networks from scratch" in capsys.readouterr().err
+def test_the_baseline_of_the_quickstart_starts_from_scratch():
+    (baseline,) = Quickstart(weights="x", freeze=("input_*",), loaded_rate=0.1).baselines()
+    assert (baseline.model, baseline.weights, baseline.freeze) == ("SG-11", None, None)
+    assert baseline.baselines() == ()
+    with pytest.raises(ValueError, match="baseline is SG-11, the model; expected another, or none"):
+        Quickstart(model="SG-11")
+    with pytest.raises(ValueError, match="no network 'SG-12'"):
+        Quickstart(baseline="SG-12")
 
 
 @pytest.mark.parametrize("recipe_class", [MnistSegmentation, MnistSpatialTransformer, LocatedMnist])

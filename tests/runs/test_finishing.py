@@ -7,8 +7,8 @@ import pytest
 
 from keras_multigrid.cli import main
 from keras_multigrid.recipes import LocatedMnist, MnistSegmentation
-from keras_multigrid.runs import run
 from keras_multigrid.recipes.overrides import resolve
+from keras_multigrid.runs import run
 
 pytestmark = pytest.mark.usefixtures("drawn_without_xla")
 TOP_DOWN = "model=M1-MNIST image_size=28 target_locations=2 epochs=1 validation=false".split()

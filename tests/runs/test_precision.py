@@ -3,8 +3,8 @@
 import keras
 import pytest
 
-from keras_multigrid.runs.precision import SLOWDOWNS, slow_precision
 from keras_multigrid.recipes.constraints import PRECISIONS
+from keras_multigrid.runs.precision import SLOWDOWNS, slow_precision
 from keras_multigrid.runs.process import set_up
 from tests.runs.switches import small
 

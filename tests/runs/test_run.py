@@ -11,8 +11,8 @@ from keras_multigrid.cli import main
 from keras_multigrid.layers import ZCAWhitening
 from keras_multigrid.papers import reproduce
 from keras_multigrid.recipes import Cifar10, ImageNet
-from keras_multigrid.runs import run
 from keras_multigrid.recipes.overrides import resolve
+from keras_multigrid.runs import run
 
 NETWORK = "SG-11"
 pytestmark = pytest.mark.usefixtures("drawn_without_xla")

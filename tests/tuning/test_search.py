@@ -206,7 +206,7 @@ def test_another_search_in_the_same_folder_is_refused(search, tmp_path):
         search(space=SearchSpace(ratios=(0.25, 0.5, 1)), tuner="grid")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "mine.txt").write_text("precious")
-    with pytest.raises(ValueError, match=r"not empty \(it has mine.txt\) and of no search"):
+    with pytest.raises(ValueError, match=r"not empty \(it has mine.txt\) and not of a search"):
         search("other")
 
 
