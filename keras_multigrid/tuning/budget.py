@@ -1,6 +1,7 @@
 """A hard limit on a network's size, and the width that fills it."""
 
 import dataclasses
+import itertools
 import math
 
 from keras_multigrid import checks
@@ -82,25 +83,28 @@ class Budget:
         wide = count_at(WIDE)
         bases = {channels / WIDE for channels in wide.channels}
         slope = math.sqrt(self.share(wide)) / WIDE  # sizes are nearly quadratic in the width
-        low, high, width, best = 0.0, math.inf, 1 / slope, None
-        counted = 0
-        while low < high:
-            start, end = _same_channels(bases, width)
+        low, high, guess = 0.0, math.inf, 1 / slope
+        fits = too_large = None
+        for turn in itertools.count(1):
+            start, end = _same_channels(bases, min(max(guess, low), high))
             width = _shortest(start * (1 + MARGIN), end * (1 - MARGIN))
             count = count_at(width)
-            counted += 1
-            if self.share(count) <= 1:
-                low, best = end * (1 + MARGIN), width
+            root = math.sqrt(self.share(count))
+            if root <= 1:
+                low, fits = end * (1 + MARGIN), (width, root)
             elif start == 0:
                 self.check(count)
             else:
-                high = start * (1 - MARGIN)
-            if counted > 4 and high < math.inf:
-                width = (low + high) / 2
+                high, too_large = start * (1 - MARGIN), (width, root)
+            if low >= high:
+                return fits[0]
+            if not (fits and too_large):
+                guess = width + (1 - root) / slope
+            elif turn % 3:
+                (width, root), (wider, larger) = fits, too_large
+                guess = width + (1 - root) * (wider - width) / (larger - root)
             else:
-                width += (1 - math.sqrt(self.share(count))) / slope
-            width = min(max(width, low), high)
-        return best
+                guess = (low + high) / 2
 
     def raised(self, count_at, low, high):
         """Returns a larger ratio that fits; one channel more does not, or it is the largest.
@@ -112,16 +116,15 @@ class Budget:
         """
         if self.share(count_at(high)) <= 1:
             return high
-        fits, too_large = count_at(low).channels, count_at(high).channels
-        while max(more - less for less, more in zip(fits, too_large)) > 1:
+        while True:
             ratio = float(f"{(low + high) / 2:.4g}")
-            if not low < ratio < high:
-                break
+            steps = zip(count_at(low).channels, count_at(high).channels)
+            if max(more - fewer for fewer, more in steps) <= 1 or not low < ratio < high:
+                return low
             if self.share(count_at(ratio)) <= 1:
-                low, fits = ratio, count_at(ratio).channels
+                low = ratio
             else:
-                high, too_large = ratio, count_at(ratio).channels
-        return low
+                high = ratio
 
 
 def _same_channels(bases, width):

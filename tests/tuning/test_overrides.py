@@ -40,9 +40,8 @@ def test_a_network_on_an_input_tensor(name, shape):
     for _ in range(2):  # tuners build many on one tensor
         model = hypermodel.build(keras_tuner.HyperParameters())
         assert model.inputs[0] is images
-    assert hypermodel.candidate(keras_tuner.HyperParameters()).count == count(
-        hypermodel.constructor, classes=3, input_shape=tuple(images.shape[1:])
-    )
+    counts = hypermodel.candidate(keras_tuner.HyperParameters()).count
+    assert counts.trainable_params == keras_params(model) > 0
 
 
 def test_layers_before_the_input_tensor_count_in_the_budget():
@@ -58,14 +57,6 @@ def test_layers_before_the_input_tensor_count_in_the_budget():
 
 def keras_params(model):
     return sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
-
-
-def test_counting_and_profiling_agree_on_an_input_tensor():
-    for constructor in (kmg.applications.MG6, kmg.applications.ResNet50):
-        images = image((40, 32, 3))
-        counted = count(constructor, input_tensor=images, classes=5)
-        built = profile(constructor(input_tensor=images, classes=5, weights=None))
-        assert (counted.trainable_params, counted.macs) == (built.trainable_params, built.macs)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +92,10 @@ def test_fixed_hyperparameters_override_the_candidates(values, settings):
     candidate = hypermodel.candidate(fixed(**values))
     found = candidate.settings()
     assert {name: found[name] for name in settings} == settings
-    assert candidate.count == count(hypermodel.constructor, classes=5, **candidate.network())
+    network = {"depth": 6, **candidate.network()}
+    if "repeats" in network:
+        del network["depth"]
+    assert candidate.count == count(kmg.applications.MG, classes=5, **network)
 
 
 def test_a_choice_of_ones_own_overrides_ours():
