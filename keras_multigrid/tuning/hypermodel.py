@@ -18,6 +18,7 @@ from keras_multigrid.tuning.space import SearchSpace
 FILLED = 0.99  # of a budget
 RAISED = (1.05, 1.25)  # factors on ratios, to fill what whole channels leave
 RATIOS = (0.125, 0.25, 0.5, 1.0, 2.0)
+ARGUMENTS = {"width": "width_multiplier", "widths": "width_multiplier"}
 NETWORK = ("channel_ratios", "width_multiplier", "repeats")  # arguments of a constructor
 COUNTED = 100  # networks whose counts are kept
 
@@ -118,7 +119,8 @@ class MultigridHyperModel(keras_tuner.HyperModel):
         self.constructor, self.arguments = constructor, arguments
         self.space, self.budget, self.compile = space or SearchSpace(), budget, compile
         self.count_network = functools.lru_cache(COUNTED)(self._count_network)
-        self._check_space()
+        searched = {name for name in ("repeats", "widths") if getattr(self.space, name)}
+        self._check_searched(searched)
         self.own_ratios = self._own_ratios()
         if self.own_ratios is None and self.space.grids is not None:
             raise ValueError(f"{constructor.__name__} has no grids to choose from.")
@@ -232,11 +234,7 @@ class MultigridHyperModel(keras_tuner.HyperModel):
             )
         if self.own_ratios is None and "grids" in hp:
             raise ValueError(f"{name} has no grids to choose from.")
-        if self.budget is not None and "width" in hp:
-            raise ValueError("The width is solved for under a budget; leave width out.")
-        for each, argument in (("repeats", "repeats"), ("width", "width_multiplier")):
-            if each in hp and not self._takes(argument):
-                raise ValueError(f"{each} cannot be chosen: {name} has no {argument}.")
+        self._check_searched({each for each in ("repeats", "width") if each in hp})
 
     def _own_ratios(self):
         """Returns the ratios of the constructor's design, or None if it has no grids."""
@@ -253,14 +251,15 @@ class MultigridHyperModel(keras_tuner.HyperModel):
         widths = max(pyramids, key=len)  # the first of all grids
         return tuple(width / widths[0] for width in widths)
 
-    def _check_space(self):
-        if self.budget is not None and self.space.widths is not None:
-            raise ValueError("The width is solved for under a budget; leave widths out.")
-        for name, argument in (("repeats", "repeats"), ("widths", "width_multiplier")):
-            if getattr(self.space, name) is not None and not self._takes(argument):
-                raise ValueError(
-                    f"{name} cannot be searched: {self.constructor.__name__} has no {argument}."
-                )
+    def _check_searched(self, names):
+        """Raises a `ValueError` for what the constructor lacks, or a budget solves for."""
+        for name in names:
+            argument = ARGUMENTS.get(name, name)
+            if not self._takes(argument):
+                network = self.constructor.__name__
+                raise ValueError(f"{name} cannot be searched: {network} has no {argument}.")
+            if argument == "width_multiplier" and self.budget is not None:
+                raise ValueError(f"The width is solved for under a budget; leave {name} out.")
 
     def _takes(self, argument):
         return argument in inspect.signature(self.constructor).parameters

@@ -1,10 +1,10 @@
 """A search: what it is asked for, and its run in one process or several."""
 
 import dataclasses
+import functools
 import json
 import pathlib
 import time
-from functools import partial
 
 from keras_multigrid import checks
 from keras_multigrid.progress import say
@@ -61,8 +61,9 @@ class Search:
     def direction(self):
         return "min" if self.objective.endswith(("loss", "error")) else "max"
 
+    @functools.cached_property
     def hypermodel(self):
-        """Returns the `MultigridHyperModel` of the recipe's network."""
+        """The `MultigridHyperModel` of the recipe's network."""
         arguments = self.recipe.network_arguments()
         return MultigridHyperModel(self.recipe.model, self.space, self.budget, **arguments)
 
@@ -161,8 +162,8 @@ def tune(
     """
     checks.instances(Recipe, recipe=recipe)
     checks.optional(checks.paths, output=output)
-    checks.optional(partial(checks.instances, SearchSpace), space=space)
-    checks.optional(partial(checks.instances, Budget), budget=budget)
+    checks.optional(functools.partial(checks.instances, SearchSpace), space=space)
+    checks.optional(functools.partial(checks.instances, Budget), budget=budget)
     checks.texts(tuner=tuner)
     checks.positive_integers(workers=workers)
     checks.optional(checks.texts, objective=objective)
@@ -190,7 +191,7 @@ def tune(
             return work(search, output)
         with locked(output):
             claim_search(output, search)
-            search.hypermodel()  # what is wrong is an error before all the work
+            _ = search.hypermodel  # what is wrong is an error before all the work
             for split in recipe.tuning_splits():  # and data are prepared once
                 recipe.load(split, 1)
             if role == CHIEF:

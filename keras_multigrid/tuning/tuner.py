@@ -69,7 +69,7 @@ class CandidateTuner(BaseTuner):
             output,
             self.trials_folder,
         )
-        super().__init__(oracle, search.hypermodel(), output.parent, output.name)
+        super().__init__(oracle, search.hypermodel, output.parent, output.name)
 
     def _populate_initial_space(self):
         space = self.oracle.get_space()

@@ -1,5 +1,6 @@
 """Searches without trainings: what is proposed, recorded, ranked and refused."""
 
+import dataclasses
 import math
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from keras_multigrid.cli import main
 from keras_multigrid.recipes import RECIPES, MnistSegmentation
 from keras_multigrid.runs.run_folder import read_recipe_file
-from keras_multigrid.tuning import Budget, SearchSpace, tune, tuner
+from keras_multigrid.tuning import Budget, SearchSpace, hypermodel, tune, tuner
 from keras_multigrid.tuning.trial import Result
 from keras_multigrid.tuning.trial import run_trial as real_run_trial
 
@@ -45,16 +46,29 @@ class Trials:
             return real_run_trial(recipe, candidate, folder, epochs, objective, before)
 
 
+def stand_in_for_counts(count):
+    """Returns a function that counts the network's own ratios only, of which others differ."""
+
+    def count_ratios(constructor, channel_ratios=None, **arguments):
+        own = count(constructor, **arguments)
+        return dataclasses.replace(own, macs=round(1e6 * sum(channel_ratios or (1,))))
+
+    return count_ratios
+
+
 @pytest.fixture
 def search(monkeypatch, tmp_path):
     """A function that searches in a folder, and returns the stand-in and the results."""
     monkeypatch.setattr(MnistSegmentation, "load", lambda *_, **__: [None])
+    count = hypermodel.count
 
     def run(folder="search", failures=(), interrupt_at=None, **options):
         trials = Trials(failures, interrupt_at)
         monkeypatch.setattr(tuner, "run_trial", trials)
         monkeypatch.setattr(tuner.CandidateTuner, "pre_create_trial", lambda self: None)
         options = {"space": SPACE, "tuner": "random", "trials": 6, **options}
+        counts = count if "budget" in options else stand_in_for_counts(count)
+        monkeypatch.setattr(hypermodel, "count", counts)
         try:
             results = tune(RECIPE, tmp_path / folder, **options)
         except Interrupted:
@@ -289,6 +303,4 @@ def test_files_that_are_not_what_they_should_be_are_named(capsys, tmp_path):
 
 
 def _with(**fields):
-    import dataclasses
-
     return dataclasses.replace(RECIPE, **fields)
