@@ -125,9 +125,11 @@ def profile(model, input_shape=None):
         if hasattr(layer, "costs"):
             rows.extend(_module_profile(layer).rows)
         elif hasattr(layer, "operations"):
-            replay(layer, keras.tree.map_structure(_input_of, inputs), see)
+            images = keras.tree.flatten(inputs)
+            images = [keras.Input(batch_shape=each.shape, dtype=each.dtype) for each in images]
+            replay(layer, images, see)
         elif isinstance(layer, keras.layers.Layer) and not isinstance(layer, keras.Model):
-            rows.append(_layer_profile(layer, _shapes(inputs), _shapes(outputs)))
+            rows.append(_layer_profile(layer, inputs, outputs))
 
     replay(model, input_like(model, input_shape), see)
     return _model_profile(model, rows)
@@ -138,9 +140,9 @@ def replay(model, images, see):
 
     Args:
         model: A functional model.
-        images: Its symbolic input, such as `input_like` returns.
-        see: Function that is called for each call of a layer or operation: with it, with the
-            symbolic outputs, and with the arguments of the call.
+        images: Its symbolic inputs, as of `input_like`; None for those that it has.
+        see: Function that gets each layer or operation, its symbolic outputs, and the arguments of
+            its call.
     """
 
     def call(layer, *args, **kwargs):
@@ -169,13 +171,13 @@ class _Shapes(keras.Operation):
 def traversal_macs(model, attention, shared_windows=False):
     """Counts the multiply-adds of top-down traversals (second paper, Figures 4 and 6).
 
-    The features of each attended location, its candidates' probabilities in all levels but the
-    last, aggregation and merging where a location has attended ones, and one classification.
+    These are the features of each attended location, its candidates' probabilities in all levels
+    but the last, aggregation and merging of the attended ones, and one classification.
 
     Args:
         model: A `TopDown`.
-        attention: What was attended, an `Attention` such as `predict` returns.
-        shared_windows: Whether features are counted once where locations coincide, as they are
+        attention: An `Attention` such as `predict` returns.
+        shared_windows: Whether to count the features of locations that coincide once, as they are
             computed; the paper counts each location.
 
     Returns:
@@ -209,52 +211,43 @@ def traversal_macs(model, attention, shared_windows=False):
 
 
 def _module_profile(model):
+    """Returns the `ModelProfile` of a `TopDown`: a row for one use of each module."""
     parts = [profile(module) for module in model.modules() if module is not None]
+    kind = type(model).__name__
     rows = [
-        LayerProfile(
-            part.name,
-            type(model).__name__,
-            part.rows[-1].output_shape,
-            part.trainable_params,
-            part.macs,
-        )
+        LayerProfile(part.name, kind, part.rows[-1].output_shape, part.trainable_params, part.macs)
         for part in parts
     ]
     return _model_profile(model, rows)
 
 
 def _model_profile(model, rows):
+    weights = model.trainable_variables
     return ModelProfile(
         name=model.name,
-        trainable_params=_count(model.trainable_variables),
+        trainable_params=_count(weights),
         macs=sum(row.macs or 0 for row in rows),
         rows=tuple(rows),
-        channels=tuple(
-            variable.shape[-1] for variable in model.trainable_variables if variable.shape
-        ),
+        channels=tuple(weight.shape[-1] for weight in weights if weight.shape),
     )
 
 
 def _layer_profile(layer, inputs, outputs):
+    shapes = [
+        keras.tree.map_structure(lambda tensor: tuple(tensor.shape), tensors)
+        for tensors in (inputs, outputs)
+    ]
     return LayerProfile(
         name=layer.name,
         type=type(layer).__name__,
-        output_shape=keras.tree.map_shape_structure(lambda shape: tuple(shape[1:]), outputs),
+        output_shape=keras.tree.map_structure(lambda tensor: tuple(tensor.shape[1:]), outputs),
         trainable_params=_count(layer.trainable_variables),
-        macs=macs_of(layer, inputs, outputs),
+        macs=macs_of(layer, *shapes),
     )
 
 
-def _input_of(tensor):
-    return keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype)
-
-
-def _shapes(tensors):
-    return keras.tree.map_structure(lambda tensor: tuple(tensor.shape), tensors)
-
-
-def _count(variables):
-    return sum(math.prod(variable.shape) for variable in variables)
+def _count(weights):
+    return sum(math.prod(weight.shape) for weight in weights)
 
 
 def input_like(model, input_shape):

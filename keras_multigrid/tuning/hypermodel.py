@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import inspect
-import math
 
 import keras
 import keras_tuner
@@ -13,7 +12,7 @@ from keras_multigrid import checks
 from keras_multigrid.applications.paper import paper_model
 from keras_multigrid.complexity import ModelProfile, count
 from keras_multigrid.tuning.budget import WIDE, Budget
-from keras_multigrid.tuning.space import SearchSpace
+from keras_multigrid.tuning.space import SearchSpace, checked
 
 FILLED = 0.99  # of a budget
 RAISED = (1.05, 1.25)  # factors on ratios, to fill what whole channels leave
@@ -25,7 +24,7 @@ COUNTED = 100  # networks whose counts are kept
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A network and its training, chosen; what is None is the network's or the recipe's own.
+    """A choice of a network and its training; None is the network's or the recipe's own value.
 
     Attributes:
         channel_ratios: Widths of the grids relative to the finest.
@@ -57,10 +56,8 @@ class Candidate:
 
     def settings(self):
         """Returns what was chosen, by name: the constructor's arguments and the optimizer's."""
-        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return {
-            name: value for name, value in values.items() if name != "count" and value is not None
-        }
+        names = [field.name for field in dataclasses.fields(self) if field.name != "count"]
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
 
 class MultigridHyperModel(keras_tuner.HyperModel):
@@ -118,9 +115,10 @@ class MultigridHyperModel(keras_tuner.HyperModel):
         checks.optional(checks.functions, compile=compile)
         self.constructor, self.arguments = constructor, arguments
         self.space, self.budget, self.compile = space or SearchSpace(), budget, compile
-        self.count_network = functools.lru_cache(COUNTED)(self._count_network)
-        searched = {name for name in ("repeats", "widths") if getattr(self.space, name)}
-        self._check_searched(searched)
+        self.count_network = functools.lru_cache(COUNTED)(
+            lambda **network: count(constructor, **self._arguments(network))
+        )
+        self._check_searched({each for each in ("repeats", "widths") if getattr(self.space, each)})
         self.own_ratios = self._own_ratios()
         if self.own_ratios is None and self.space.grids is not None:
             raise ValueError(f"{constructor.__name__} has no grids to choose from.")
@@ -171,19 +169,16 @@ class MultigridHyperModel(keras_tuner.HyperModel):
         def with_ratio(ratio):
             return {**chosen, "channel_ratios": (*ratios[:grid], ratio, *ratios[grid + 1 :])}
 
-        largest = factor * ratios[grid]
-        ratio = self.budget.raised(
-            lambda each: self._count(with_ratio(each)), ratios[grid], largest
-        )
-        if self._count(with_ratio(ratio)) != self._count(chosen):
+        def count_at(ratio):
+            return self._count(with_ratio(ratio))
+
+        ratio = self.budget.raised(count_at, ratios[grid], factor * ratios[grid])
+        if count_at(ratio) != self._count(chosen):
             chosen.update(with_ratio(ratio))
 
     def _count(self, chosen):
         network = {name: chosen[name] for name in NETWORK if chosen.get(name) is not None}
         return self.count_network(**network)
-
-    def _count_network(self, **network):
-        return count(self.constructor, **self._arguments(network))
 
     def _arguments(self, network):
         """Returns all arguments of the constructor; `repeats` is in place of its own depth."""
@@ -201,10 +196,10 @@ class MultigridHyperModel(keras_tuner.HyperModel):
             ratios = self._choose_ratios(hp)
         return {
             "channel_ratios": ratios,
-            "width_multiplier": _choice(hp, "width", "widths", space, own.get("width_multiplier")),
-            "repeats": _choice(hp, "repeats", "repeats", space, own.get("repeats")),
-            "learning_rate": _choice(hp, "learning_rate", "learning_rates", space),
-            "weight_decay": _choice(hp, "weight_decay", "weight_decays", space),
+            "width_multiplier": space.choose(hp, "width", "widths", own.get("width_multiplier")),
+            "repeats": space.choose(hp, "repeats", "repeats", own.get("repeats")),
+            "learning_rate": space.choose(hp, "learning_rate", "learning_rates"),
+            "weight_decay": space.choose(hp, "weight_decay", "weight_decays"),
         }
 
     def _choose_ratios(self, hp):
@@ -212,16 +207,16 @@ class MultigridHyperModel(keras_tuner.HyperModel):
         space = SearchSpace(
             ratios=self.space.ratios or {*RATIOS, *own}, grids=self.space.grids or (len(own),)
         )
-        grids = _choice(hp, "grids", "grids", space, len(own))
+        grids = space.choose(hp, "grids", "grids", len(own))
         numbers = {*space.grids, grids}
         ratios = [1.0]
         for grid in range(1, max(numbers)):
             name, default = f"ratio_{grid}", own[min(grid, len(own) - 1)]
             if any(each.name == name and not each.conditions for each in hp.space):
-                ratios.append(_checked("ratios", hp.get(name)))  # the user's, for any number
+                ratios.append(checked("ratios", hp.get(name)))  # the user's, for any number
                 continue
             with hp.conditional_scope("grids", [number for number in numbers if number > grid]):
-                ratios.append(_choice(hp, name, "ratios", space, default))
+                ratios.append(space.choose(hp, name, "ratios", default))
         return tuple(ratios[:grids])
 
     def _check_hyperparameters(self, hp):
@@ -248,7 +243,7 @@ class MultigridHyperModel(keras_tuner.HyperModel):
             for row in self._count({"width_multiplier": WIDE}).rows
             if row.trainable_params and isinstance(row.output_shape, list)
         ]
-        widths = max(pyramids, key=len)  # the first of all grids
+        widths = max(pyramids, key=lambda widths: (len(widths), sum(widths)))  # neither stem nor head
         return tuple(width / widths[0] for width in widths)
 
     def _check_searched(self, names):
@@ -263,30 +258,3 @@ class MultigridHyperModel(keras_tuner.HyperModel):
 
     def _takes(self, argument):
         return argument in inspect.signature(self.constructor).parameters
-
-
-def _choice(hp, name, field, space, own=None):
-    """Returns what is chosen of a field of the space, None for an absent grid.
-
-    What the user fixed, or a declared choice; its default is nearest to `own`, or the first.
-    """
-    values = getattr(space, field)
-    if values is None:
-        return _checked(field, hp.get(name)) if name in hp else own
-    default = next(iter(values)) if own is None else _nearest(values, own)
-    chosen = hp.Choice(name, sorted(values), default=default)
-    if chosen is None:
-        return None
-    chosen = _checked(field, chosen)
-    nearest = _nearest(values, chosen)
-    # Between processes KerasTuner rounds numbers to single precision.
-    return nearest if math.isclose(nearest, chosen, rel_tol=1e-6) else chosen
-
-
-def _checked(field, value):
-    """Returns one value of a field of the space."""
-    return getattr(SearchSpace(**{field: (value,)}), field)[0]
-
-
-def _nearest(values, number):
-    return min(values, key=lambda value: abs(value - number))

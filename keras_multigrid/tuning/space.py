@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SearchSpace:
-    """The values to choose from; what is None keeps the network's or the recipe's own value.
+    """The values to choose from; None keeps the network's or the recipe's own value.
 
     The paper leaves the channels of each grid free: its grids "need not match in any particular
     manner" (section 3). All combinations of ratios are searched, one ratio per grid.
@@ -58,3 +58,32 @@ class SearchSpace:
         if not is_number or (whole and value != int(value)):
             kind = "positive integers" if whole else "positive numbers"
             raise ValueError(f"{name} has {value!r}; expected {kind}.")
+
+    def choose(self, hp, name, field, own=None):
+        """Returns what is chosen of a field: what the user fixed, or a choice that is declared.
+
+        Args:
+            hp: The `keras_tuner.HyperParameters`.
+            name: Name of the hyperparameter.
+            field: Name of the field.
+            own: What is chosen if the field is None; else the default is nearest to it.
+
+        Returns:
+            A number; None for a grid that is absent.
+        """
+        values = getattr(self, field)
+        if values is None:
+            return checked(field, hp.get(name)) if name in hp else own
+        default = values[0] if own is None else min(values, key=lambda value: abs(value - own))
+        chosen = hp.Choice(name, sorted(values), default=default)
+        if chosen is None:
+            return None
+        chosen = checked(field, chosen)
+        # Between processes KerasTuner rounds numbers to single precision.
+        exact = [value for value in values if math.isclose(value, chosen, rel_tol=1e-6)]
+        return exact[0] if exact else chosen
+
+
+def checked(field, value):
+    """Returns one value of a field of a `SearchSpace`, checked as the field is."""
+    return getattr(SearchSpace(**{field: (value,)}), field)[0]

@@ -25,7 +25,7 @@ MOST_DEATHS = 3  # of processes, without a checkpoint in between
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Result:
-    """What became of a trial; a failed one has a `failure` and no `score`."""
+    """What a trial gave; a failed one has a `failure` and no `score`."""
 
     trial: str
     settings: dict[str, float | tuple[float, ...] | None] = dataclasses.field(default_factory=dict)
@@ -45,16 +45,15 @@ def run_trial(recipe, candidate, folder, epochs, objective, before=None):
         recipe: The candidate's `Recipe`.
         candidate: The `Candidate`.
         folder: Path of the trial's folder, named by its number.
-        epochs: How far to train it.
+        epochs: Number of epochs at the end of the training.
         objective: Name of the metric that is the score.
-        before: Folder of a shorter training of the same candidate, to go on from its checkpoint, or
-            None.
+        before: Folder of a shorter training of the same candidate to continue, or None.
 
     Returns:
-        A `Result`. Whatever goes wrong in a trial is its failure, and not an error.
+        A `Result`; errors that come from the candidate are its failure.
 
     Raises:
-        OSError: If something cannot be read or written, for which the candidate is not to blame.
+        OSError: If a file cannot be read or written.
         DamagedFile: If a file of the trial is damaged.
     """
     if (folder / RESULT).exists():
@@ -94,11 +93,11 @@ def read_result(path):
     if result.trial != path.parent.name:
         raise DamagedFile(path, f"it is of trial {result.trial!r}", RESULT_REMEDY)
     if result.failure is None:
-        absent = [f"it has no {name!r}" for name in NEEDED if getattr(result, name) is None]
-        settings = {field.name for field in dataclasses.fields(Candidate)} - {"count"}
-        unknown = [f"{name!r} is not a setting" for name in result.settings if name not in settings]
-        for what in absent + unknown:
-            raise DamagedFile(path, what, RESULT_REMEDY)
+        known = {field.name for field in dataclasses.fields(Candidate)} - {"count"}
+        faults = [f"it has no {name!r}" for name in NEEDED if getattr(result, name) is None]
+        faults += [f"{name!r} is not a setting" for name in result.settings if name not in known]
+        if faults:
+            raise DamagedFile(path, faults[0], RESULT_REMEDY)
     return result
 
 

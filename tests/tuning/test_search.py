@@ -273,7 +273,7 @@ def test_only_recipes_of_the_package_are_known_to_other_processes(tmp_path):
     class Own(MnistSegmentation):
         pass
 
-    with pytest.raises(ValueError, match="Own is no recipe of this package; give workers=1"):
+    with pytest.raises(ValueError, match="Own is not a recipe of this package; give workers=1"):
         tune(Own(), tmp_path / "search", workers=2)
 
 
