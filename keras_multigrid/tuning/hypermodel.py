@@ -243,7 +243,7 @@ class MultigridHyperModel(keras_tuner.HyperModel):
             for row in self._count({"width_multiplier": WIDE}).rows
             if row.trainable_params and isinstance(row.output_shape, list)
         ]
-        widths = max(pyramids, key=lambda widths: (len(widths), sum(widths)))  # neither stem nor head
+        widths = max(pyramids, key=lambda each: (len(each), sum(each)))  # neither stem nor head
         return tuple(width / widths[0] for width in widths)
 
     def _check_searched(self, names):
