@@ -1,5 +1,6 @@
 """Counts parameters and multiply-adds of any functional Keras model, from the model itself."""
 
+import concurrent.futures
 import dataclasses
 import math
 
@@ -37,12 +38,14 @@ class ModelProfile:
         trainable_params: Number of trainable weights of the model.
         macs: Multiply-adds per image of its convolutions and dense layers.
         rows: A `LayerProfile` per layer call, in the order of computation.
+        channels: The last side of each trainable weight, in their order.
     """
 
     name: str
     trainable_params: int
     macs: int
     rows: tuple
+    channels: tuple
 
     def __str__(self):
         lines = [f"{'layer':<36} {'type':<26} {'parameters':>12} {'multiply-adds':>16}  output"]
@@ -56,21 +59,8 @@ class ModelProfile:
         return "\n".join(lines)
 
 
-@dataclasses.dataclass(frozen=True)
-class Count:
-    """What `count` returns.
-
-    Attributes:
-        trainable_params: Number of trainable weights.
-        macs: Multiply-adds per image of its convolutions and dense layers.
-    """
-
-    trainable_params: int
-    macs: int
-
-
 def count(constructor, **arguments):
-    """Counts what `profile` does, of a network that is built without memory for its weights.
+    """Counts a network that is built for it alone, without memory for weights.
 
     Args:
         constructor: A function of `keras_multigrid.applications` that builds a network.
@@ -78,7 +68,7 @@ def count(constructor, **arguments):
             counted, too.
 
     Returns:
-        A `Count`.
+        A `ModelProfile`, as of `profile`.
 
     Raises:
         ValueError: If an argument is invalid, or a side of `input_shape` is None.
@@ -86,15 +76,19 @@ def count(constructor, **arguments):
     Example:
 
     >>> import keras_multigrid as kmg
-    >>> kmg.complexity.count(kmg.applications.PMGSEG)
-    Count(trainable_params=605718, macs=1606537728)
-    >>> kmg.complexity.count(kmg.applications.PMGSEG, channel_ratios=(1, 1), repeats=2)
-    Count(trainable_params=783582, macs=1951727616)
+    >>> counts = kmg.complexity.count(kmg.applications.PMGSEG)
+    >>> counts.trainable_params, counts.macs
+    (605718, 1606537728)
     """
     checks.constructors(constructor=constructor)
-    with keras.StatelessScope(initialize_variables=False):
-        counts = profile(constructor(**{**arguments, "weights": None}))
-    return Count(counts.trainable_params, counts.macs)
+
+    def build_and_profile():
+        with keras.StatelessScope(initialize_variables=False):
+            return profile(constructor(**{**arguments, "weights": None}))
+
+    # Keras keeps a list of variables without values in each thread, and allocates them all later.
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        return thread.submit(build_and_profile).result()
 
 
 def profile(model, input_shape=None):
@@ -123,65 +117,74 @@ def profile(model, input_shape=None):
     (605718, 1606537728)
     """
     checks.optional(checks.lists, input_shape=input_shape)
-    rows = []
-
-    def count_call(layer, *args, **kwargs):
-        outputs = layer(*args, **kwargs)
-        if hasattr(layer, "costs"):
-            rows.extend(_module_profile(layer).rows)
-        elif isinstance(layer, keras.Model):
-            if hasattr(layer, "operations"):
-                replay(layer, keras.tree.map_structure(_input_of, args[0]), count_call)
-        elif isinstance(layer, keras.layers.Layer):
-            inputs = args[0] if args else None
-            rows.append(_layer_profile(layer, _shapes(inputs), _shapes(outputs)))
-        return outputs
-
     if hasattr(model, "costs"):
         return _module_profile(model)
-    replay(model, input_like(model, input_shape), count_call)
-    return ModelProfile(
-        name=model.name,
-        trainable_params=_count(model.trainable_variables),
-        macs=sum(row.macs or 0 for row in rows),
-        rows=tuple(rows),
-    )
+    rows = []
+
+    def see(layer, outputs, inputs=(), *_, **__):
+        if hasattr(layer, "costs"):
+            rows.extend(_module_profile(layer).rows)
+        elif hasattr(layer, "operations"):
+            images = keras.tree.flatten(inputs)
+            images = [keras.Input(batch_shape=each.shape, dtype=each.dtype) for each in images]
+            replay(layer, images, see)
+        elif isinstance(layer, keras.layers.Layer) and not isinstance(layer, keras.Model):
+            rows.append(_layer_profile(layer, inputs, outputs))
+
+    replay(model, input_like(model, input_shape), see)
+    return _model_profile(model, rows)
 
 
-def replay(model, images, call):
-    """Calls copies of a functional model's layers on other images, each through a function.
-
-    The model's own graph stays as it is, and the copies' weights are never allocated.
+def replay(model, images, see):
+    """Follows the shapes of other images through a functional model, which stays as it is.
 
     Args:
         model: A functional model.
-        images: Its symbolic input, such as `input_like` returns.
-        call: Function of a layer and its arguments that calls the layer.
+        images: Its symbolic inputs, as of `input_like`; None for those that it has.
+        see: Function that gets each layer or operation, its symbolic outputs, and the arguments of
+            its call.
     """
+
+    def call(layer, *args, **kwargs):
+        outputs = _Shapes(layer)(*args, **kwargs)
+        see(layer, outputs, *args, **kwargs)
+        return outputs
+
     uncompiled = keras.Model(model.input, model.output)  # a copy would make the optimizer, too
     if images is not None:  # the input may be a list of one
         images = keras.tree.pack_sequence_as(model.input, keras.tree.flatten(images))
     with keras.StatelessScope(initialize_variables=False):
-        keras.models.clone_model(uncompiled, input_tensors=images, call_function=call)
+        keras.models.clone_model(uncompiled, images, lambda layer: layer, call_function=call)
+
+
+class _Shapes(keras.Operation):
+    """Stands for a layer, of which it computes the shapes only."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def compute_output_spec(self, *args, **kwargs):
+        return self.layer.compute_output_spec(*args, **kwargs)
 
 
 def traversal_macs(model, attention, shared_windows=False):
     """Counts the multiply-adds of top-down traversals (second paper, Figures 4 and 6).
 
-    The features of each attended location, its candidates' probabilities in all levels but the
-    last, aggregation and merging where a location has attended ones, and one classification.
+    These are the features of each attended location, its candidates' probabilities in all levels
+    but the last, aggregation and merging of the attended ones, and one classification.
 
     Args:
         model: A `TopDown`.
-        attention: What was attended, an `Attention` such as `predict` returns.
-        shared_windows: Whether features are counted once where locations coincide, as they are
+        attention: An `Attention` such as `predict` returns.
+        shared_windows: Whether to count the features of locations that coincide once, as they are
             computed; the paper counts each location.
 
     Returns:
         An integer array, one entry per image; its mean is the measured cost per image.
 
     Raises:
-        ValueError: If the model is no `TopDown`.
+        ValueError: If the model is not a `TopDown`.
 
     Example:
 
@@ -208,42 +211,43 @@ def traversal_macs(model, attention, shared_windows=False):
 
 
 def _module_profile(model):
+    """Returns the `ModelProfile` of a `TopDown`: a row for one use of each module."""
     parts = [profile(module) for module in model.modules() if module is not None]
+    kind = type(model).__name__
     rows = [
-        LayerProfile(
-            part.name,
-            type(model).__name__,
-            part.rows[-1].output_shape,
-            part.trainable_params,
-            part.macs,
-        )
+        LayerProfile(part.name, kind, part.rows[-1].output_shape, part.trainable_params, part.macs)
         for part in parts
     ]
+    return _model_profile(model, rows)
+
+
+def _model_profile(model, rows):
+    weights = model.trainable_variables
     return ModelProfile(
-        model.name, _count(model.trainable_variables), sum(row.macs for row in rows), tuple(rows)
+        name=model.name,
+        trainable_params=_count(weights),
+        macs=sum(row.macs or 0 for row in rows),
+        rows=tuple(rows),
+        channels=tuple(weight.shape[-1] for weight in weights if weight.shape),
     )
 
 
 def _layer_profile(layer, inputs, outputs):
+    shapes = [
+        keras.tree.map_structure(lambda tensor: tuple(tensor.shape), tensors)
+        for tensors in (inputs, outputs)
+    ]
     return LayerProfile(
         name=layer.name,
         type=type(layer).__name__,
-        output_shape=keras.tree.map_shape_structure(lambda shape: tuple(shape[1:]), outputs),
+        output_shape=keras.tree.map_structure(lambda tensor: tuple(tensor.shape[1:]), outputs),
         trainable_params=_count(layer.trainable_variables),
-        macs=macs_of(layer, inputs, outputs),
+        macs=macs_of(layer, *shapes),
     )
 
 
-def _input_of(tensor):
-    return keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype)
-
-
-def _shapes(tensors):
-    return keras.tree.map_structure(lambda tensor: tuple(tensor.shape), tensors)
-
-
-def _count(variables):
-    return sum(math.prod(variable.shape) for variable in variables)
+def _count(weights):
+    return sum(math.prod(weight.shape) for weight in weights)
 
 
 def input_like(model, input_shape):

@@ -3,7 +3,7 @@
 import functools
 import math
 
-import keras
+from keras import layers
 
 from keras_multigrid.layers import MultigridConv2D, MultigridConv2DTranspose, PerGrid
 
@@ -17,40 +17,38 @@ def macs_of(layer, inputs, outputs):
     return None if any(len(weight.shape) > 1 for weight in layer.weights) else 0
 
 
-@macs_of.register(keras.layers.Conv1D)
-@macs_of.register(keras.layers.Conv2D)
-@macs_of.register(keras.layers.Conv3D)
-@macs_of.register(keras.layers.DepthwiseConv1D)
-@macs_of.register(keras.layers.DepthwiseConv2D)
+@macs_of.register(layers.Conv1D)
+@macs_of.register(layers.Conv2D)
+@macs_of.register(layers.Conv3D)
+@macs_of.register(layers.DepthwiseConv1D)
+@macs_of.register(layers.DepthwiseConv2D)
 def _convolution(layer, inputs, outputs):
     return _positions(outputs, layer) * math.prod(layer.kernel.shape)
 
 
-@macs_of.register(keras.layers.Conv1DTranspose)
-@macs_of.register(keras.layers.Conv2DTranspose)
-@macs_of.register(keras.layers.Conv3DTranspose)
+@macs_of.register(layers.Conv1DTranspose)
+@macs_of.register(layers.Conv2DTranspose)
+@macs_of.register(layers.Conv3DTranspose)
 def _transposed_convolution(layer, inputs, outputs):
     return _positions(inputs, layer) * math.prod(layer.kernel.shape)
 
 
-@macs_of.register(keras.layers.SeparableConv1D)
-@macs_of.register(keras.layers.SeparableConv2D)
+@macs_of.register(layers.SeparableConv1D)
+@macs_of.register(layers.SeparableConv2D)
 def _separable_convolution(layer, inputs, outputs):
-    kernels = math.prod(layer.depthwise_kernel.shape) + math.prod(layer.pointwise_kernel.shape)
-    return _positions(outputs, layer) * kernels
+    kernels = (layer.depthwise_kernel, layer.pointwise_kernel)
+    return _positions(outputs, layer) * sum(math.prod(kernel.shape) for kernel in kernels)
 
 
-@macs_of.register(keras.layers.Dense)
-def _dense(layer, inputs, outputs):
+@macs_of.register
+def _dense(layer: layers.Dense, inputs, outputs):
     return math.prod(outputs[1:-1]) * math.prod(layer.kernel.shape)
 
 
-@macs_of.register(MultigridConv2D)
-def _multigrid_convolution(layer, inputs, outputs):
-    return sum(
-        _positions(shape, layer) * math.prod(kernel.shape)
-        for shape, kernel in zip(outputs, layer.kernels)
-    )
+@macs_of.register
+def _multigrid_convolution(layer: MultigridConv2D, inputs, outputs):
+    sizes = [math.prod(kernel.shape) for kernel in layer.kernels]
+    return sum(_positions(shape, layer) * size for shape, size in zip(outputs, sizes))
 
 
 @macs_of.register(PerGrid)

@@ -9,7 +9,7 @@ from keras_multigrid.commands.training import RECIPES, add_recipe_options, find_
 CHOICES = {
     "ratios": (float, "widths of each grid but the finest, relative to it (default: 1/8 to 2)"),
     "grids": (int, "numbers of grids"),
-    "depths": (int, "the paper's n, layers or units of each section"),
+    "repeats": (int, "the paper's n, layers or units of each section"),
     "widths": (float, "width multipliers; under a budget the width is solved for"),
     "learning-rates": (float, "learning rates"),
     "weight-decays": (float, "weight decays"),

@@ -55,7 +55,7 @@ def wiring(model, input_shape=None):
     if image is None or len(image.shape) != 4:
         raise ValueError(f"The input of '{model.name}' is {model.input_shape}; expected one image.")
     tracer = _Tracer(image)
-    replay(model, image, tracer.call)
+    replay(model, image, tracer.see)
     return tracer.boxes
 
 
@@ -68,8 +68,7 @@ class _Tracer:
         self.sources = {id(image): frozenset()}  # numbers of boxes, by the address of a tensor
         self.tensors = []  # kept, so that no address is used again
 
-    def call(self, layer, *args, **options):
-        outputs = layer(*args, **options)
+    def see(self, layer, outputs, *args, **options):
         tensors = keras.tree.flatten(outputs)
         sources = [
             [self.sources.get(id(tensor), frozenset()) for tensor in keras.tree.flatten(arg)]
@@ -79,7 +78,6 @@ class _Tracer:
         self.tensors += tensors
         for tensor, found in zip(tensors, self.connect(layer, sources, tensors)):
             self.sources[id(tensor)] = found
-        return outputs
 
     @functools.singledispatchmethod
     def connect(self, layer, sources, tensors):

@@ -1,12 +1,13 @@
 """A hard limit on a network's size, and the width that fills it."""
 
 import dataclasses
+import itertools
 import math
 
 from keras_multigrid import checks
 
-SMALLEST = 1e-6  # a width of one channel everywhere
-TOLERANCE = 1e-7
+WIDE = 2**30  # a width at which channels are as good as not rounded
+MARGIN = 1e-7  # relative, around the widths at which a number of channels changes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,10 +26,7 @@ class Budget:
     >>> import functools
     >>> import keras_multigrid as kmg
     >>> budget = kmg.tuning.Budget(max_params=600_000)
-    >>> ratios = (1, 1, 1)
-    >>> count = functools.partial(
-    ...     kmg.complexity.count, kmg.applications.PMGSEG, channel_ratios=ratios
-    ... )
+    >>> count = functools.partial(kmg.complexity.count, kmg.applications.SGSEG)
     >>> width = budget.fill(lambda width: count(width_multiplier=width))
     >>> count(width_multiplier=width).trainable_params <= 600_000
     True
@@ -54,7 +52,7 @@ class Budget:
         """Returns how much of the budget a network takes, 1 for all of it.
 
         Args:
-            count: Its `Count`.
+            count: Its `ModelProfile`.
         """
         return max(
             count.trainable_params / (self.max_params or math.inf),
@@ -67,45 +65,80 @@ class Budget:
             raise ValueError(
                 f"The network has at least {count.trainable_params:,} parameters and "
                 f"{count.macs:,} multiply-adds, over the budget of {self}; raise the budget, or "
-                "search fewer grids, lower ratios or less depth."
+                "search fewer grids, lower ratios or fewer repeats."
             )
 
-    def fill(self, count_at, low=SMALLEST, high=None):
-        """Solves for the largest width, or ratio, that fits.
+    def fill(self, count_at):
+        """Solves for the largest width that fits; counts about five networks.
 
         Args:
-            count_at: Function from the width multiplier, or ratio, to a `Count`.
-            low: The smallest.
-            high: The largest; None is without limit.
+            count_at: Function from a width multiplier to a `ModelProfile`.
 
         Returns:
             A number, with no more digits than it takes.
 
         Raises:
-            ValueError: If not even the smallest fits.
+            ValueError: If not even one channel everywhere fits.
         """
-        self.check(count_at(low))
-        smallest = low
-        if high is None:
-            high = 1.0
-            while self.share(count_at(high)) <= 1:
-                low, high = high, 2 * high
-        elif self.share(count_at(high)) <= 1:
-            return _shortest(high, low, count_at)
-        while high - low > TOLERANCE * high:
-            middle = (low + high) / 2
-            if self.share(count_at(middle)) <= 1:
-                low = middle
+        wide = count_at(WIDE)
+        bases = {channels / WIDE for channels in wide.channels}
+        slope = math.sqrt(self.share(wide)) / WIDE  # sizes are nearly quadratic in the width
+        low, high, guess = 0.0, math.inf, 1 / slope
+        fits = too_large = None
+        for turn in itertools.count(1):
+            start, end = _same_channels(bases, min(max(guess, low), high))
+            width = _shortest(start * (1 + MARGIN), end * (1 - MARGIN))
+            count = count_at(width)
+            root = math.sqrt(self.share(count))
+            if root <= 1:
+                low, fits = end * (1 + MARGIN), (width, root)
+            elif start == 0:
+                self.check(count)
             else:
-                high = middle
-        return _shortest(low, smallest, count_at)
+                high, too_large = start * (1 - MARGIN), (width, root)
+            if low >= high:
+                return fits[0]
+            if not (fits and too_large):
+                guess = width + (1 - root) / slope
+            elif turn % 3:
+                (width, root), (wider, larger) = fits, too_large
+                guess = width + (1 - root) * (wider - width) / (larger - root)
+            else:
+                guess = (low + high) / 2
+
+    def raised(self, count_at, low, high):
+        """Returns a larger ratio that fits; one channel more does not, or it is the largest.
+
+        Args:
+            count_at: Function from the ratio to a `ModelProfile`.
+            low: A ratio that fits.
+            high: The largest.
+        """
+        if self.share(count_at(high)) <= 1:
+            return high
+        while True:
+            ratio = float(f"{(low + high) / 2:.4g}")
+            steps = zip(count_at(low).channels, count_at(high).channels)
+            if max(more - fewer for fewer, more in steps) <= 1 or not low < ratio < high:
+                return low
+            if self.share(count_at(ratio)) <= 1:
+                low = ratio
+            else:
+                high = ratio
 
 
-def _shortest(number, smallest, count_at):
-    """Returns the shortest number, not above one, with the same count."""
-    decimals = -math.floor(math.log10(number))
-    for places in range(decimals, decimals + 8):
-        shorter = math.floor(number * 10**places) / 10**places
-        if shorter >= smallest and count_at(shorter) == count_at(number):
-            return shorter
-    return number
+def _same_channels(bases, width):
+    """Returns from which width to which no channels change; `bases` are those at a width of 1."""
+    steps = [(base, max(1, math.floor(base * width + 0.5))) for base in bases]
+    start = max(0 if channels == 1 else (channels - 0.5) / base for base, channels in steps)
+    return start, min((channels + 0.5) / base for base, channels in steps)
+
+
+def _shortest(low, high):
+    """Returns the number of the fewest digits between two, the largest of them."""
+    first = -math.floor(math.log10(high))
+    for places in range(first, first + 12):
+        number = math.floor(high * 10**places) / 10**places
+        if number >= low and number > 0:
+            return number
+    return high

@@ -3,35 +3,36 @@
 import dataclasses
 import functools
 import inspect
-import itertools
-import math
 
+import keras
 import keras_tuner
 from keras_tuner.engine.hyperparameters import Fixed
 
 from keras_multigrid import checks
 from keras_multigrid.applications.paper import paper_model
-from keras_multigrid.complexity import Count, count
-from keras_multigrid.tuning.budget import Budget
-from keras_multigrid.tuning.space import SearchSpace
+from keras_multigrid.complexity import ModelProfile, count
+from keras_multigrid.tuning.budget import WIDE, Budget
+from keras_multigrid.tuning.space import SearchSpace, checked
 
-MOST_GRIDS = 8
 FILLED = 0.99  # of a budget
 RAISED = (1.05, 1.25)  # factors on ratios, to fill what whole channels leave
 RATIOS = (0.125, 0.25, 0.5, 1.0, 2.0)
+ARGUMENTS = {"width": "width_multiplier", "widths": "width_multiplier"}
+NETWORK = ("channel_ratios", "width_multiplier", "repeats")  # arguments of a constructor
+COUNTED = 100  # networks whose counts are kept
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """What a choice of hyperparameters comes to; what is None is the network's or recipe's own.
+    """A choice of a network and its training; None is the network's or the recipe's own value.
 
     Attributes:
         channel_ratios: Widths of the grids relative to the finest.
         width_multiplier: Factor on all widths, solved for where there is a budget.
-        depth: The paper's n.
-        learning_rate: Its start.
-        weight_decay: Of the optimizer.
-        count: Parameters and multiply-adds, a `complexity.Count`.
+        repeats: The paper's n.
+        learning_rate: The learning rate at the start.
+        weight_decay: The optimizer's weight decay.
+        count: Parameters and multiply-adds, a `complexity.ModelProfile`.
 
     Example:
 
@@ -44,42 +45,32 @@ class Candidate:
 
     channel_ratios: tuple[float, ...] | None
     width_multiplier: float | None
-    depth: int | None
+    repeats: int | None
     learning_rate: float | None
     weight_decay: float | None
-    count: Count
+    count: ModelProfile
 
     def network(self):
         """Returns the arguments of the constructor."""
-        return _network(self.settings())
+        return {name: value for name, value in self.settings().items() if name in NETWORK}
 
     def settings(self):
         """Returns what was chosen, by name: the constructor's arguments and the optimizer's."""
-        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return {
-            name: value for name, value in values.items() if name != "count" and value is not None
-        }
-
-
-def _network(chosen):
-    names = {"channel_ratios": "channel_ratios", "width_multiplier": "width_multiplier"}
-    names["depth"] = "repeats"
-    return {
-        argument: chosen[name] for name, argument in names.items() if chosen.get(name) is not None
-    }
+        names = [field.name for field in dataclasses.fields(self) if field.name != "count"]
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
 
 class MultigridHyperModel(keras_tuner.HyperModel):
     """A network whose channel ratios, and what goes with them, are hyperparameters.
 
-    Works with every tuner of KerasTuner. Sizes are counted by arithmetic: with a budget, each
-    candidate is completed to it by solving for the width, and one over it is never built. Where
-    whole channels leave more than 1 % of it unused, ratios other than the network's own are raised
-    by up to a quarter; narrow networks may use less all the same.
+    Works with every tuner of KerasTuner. With a budget, each candidate is completed to it by
+    solving for the width, and no weights are allocated for one over it. Where whole channels leave
+    more than 1 % of the budget unused, ratios other than the network's own are raised by up to a
+    quarter; narrow networks may use less all the same.
 
-    Hyperparameters of one's own named `grids`, `ratio_1`, `ratio_2`, ..., `depth`, `width`,
-    `learning_rate` or `weight_decay` take the place of what is searched, as KerasTuner's tuners are
-    given them: `hp.Fixed("learning_rate", 0.05)`.
+    Your own hyperparameters named `grids`, `ratio_1`, `ratio_2`, ..., `repeats`, `width`,
+    `learning_rate` or `weight_decay` replace what is searched; give them to KerasTuner's tuners:
+    `hp.Fixed("learning_rate", 0.05)`.
 
     Args:
         constructor: A function of `keras_multigrid.applications`, or a name of `list_models`.
@@ -117,27 +108,30 @@ class MultigridHyperModel(keras_tuner.HyperModel):
         super().__init__()
         if isinstance(constructor, str):
             row = paper_model(constructor)
-            constructor, arguments = row.constructor, {**row.arguments, **arguments}
+            constructor, arguments = row.constructor, row.arguments_with(**arguments)
         checks.constructors(constructor=constructor)
         checks.optional(functools.partial(checks.instances, SearchSpace), space=space)
         checks.optional(functools.partial(checks.instances, Budget), budget=budget)
         checks.optional(checks.functions, compile=compile)
         self.constructor, self.arguments = constructor, arguments
         self.space, self.budget, self.compile = space or SearchSpace(), budget, compile
-        self._check_space()
+        self.count_network = functools.lru_cache(COUNTED)(
+            lambda **network: count(constructor, **self._arguments(network))
+        )
+        self._check_searched({each for each in ("repeats", "widths") if getattr(self.space, each)})
         self.own_ratios = self._own_ratios()
         if self.own_ratios is None and self.space.grids is not None:
             raise ValueError(f"{constructor.__name__} has no grids to choose from.")
         self.candidate(keras_tuner.HyperParameters())  # errors before any work
         for grids in self.space.grids or ():
-            count(constructor, **{**arguments, "channel_ratios": (1,) * grids})
+            self._count({"channel_ratios": (1,) * grids})
 
     def declare_hyperparameters(self, hp):
         self._choose(hp)
 
     def build(self, hp):
         candidate = self.candidate(hp)
-        model = self.constructor(**self._with(candidate.network()))
+        model = self.constructor(**self._arguments(candidate.network()))
         if self.compile is not None:
             self.compile(model, candidate)
         return model
@@ -153,36 +147,40 @@ class MultigridHyperModel(keras_tuner.HyperModel):
         return Candidate(**chosen, count=size)
 
     def _fill(self, chosen, fixed):
-        """Completes a choice to the budget by the width; fixed ratios stay."""
+        """Completes a choice to the budget: by the width, and by ratios that are not fixed."""
 
         def of_width(width):
             return self._count({**chosen, "width_multiplier": width})
 
         chosen["width_multiplier"] = self.budget.fill(of_width)
-        if chosen["channel_ratios"] not in (None, self.own_ratios):
-            self._fill_by_ratios(chosen, fixed)
-
-    def _fill_by_ratios(self, chosen, fixed):
-        """Raises ratios a little where whole channels leave some of the budget."""
-
-        def of_ratio(ratios, grid, ratio):
-            return self._count({**chosen, "channel_ratios": _replaced(ratios, grid, ratio)})
-
-        grids = range(len(chosen["channel_ratios"]) - 1, 0, -1)
+        if chosen["channel_ratios"] in (None, self.own_ratios):
+            return
+        grids = range(len(chosen["channel_ratios"]) - 1, 0, -1)  # the coarsest first
         grids = [grid for grid in grids if f"ratio_{grid}" not in fixed]
-        for factor, grid in itertools.product(RAISED, grids):  # the coarsest first, a little first
-            ratios, size = chosen["channel_ratios"], self._count(chosen)
-            if self.budget.share(size) >= FILLED:
-                return
-            of_this = functools.partial(of_ratio, ratios, grid)
-            ratio = self.budget.fill(of_this, ratios[grid], factor * ratios[grid])
-            if of_this(ratio) != size:
-                chosen["channel_ratios"] = _replaced(ratios, grid, ratio)
+        for factor in RAISED:
+            for grid in grids:
+                if self.budget.share(self._count(chosen)) >= FILLED:
+                    return
+                self._raise_ratio(chosen, grid, factor)
+
+    def _raise_ratio(self, chosen, grid, factor):
+        ratios = chosen["channel_ratios"]
+
+        def with_ratio(ratio):
+            return {**chosen, "channel_ratios": (*ratios[:grid], ratio, *ratios[grid + 1 :])}
+
+        def count_at(ratio):
+            return self._count(with_ratio(ratio))
+
+        ratio = self.budget.raised(count_at, ratios[grid], factor * ratios[grid])
+        if count_at(ratio) != self._count(chosen):
+            chosen.update(with_ratio(ratio))
 
     def _count(self, chosen):
-        return count(self.constructor, **self._with(_network(chosen)))
+        network = {name: chosen[name] for name in NETWORK if chosen.get(name) is not None}
+        return self.count_network(**network)
 
-    def _with(self, network):
+    def _arguments(self, network):
         """Returns all arguments of the constructor; `repeats` is in place of its own depth."""
         own = dict(self.arguments)
         if "repeats" in network:
@@ -198,10 +196,10 @@ class MultigridHyperModel(keras_tuner.HyperModel):
             ratios = self._choose_ratios(hp)
         return {
             "channel_ratios": ratios,
-            "width_multiplier": _choice(hp, "width", "widths", space, own.get("width_multiplier")),
-            "depth": _choice(hp, "depth", "depths", space, own.get("repeats")),
-            "learning_rate": _choice(hp, "learning_rate", "learning_rates", space),
-            "weight_decay": _choice(hp, "weight_decay", "weight_decays", space),
+            "width_multiplier": space.choose(hp, "width", "widths", own.get("width_multiplier")),
+            "repeats": space.choose(hp, "repeats", "repeats", own.get("repeats")),
+            "learning_rate": space.choose(hp, "learning_rate", "learning_rates"),
+            "weight_decay": space.choose(hp, "weight_decay", "weight_decays"),
         }
 
     def _choose_ratios(self, hp):
@@ -209,16 +207,16 @@ class MultigridHyperModel(keras_tuner.HyperModel):
         space = SearchSpace(
             ratios=self.space.ratios or {*RATIOS, *own}, grids=self.space.grids or (len(own),)
         )
-        grids = _choice(hp, "grids", "grids", space, len(own))
+        grids = space.choose(hp, "grids", "grids", len(own))
         numbers = {*space.grids, grids}
         ratios = [1.0]
         for grid in range(1, max(numbers)):
             name, default = f"ratio_{grid}", own[min(grid, len(own) - 1)]
             if any(each.name == name and not each.conditions for each in hp.space):
-                ratios.append(_checked("ratios", hp.get(name)))  # the user's, for any number
+                ratios.append(checked("ratios", hp.get(name)))  # the user's, for any number
                 continue
             with hp.conditional_scope("grids", [number for number in numbers if number > grid]):
-                ratios.append(_choice(hp, name, "ratios", space, default))
+                ratios.append(space.choose(hp, name, "ratios", default))
         return tuple(ratios[:grids])
 
     def _check_hyperparameters(self, hp):
@@ -231,11 +229,7 @@ class MultigridHyperModel(keras_tuner.HyperModel):
             )
         if self.own_ratios is None and "grids" in hp:
             raise ValueError(f"{name} has no grids to choose from.")
-        if self.budget is not None and "width" in hp:
-            raise ValueError("The width is solved for under a budget; leave width out.")
-        for each, argument in (("depth", "repeats"), ("width", "width_multiplier")):
-            if each in hp and not self._takes(argument):
-                raise ValueError(f"{each} cannot be chosen: {name} has no {argument}.")
+        self._check_searched({each for each in ("repeats", "width") if each in hp})
 
     def _own_ratios(self):
         """Returns the ratios of the constructor's design, or None if it has no grids."""
@@ -243,56 +237,24 @@ class MultigridHyperModel(keras_tuner.HyperModel):
             return None
         if self.arguments.get("channel_ratios"):
             return tuple(map(float, self.arguments["channel_ratios"]))
-        expected = count(self.constructor)
-        for factor in (1 / 2, 2):  # the paper's are all of this kind
-            for grids in range(1, MOST_GRIDS + 1):
-                ratios = tuple(float(factor**grid) for grid in range(grids))
-                try:
-                    if count(self.constructor, channel_ratios=ratios) == expected:
-                        return ratios
-                except ValueError:  # more grids than the constructor takes
-                    break
-        raise ValueError(f"The ratios of {self.constructor.__name__} are not known; name them.")
+        axis = 0 if keras.config.image_data_format() == "channels_first" else -1
+        pyramids = [
+            [shape[axis] for shape in row.output_shape]
+            for row in self._count({"width_multiplier": WIDE}).rows
+            if row.trainable_params and isinstance(row.output_shape, list)
+        ]
+        widths = max(pyramids, key=lambda each: (len(each), sum(each)))  # neither stem nor head
+        return tuple(width / widths[0] for width in widths)
 
-    def _check_space(self):
-        if self.budget is not None and self.space.widths is not None:
-            raise ValueError("The width is solved for under a budget; leave widths out.")
-        for name, argument in (("depths", "repeats"), ("widths", "width_multiplier")):
-            if getattr(self.space, name) is not None and not self._takes(argument):
-                raise ValueError(
-                    f"{name} cannot be searched: {self.constructor.__name__} has no {argument}."
-                )
+    def _check_searched(self, names):
+        """Raises a `ValueError` for what the constructor lacks, or a budget solves for."""
+        for name in names:
+            argument = ARGUMENTS.get(name, name)
+            if not self._takes(argument):
+                network = self.constructor.__name__
+                raise ValueError(f"{name} cannot be searched: {network} has no {argument}.")
+            if argument == "width_multiplier" and self.budget is not None:
+                raise ValueError(f"The width is solved for under a budget; leave {name} out.")
 
     def _takes(self, argument):
         return argument in inspect.signature(self.constructor).parameters
-
-
-def _choice(hp, name, field, space, own=None):
-    """Returns what is chosen of a field of the space, None for an absent grid.
-
-    It is declared, by default nearest to one's own, or the first; or it is what the user fixed.
-    """
-    values = getattr(space, field)
-    if values is None:
-        return _checked(field, hp.get(name)) if name in hp else own
-    default = next(iter(values)) if own is None else _nearest(values, own)
-    chosen = hp.Choice(name, sorted(values), default=default)
-    if chosen is None:
-        return None
-    chosen = _checked(field, chosen)
-    nearest = _nearest(values, chosen)
-    # Between processes KerasTuner rounds numbers to single precision.
-    return nearest if math.isclose(nearest, chosen, rel_tol=1e-6) else chosen
-
-
-def _checked(field, value):
-    """Returns one value of a field of the space."""
-    return getattr(SearchSpace(**{field: (value,)}), field)[0]
-
-
-def _replaced(ratios, grid, ratio):
-    return (*ratios[:grid], ratio, *ratios[grid + 1 :])
-
-
-def _nearest(values, number):
-    return min(values, key=lambda value: abs(value - number))

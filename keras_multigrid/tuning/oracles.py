@@ -1,4 +1,4 @@
-"""KerasTuner's oracles, which propose what to try, made to survive what happens to processes."""
+"""KerasTuner's oracles, which propose what to try; here they go on after any process was killed."""
 
 import itertools
 import math
@@ -29,11 +29,11 @@ SILENT_SECONDS = 20  # without a sign of life a worker is dead; live ones ask, o
 
 
 class Survival:
-    """What an oracle lacks to go on after any process was killed at any time.
+    """Lets an oracle go on after any process was killed at any time.
 
-    Its state is one file, which is whole or not there; KerasTuner writes several, in between which
-    finished trials would be forgotten. The trial of a worker that died is given to another. The
-    first trial is the network's own settings, and none is given twice.
+    The oracle's state is one file, which is whole or not there; KerasTuner writes several, and
+    forgets finished trials if it is killed in between. The trial of a worker that died is given to
+    another. The first trial is the network's own settings, and none is given twice.
 
     Args:
         folder: Path of the folder of `oracle.json`.
@@ -96,10 +96,10 @@ class Survival:
         self._give_up_silent_workers(tuner_id)
         trial = super().create_trial(tuner_id)
         if trial.status == TrialStatus.STOPPED:
-            if self.ongoing_trials:  # one of which may be given to this worker yet
+            self._has_stopped = not self.ongoing_trials
+            if self.ongoing_trials:  # this worker may yet be given one of them
                 self.tuner_ids.add(tuner_id)
                 trial.status = TrialStatus.IDLE
-            self._has_stopped = not self.ongoing_trials
         return trial
 
     @keras_tuner.synchronized
@@ -107,7 +107,7 @@ class Survival:
         for worker, ongoing in self.ongoing_trials.items():
             if ongoing.trial_id == trial.trial_id:
                 self._last_heard[worker] = time.monotonic()
-        # On their way between processes the values were rounded.
+        # The values were rounded on their way between processes.
         trial.hyperparameters = self.trials[trial.trial_id].hyperparameters
         self._may_save = False  # until the trial is off the list of ongoing ones
         super().end_trial(trial)
@@ -226,30 +226,19 @@ class Hyperband(Survival, keras_tuner.oracles.HyperbandOracle):
 ORACLES = {"hyperband": Hyperband, "bayesian": Bayesian, "random": Random, "grid": Grid}
 
 
-def make_oracle(name, objective, direction, trials, epochs, seed, folder, trials_folder):
-    """Returns an oracle.
-
-    Args:
-        name: A key of `ORACLES`.
-        objective: Name of a metric.
-        direction: `"min"` or `"max"`.
-        trials: Number of trials, at most.
-        epochs: Of a whole training; Hyperband has shorter ones.
-        seed: Seed of what is drawn.
-        folder: Path of the folder of the oracle's state.
-        trials_folder: Path of the folder of the trials' folders.
-    """
+def make_oracle(search, folder, trials_folder):
+    """Returns the oracle of a `Search`; see `Survival`."""
     options = {
-        "objective": keras_tuner.Objective(objective, direction),
-        "seed": seed + 1,  # 0 would be a random one
+        "objective": keras_tuner.Objective(search.objective, search.direction),
+        "seed": search.recipe.seed + 1,  # 0 would be a random one
         "max_consecutive_failed_trials": math.inf,  # the search goes on
     }
-    if name == "hyperband":
-        options |= {"max_epochs": epochs, "hyperband_iterations": None}  # until `trials` are done
-    if name == "bayesian":  # random ones; KerasTuner would take three for each hyperparameter
-        options["num_initial_points"] = max(3, trials // 4)
-    oracle = ORACLES[name](folder, trials_folder, **options)
-    if name == "hyperband" and not oracle.start_order:
-        oracle.fit_into(trials)
-    oracle.max_trials = trials
+    if search.tuner == "hyperband":  # without a limit but that of trials
+        options |= {"max_epochs": search.recipe.epochs, "hyperband_iterations": None}
+    if search.tuner == "bayesian":  # KerasTuner would take three random ones per hyperparameter
+        options["num_initial_points"] = max(3, search.trials // 4)
+    oracle = ORACLES[search.tuner](folder, trials_folder, **options)
+    if search.tuner == "hyperband" and not oracle.start_order:
+        oracle.fit_into(search.trials)
+    oracle.max_trials = search.trials
     return oracle

@@ -23,13 +23,7 @@ def read_results(trials_folder, direction):
 
 
 def write_report(folder, search, results):
-    """Writes what a search found into its folder, and prints it.
-
-    Args:
-        folder: Path of the folder.
-        search: The `Search`.
-        results: List of `Result`, the best first.
-    """
+    """Writes what a `Search` found into its folder, and prints it; the best result is the first."""
     ranking = _ranking(search, results)
     print(f"\n{ranking}")
     text = [f"# {search.recipe.model} on {search.recipe.NAME}", "", ranking]
@@ -106,9 +100,8 @@ def pareto_front(results, direction):
 
 def describe(candidate):
     """Returns the settings and the size of a `Candidate` as a text."""
-    sizes = (
-        f"{candidate.count.trainable_params:,} parameters, {candidate.count.macs:,} multiply-adds"
-    )
+    count = candidate.count
+    sizes = f"{count.trainable_params:,} parameters, {count.macs:,} multiply-adds"
     return "; ".join([*_texts(candidate.settings()), sizes])
 
 

@@ -1,21 +1,17 @@
 """A search: what it is asked for, and its run in one process or several."""
 
 import dataclasses
+import functools
 import json
 import pathlib
 import time
-from functools import partial
 
 from keras_multigrid import checks
 from keras_multigrid.progress import say
 from keras_multigrid.recipes import RECIPES, Recipe
 from keras_multigrid.recipes.renamed import with_present_names
 from keras_multigrid.runs.process import leaving_upon_sigterm
-from keras_multigrid.runs.run_folder import (
-    check_empty,
-    differences,
-    locked,
-)
+from keras_multigrid.runs.run_folder import check_empty, differences, locked
 from keras_multigrid.stored import DamagedFile, make, read_json
 from keras_multigrid.tuning.budget import Budget
 from keras_multigrid.tuning.hypermodel import MultigridHyperModel
@@ -33,7 +29,7 @@ SEARCH_REMEDY = "restore it from a copy, or name another folder with --output"
 MAY_CHANGE = ("trials", "data_dir", "checkpoint_seconds", "on_error")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True)
 class Search:
     """What is asked for; see `tune`."""
 
@@ -61,8 +57,9 @@ class Search:
     def direction(self):
         return "min" if self.objective.endswith(("loss", "error")) else "max"
 
+    @functools.cached_property
     def hypermodel(self):
-        """Returns the `MultigridHyperModel` of the recipe's network."""
+        """The `MultigridHyperModel` of the recipe's network."""
         arguments = self.recipe.network_arguments()
         return MultigridHyperModel(self.recipe.model, self.space, self.budget, **arguments)
 
@@ -80,17 +77,14 @@ class Search:
 
     @classmethod
     def read(cls, folder, recipes=RECIPES):
-        """Returns the search of a folder.
-
-        Args:
-            folder: Path of the folder.
-            recipes: Mapping from names to recipe classes.
-
-        Raises:
-            DamagedFile: If its file is damaged.
-        """
+        """Returns the search of a folder; `recipes` are classes by name."""
         path = folder / SEARCH
         asked = read_json(path, SEARCH_KINDS, SEARCH_REMEDY)
+        if asked["space"].pop("depths", None):
+            raise ValueError(
+                f"{path} searches depths, which are called repeats now; name another folder with "
+                "--output."
+            )
         fields = with_present_names(asked["recipe"])
         recipe = recipes.get(fields.pop("name", None))
         if recipe is None:
@@ -114,14 +108,14 @@ def tune(
     """Searches the best candidate of a recipe; called again after an interruption, it continues.
 
     Candidates differ in what the `SearchSpace` has, by default the channel ratios; with a budget
-    each is completed to it by its width. Each is trained as the recipe says and scored on
-    validation data, which are parts of the training data where the paper tests on all others.
+    the width of each is solved for. Each is trained as the recipe says and scored on validation
+    data: a part of the training data where the paper tests on all others.
 
-    With `workers`, processes on this machine share the trials. Across machines, give the same call
+    With `workers`, processes on this machine share the trials. Across machines, make the same call
     on each, with a folder that all see and KerasTuner's environment variables:
-    `KERASTUNER_TUNER_ID` is `chief` on one and distinct on the others, `KERASTUNER_ORACLE_IP` and
-    `KERASTUNER_ORACLE_PORT` are where the chief listens, without encryption or password: in a
-    trusted network only.
+    `KERASTUNER_TUNER_ID` is `chief` on one and distinct on the others; the chief listens at
+    `KERASTUNER_ORACLE_IP` and `KERASTUNER_ORACLE_PORT`, without encryption or password: use it in
+    trusted networks only.
 
     Args:
         recipe: A `Recipe`.
@@ -130,19 +124,19 @@ def tune(
             for each trial in `trials`.
         space: The `SearchSpace`.
         budget: A `Budget`, or None.
-        tuner: `"bayesian"`, `"random"`, `"grid"`, or `"hyperband"`, which trains many candidates
-            shortly and goes on with the best.
-        trials: Number of trials; a finished search may be given more.
+        tuner: `"bayesian"`, `"random"`, `"grid"`, or `"hyperband"`: many short trainings, the best
+            of which are continued.
+        trials: Number of trials; a finished search can be continued with more.
         objective: Name of a metric of the recipe, or `"loss"`; None is the recipe's.
         workers: Number of processes.
 
     Returns:
-        The results, a list from the best to the failed ones, which have no score; None in workers
-        of other machines.
+        A list of results, the best first and failed ones, without a score, last; None in workers on
+        other machines.
 
     Raises:
-        ValueError: If something asked for does not exist, nothing fits the budget, or the folder
-            is of another search.
+        ValueError: If an argument is invalid, nothing fits the budget, or the folder is of another
+            search.
         OSError: If another process works in the folder, or data are missing.
 
     Example:
@@ -156,36 +150,32 @@ def tune(
     """
     checks.instances(Recipe, recipe=recipe)
     checks.optional(checks.paths, output=output)
-    checks.optional(partial(checks.instances, SearchSpace), space=space)
-    checks.optional(partial(checks.instances, Budget), budget=budget)
+    checks.optional(functools.partial(checks.instances, SearchSpace), space=space)
+    checks.optional(functools.partial(checks.instances, Budget), budget=budget)
     checks.texts(tuner=tuner)
     checks.positive_integers(workers=workers)
     checks.optional(checks.texts, objective=objective)
     output = pathlib.Path(output or pathlib.Path("runs", f"tune-{recipe.NAME}"))
     recipe = recipe.settled()
     recipe.check_data()
-    objective = objective or recipe.OBJECTIVE
-    search = Search(
-        recipe=recipe,
-        space=space or SearchSpace(),
-        budget=budget,
-        tuner=tuner,
-        trials=trials,
-        objective=objective,
-    )
+    objective, space = objective or recipe.OBJECTIVE, space or SearchSpace()
+    search = Search(recipe, space, budget, tuner, trials, objective)
     if workers > 1 and RECIPES.get(recipe.NAME) is not type(recipe):
-        raise ValueError(f"{type(recipe).__name__} is no recipe of this package; give workers=1.")
+        name = type(recipe).__name__
+        raise ValueError(f"{name} is not a recipe of this package; give workers=1.")
     role = own_role()
     if role is not None and workers > 1:
         raise ValueError(f"workers is {workers}, but this process is {role!r}; give workers=1.")
     with leaving_upon_sigterm():
         if role not in (None, CHIEF):
-            wait_for_chief(output, role)
+            say(f"{role} works in {output}, for the chief at {address()}")
+            while not (output / SEARCH).exists():
+                time.sleep(1)
             check_search(output, search)
             return work(search, output)
         with locked(output):
             claim_search(output, search)
-            search.hypermodel()  # what is wrong is an error before all the work
+            _ = search.hypermodel  # what is wrong is an error before all the work
             for split in recipe.tuning_splits():  # and data are prepared once
                 recipe.load(split, 1)
             if role == CHIEF:
@@ -194,31 +184,15 @@ def tune(
                 run_workers(output, workers)
             else:
                 work(search, output)
-            return finish(search, output)
-
-
-def finish(search, output):
-    """Writes the ranking; returns the results, best first."""
-    results = read_results(output / TRIALS, search.direction)
-    if not results:
-        raise OSError(f"{output} has no results; give workers a folder that all of them see.")
-    write_report(output, search, results)
-    return results
-
-
-def wait_for_chief(folder, role):
-    """Waits until the chief has written the search into the folder."""
-    say(f"{role} works in {folder}, for the chief at {address()}")
-    while not (folder / SEARCH).exists():
-        time.sleep(1)
+            results = read_results(output / TRIALS, search.direction)
+            if not results:
+                raise OSError(f"{output} has no results; give workers a folder that all can see.")
+            write_report(output, search, results)
+            return results
 
 
 def claim_search(folder, search):
-    """Writes a search into a folder, or checks that what is there is of the same search.
-
-    Raises:
-        ValueError: If the folder is of another one, or has other things in it.
-    """
+    """Writes a search into a folder; a `ValueError` if the folder is of something else."""
     path = folder / SEARCH
     if path.exists():
         check_search(folder, search)
@@ -241,10 +215,8 @@ def check_search(folder, search):
 
 def _flat(asked):
     """Returns nested dictionaries as one."""
-    flat = {}
-    for name, value in asked.items():
-        if isinstance(value, dict):
-            flat |= {f"{name}.{inner}": of_inner for inner, of_inner in value.items()}
-        else:
-            flat[name] = value
+    groups = {name: value for name, value in asked.items() if isinstance(value, dict)}
+    flat = {name: value for name, value in asked.items() if name not in groups}
+    for name, group in groups.items():
+        flat |= {f"{name}.{inner}": value for inner, value in group.items()}
     return flat

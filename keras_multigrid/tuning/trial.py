@@ -8,6 +8,7 @@ import shutil
 import keras
 
 from keras_multigrid.progress import say
+from keras_multigrid.recipes.renamed import with_present_names
 from keras_multigrid.runs.process import set_up
 from keras_multigrid.runs.run_folder import CHECKPOINTS, LOG, claim
 from keras_multigrid.runs.train import train
@@ -24,7 +25,7 @@ MOST_DEATHS = 3  # of processes, without a checkpoint in between
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Result:
-    """What became of a trial; a failed one has a `failure` and no `score`."""
+    """What a trial gave; a failed one has a `failure` and no `score`."""
 
     trial: str
     settings: dict[str, float | tuple[float, ...] | None] = dataclasses.field(default_factory=dict)
@@ -44,24 +45,28 @@ def run_trial(recipe, candidate, folder, epochs, objective, before=None):
         recipe: The candidate's `Recipe`.
         candidate: The `Candidate`.
         folder: Path of the trial's folder, named by its number.
-        epochs: How far to train it.
+        epochs: Number of epochs at the end of the training.
         objective: Name of the metric that is the score.
-        before: Folder of a shorter training of the same candidate, to go on from its checkpoint, or
-            None.
+        before: Folder of a shorter training of the same candidate to continue, or None.
 
     Returns:
-        A `Result`. Whatever goes wrong in a trial is its failure, and not an error.
+        A `Result`; errors that come from the candidate are its failure.
 
     Raises:
-        OSError: If something cannot be read or written, for which the candidate is not to blame.
+        OSError: If a file cannot be read or written.
         DamagedFile: If a file of the trial is damaged.
     """
     if (folder / RESULT).exists():
         return read_result(folder / RESULT)
     folder.mkdir(parents=True, exist_ok=True)
     claim(folder, recipe)
-    sizes = dataclasses.asdict(candidate.count)
-    result = Result(trial=folder.name, settings=candidate.settings(), epochs=epochs, **sizes)
+    result = Result(
+        trial=folder.name,
+        settings=candidate.settings(),
+        trainable_params=candidate.count.trainable_params,
+        macs=candidate.count.macs,
+        epochs=epochs,
+    )
     try:
         metrics, seconds = _train(recipe, folder, epochs, objective, before)
         score = metrics[objective]
@@ -83,16 +88,16 @@ def run_trial(recipe, candidate, folder, epochs, objective, before=None):
 def read_result(path):
     """Returns the `Result` in a file."""
     written = read_json(path, {"settings": dict}, RESULT_REMEDY)
-    written["settings"] = with_tuples(written["settings"])
+    written["settings"] = with_present_names(with_tuples(written["settings"]))
     result = make(Result, written, path, RESULT_REMEDY)
     if result.trial != path.parent.name:
         raise DamagedFile(path, f"it is of trial {result.trial!r}", RESULT_REMEDY)
     if result.failure is None:
-        absent = [f"it has no {name!r}" for name in NEEDED if getattr(result, name) is None]
-        settings = {field.name for field in dataclasses.fields(Candidate)} - {"count"}
-        unknown = [f"{name!r} is not a setting" for name in result.settings if name not in settings]
-        for what in absent + unknown:
-            raise DamagedFile(path, what, RESULT_REMEDY)
+        known = {field.name for field in dataclasses.fields(Candidate)} - {"count"}
+        faults = [f"it has no {name!r}" for name in NEEDED if getattr(result, name) is None]
+        faults += [f"{name!r} is not a setting" for name in result.settings if name not in known]
+        if faults:
+            raise DamagedFile(path, faults[0], RESULT_REMEDY)
     return result
 
 

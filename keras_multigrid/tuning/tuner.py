@@ -59,17 +59,8 @@ class CandidateTuner(BaseTuner):
         self.asked_for, self.trials_folder = search, output / TRIALS
         self._asked = 0.0
         self._lock = contextlib.ExitStack()
-        oracle = make_oracle(
-            search.tuner,
-            search.objective,
-            search.direction,
-            search.trials,
-            search.recipe.epochs,
-            search.recipe.seed,
-            output,
-            self.trials_folder,
-        )
-        super().__init__(oracle, search.hypermodel(), output.parent, output.name)
+        oracle = make_oracle(search, output, self.trials_folder)
+        super().__init__(oracle, search.hypermodel, output.parent, output.name)
 
     def _populate_initial_space(self):
         space = self.oracle.get_space()
@@ -85,7 +76,7 @@ class CandidateTuner(BaseTuner):
         self._lock.close()
 
     def pre_create_trial(self):
-        """Lets a worker that waits ask once in a second."""
+        """Lets a waiting worker ask once a second."""
         time.sleep(max(0.0, self._asked + 1 - time.monotonic()))
         self._asked = time.monotonic()
 
@@ -116,13 +107,11 @@ class CandidateTuner(BaseTuner):
         try:
             candidate = self.hypermodel.candidate(trial.hyperparameters)
         except ValueError as error:  # nothing fits the budget
-            chosen = {
-                name: value
-                for name, value in values.items()
-                if name != "network" and not name.startswith("tuner/")
-            }
-            failed = Result(trial=folder.name, settings=chosen, failure=str(error))
-            return write_result(folder, failed)
+            names = [name for name in values if name != "network" and "tuner/" not in name]
+            chosen = {name: values[name] for name in names}
+            return write_result(
+                folder, Result(trial=folder.name, settings=chosen, failure=str(error))
+            )
         say(f"trial {trial.trial_id} of {search.trials}: {describe(candidate)}")
         before = values.get("tuner/trial_id")
         return run_trial(

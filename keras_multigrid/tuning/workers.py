@@ -19,7 +19,7 @@ MOST_RESTARTS = 100
 
 
 def own_role():
-    """Returns this process's role in a search of several, or None; KerasTuner reads it as well.
+    """Returns this process's role in a search of several processes, or None.
 
     Raises:
         ValueError: If the environment does not tell where the chief is.
@@ -49,7 +49,7 @@ def check_address():
 def run_workers(folder, count):
     """Runs the search of a folder in a chief and workers until it is over.
 
-    A worker that is killed is started again, and goes on with its trial.
+    A worker that was killed is replaced by another, which goes on with its trial.
 
     Args:
         folder: Path of the search's folder.
@@ -59,18 +59,15 @@ def run_workers(folder, count):
         ChildProcessError: If the chief ends too early, a worker otherwise than by a signal, or
             workers again and again.
     """
-    environment = {
+    threads = str(max(1, (os.cpu_count() or 1) // count))
+    environment = {  # without these the workers would be in each other's way
+        "TF_NUM_INTRAOP_THREADS": threads,
+        "OMP_NUM_THREADS": threads,
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
         **os.environ,
         **dict(zip(ADDRESS, ("127.0.0.1", str(_free_port())))),
     }
-    threads = max(1, (os.cpu_count() or 1) // count)
-    for name, value in (
-        ("TF_NUM_INTRAOP_THREADS", str(threads)),
-        ("OMP_NUM_THREADS", str(threads)),
-        ("TF_FORCE_GPU_ALLOW_GROWTH", "true"),
-        ("XLA_PYTHON_CLIENT_PREALLOCATE", "false"),
-    ):
-        environment.setdefault(name, value)  # else the workers are in each other's way
 
     def start(role):
         command = [sys.executable, "-m", "keras_multigrid.tuning", str(folder)]

@@ -53,7 +53,7 @@ BLOCKS_SMALLER = {  # what is replaced in blocks of Python
     '"train", 128, source="digits")': '"test", 128, source="digits")',
     "probes=[(24, 32), (40, 32)])": "probes=[(24, 32), (40, 32)], stride=28)",
     "max_params=3_000_000": "max_params=100_000",
-    "depths=(1, 2)": "depths=(1,)",
+    "repeats=(1, 2)": "repeats=(1,)",
     "max_trials=20": "max_trials=1",
 }
 PROGRAMS_SMALLER = {  # what is replaced in applications/

@@ -7,32 +7,42 @@ import pathlib
 import sys
 import time
 
+import pytest
+
 from keras_multigrid.recipes import MnistSegmentation
-from keras_multigrid.tuning import oracles, tune, tuner
+from keras_multigrid.tuning import SearchSpace, oracles, tune, tuner
 from keras_multigrid.tuning.trial import RESULT, Result, read_result, write_result
 
-FOLDER, SECONDS, TRIALS = pathlib.Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
+RECIPE = MnistSegmentation(**{**MnistSegmentation.SCALES["smoke"], "model": "SG-11"})
+SPACE = SearchSpace(widths=(0.05, 0.06, 0.07, 0.08, 0.09, 0.1))
 
 
-def run_trial(recipe, candidate, folder, epochs, objective, before=None):
-    if (folder / RESULT).exists():
-        return read_result(folder / RESULT)
-    with open(FOLDER.parent / "begun", "a") as begun:
-        begun.write(f"{folder.name}\n")
-    time.sleep(SECONDS)
-    score = sum(candidate.channel_ratios)
-    settings = candidate.settings()
-    result = Result(
-        trial=folder.name, settings=settings, score=score, seconds=SECONDS, epochs=epochs,
-        trainable_params=candidate.count.trainable_params, macs=candidate.count.macs,
-    )  # fmt: skip
-    return write_result(folder, result)
+def search(folder, seconds, trials, patch):
+    """Searches in a folder, with stand-ins that are set by a `pytest.MonkeyPatch`."""
+
+    def run_trial(recipe, candidate, trial_folder, epochs, objective, before=None):
+        if (trial_folder / RESULT).exists():
+            return read_result(trial_folder / RESULT)
+        with open(folder.parent / "begun", "a") as begun:
+            begun.write(f"{trial_folder.name}\n")
+        time.sleep(seconds)
+        result = Result(
+            trial=trial_folder.name,
+            settings=candidate.settings(),
+            score=candidate.width_multiplier,
+            seconds=seconds,
+            epochs=epochs,
+            trainable_params=candidate.count.trainable_params,
+            macs=candidate.count.macs,
+        )
+        return write_result(trial_folder, result)
+
+    patch.setattr(oracles, "SILENT_SECONDS", 3)
+    patch.setattr(tuner, "run_trial", run_trial)
+    patch.setattr(MnistSegmentation, "load", lambda *_, **__: [None])
+    tune(RECIPE, folder, SPACE, tuner="grid", trials=trials)
 
 
 if __name__ == "__main__":
-    oracles.SILENT_SECONDS = 3
-    tuner.run_trial = run_trial
-    MnistSegmentation.load = lambda *_, **__: [None]
-    tune(
-        MnistSegmentation(**MnistSegmentation.SCALES["smoke"]), FOLDER, tuner="grid", trials=TRIALS
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        search(pathlib.Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), patch)

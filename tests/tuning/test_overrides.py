@@ -40,9 +40,8 @@ def test_a_network_on_an_input_tensor(name, shape):
     for _ in range(2):  # tuners build many on one tensor
         model = hypermodel.build(keras_tuner.HyperParameters())
         assert model.inputs[0] is images
-    assert hypermodel.candidate(keras_tuner.HyperParameters()).count == count(
-        hypermodel.constructor, classes=3, input_shape=tuple(images.shape[1:])
-    )
+    counts = hypermodel.candidate(keras_tuner.HyperParameters()).count
+    assert counts.trainable_params == keras_params(model) > 0
 
 
 def test_layers_before_the_input_tensor_count_in_the_budget():
@@ -60,21 +59,13 @@ def keras_params(model):
     return sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
 
 
-def test_counting_and_profiling_agree_on_an_input_tensor():
-    for constructor in (kmg.applications.MG, kmg.applications.ResNet50):
-        images = image((40, 32, 3))
-        counted = count(constructor, input_tensor=images, classes=5)
-        built = profile(constructor(input_tensor=images, classes=5, weights=None))
-        assert (counted.trainable_params, counted.macs) == (built.trainable_params, built.macs)
-
-
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"input_tensor": np.zeros((1, 8, 8, 1))}, r"input_tensor is .*; expected the output"),
-        ({"input_tensor": "image"}, "input_tensor is 'image'; expected the output of keras.Input"),
+        ({"input_tensor": np.zeros((1, 8, 8, 1))}, "input_tensor is ndarray; expected the output"),
+        ({"input_tensor": "image"}, "input_tensor is str; expected the output of keras.Input"),
         ({"input_tensor": image(), "input_shape": (8, 8, 2)}, r"input_shape is \(8, 8, 2\) but in"),
-        ({"input_tensor": image((None, 8, 1))}, "expected known sides"),
+        ({"input_tensor": image((None, 8, 1))}, "expected 3 known sizes"),
     ],
 )
 def test_what_is_not_an_input_tensor(arguments, message):
@@ -90,7 +81,7 @@ def test_what_is_not_an_input_tensor(arguments, message):
     [
         ({"learning_rate": 0.05}, {"learning_rate": 0.05}),
         ({"weight_decay": 0.001}, {"weight_decay": 0.001}),
-        ({"depth": 2, "width": 0.3}, {"depth": 2, "width_multiplier": 0.3}),
+        ({"repeats": 2, "width": 0.3}, {"repeats": 2, "width_multiplier": 0.3}),
         ({"grids": 4, "ratio_3": 0.7}, {"channel_ratios": (1, 0.5, 0.5, 0.7)}),
         ({"grids": 1}, {"channel_ratios": (1,)}),
         ({"ratio_1": 0.35}, {"channel_ratios": (1, 0.35, 0.5)}),
@@ -101,7 +92,10 @@ def test_fixed_hyperparameters_override_the_candidates(values, settings):
     candidate = hypermodel.candidate(fixed(**values))
     found = candidate.settings()
     assert {name: found[name] for name in settings} == settings
-    assert candidate.count == count(hypermodel.constructor, classes=5, **candidate.network())
+    network = {"depth": 6, **candidate.network()}
+    if "repeats" in network:
+        del network["depth"]
+    assert candidate.count == count(kmg.applications.MG, classes=5, **network)
 
 
 def test_a_choice_of_ones_own_overrides_ours():
@@ -146,13 +140,13 @@ def test_keras_tuners_keep_what_is_fixed(tuner, tmp_path):
 @pytest.mark.parametrize(
     "network, budget, values, message",
     [
-        ("MG-6", None, {"depth": 1.5}, "depths has 1.5; expected positive integers"),
+        ("MG-6", None, {"repeats": 1.5}, "repeats has 1.5; expected positive integers"),
         ("MG-6", None, {"learning_rate": "fast"}, "learning_rates has 'fast'; expected positive"),
         ("MG-6", None, {"ratio_1": -1}, "ratios has -1; expected positive numbers"),
         ("MG-6", None, {"grids": 9}, "channel_ratios has 9 entries; expected 1 to 6"),
         ("MG-6", None, {"network": "VGG"}, "of the network 'VGG'; expected 'MG'"),
         ("MG-6", Budget(max_params=10**6), {"width": 0.5}, "solved for under a budget"),
-        ("U-NET-11", None, {"depth": 2}, "UNETSEG has no depth"),
+        ("U-NET-11", None, {"repeats": 2}, "UNETSEG has no repeats"),
         ("BL1-MNIST", None, {"grids": 2}, "BLMNIST1 has no grids to choose from"),
     ],
 )

@@ -12,12 +12,13 @@ import time
 
 import pytest
 
+from keras_multigrid.cli import main
+from keras_multigrid.recipes import MnistSegmentation
 from tests.processes import all_gone, descendants, free_port
+from tests.tuning import small_search
 
-TUNE = [
-    *(sys.executable, "-m", "keras_multigrid.cli", "tune", "mnist_segmentation"),
-    *("--scale", "smoke"),
-]
+TUNE = ["tune", "mnist_segmentation", "--scale", "smoke"]
+COMMAND = [sys.executable, "-m", "keras_multigrid.cli", *TUNE]
 SMALL = [sys.executable, "-m", "tests.tuning.small_search"]
 
 
@@ -31,7 +32,7 @@ def start(command, **environment):
     )
 
 
-def wait_for(condition, seconds=120):
+def wait_for(condition, seconds=240):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -49,7 +50,7 @@ def scores(folder):
     return {path.parent.name: json.loads(path.read_text())["score"] for path in paths}
 
 
-def test_a_killed_search_goes_on_and_repeats_no_finished_trial(tmp_path):
+def test_a_killed_search_goes_on_and_repeats_no_finished_trial(monkeypatch, tmp_path):
     folder = tmp_path / "search"
     first = start([*SMALL, folder, 1.5, 6])
     wait_for(lambda: len(begun(folder)) == 3)
@@ -57,14 +58,14 @@ def test_a_killed_search_goes_on_and_repeats_no_finished_trial(tmp_path):
     first.communicate()
     finished = scores(folder)
     assert {*finished} == {"0", "1"}
-    second = start([*SMALL, folder, 0, 6])
-    output, _ = second.communicate(timeout=120)
-    assert second.returncode == 0, output
+    with monkeypatch.context() as patch:
+        small_search.search(folder, 0, 6, patch)
     assert begun(folder) == ["0", "1", "2", "2", "3", "4", "5"]
     assert len(scores(folder)) == 6 and finished.items() <= scores(folder).items()
     assert (folder / "best.json").exists()
 
 
+@pytest.mark.slow
 def test_another_worker_takes_over_from_one_that_died(tmp_path):
     folder = tmp_path / "search"
     address = {"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": str(free_port())}
@@ -87,27 +88,28 @@ def test_another_worker_takes_over_from_one_that_died(tmp_path):
 
 def test_two_workers_of_a_command_of_which_one_is_killed(tmp_path):
     folder = tmp_path / "search"
-    settings = "--set model=SG-11 --set checkpoint_seconds=0 --set epochs=12"
-    options = "--trials 3 --tuner grid --widths 0.05,0.06,0.07 --workers 2"
-    search = start([*TUNE, *settings.split(), *options.split(), "--output", folder])
+    settings = "--set model=SG-11 --set checkpoint_seconds=0 --set epochs=6"
+    options = "--trials 2 --tuner grid --widths 0.05,0.06 --workers 2"
+    search = start([*COMMAND, *settings.split(), *options.split(), "--output", folder])
     logs = folder / "trials" / "0" / "metrics.jsonl"
     wait_for(logs.exists)
     os.kill(_process_of(folder / "trials" / "0"), signal.SIGKILL)
     output, _ = search.communicate(timeout=300)
     assert search.returncode == 0, output
     assert "ended by SIGKILL; another goes on with its trial." in output
-    assert {*scores(folder)} == {"0", "1", "2"}
-    assert [json.loads(line)["epoch"] for line in logs.read_text().splitlines()] == [*range(1, 13)]
+    assert {*scores(folder)} == {"0", "1"}
+    assert [json.loads(line)["epoch"] for line in logs.read_text().splitlines()] == [*range(1, 7)]
     assert "Traceback" not in output
     assert not re.search(r"^\d+$", output, re.MULTILINE)  # which KerasTuner would print
 
 
+@pytest.mark.slow
 def test_a_worker_that_comes_too_late_is_not_waited_for(tmp_path):
     folder = tmp_path / "search"
     options = "--set model=SG-11 --tuner grid --widths 0.05 --trials 1 --output".split()
-    first = start([*TUNE, *options, folder])
+    first = start([*COMMAND, *options, folder])
     first.communicate(timeout=120)
-    again = start([*TUNE, *options, folder, "--workers", "2"])
+    again = start([*COMMAND, *options, folder, "--workers", "2"])
     wait_for(lambda: len(descendants(again.pid)) == 3)
     late = max(descendants(again.pid))
     os.kill(late, signal.SIGSTOP)
@@ -117,25 +119,27 @@ def test_a_worker_that_comes_too_late_is_not_waited_for(tmp_path):
     assert again.returncode == 0, output
 
 
-def test_a_chief_that_cannot_listen_says_so_in_a_line(tmp_path):
+def test_a_chief_that_cannot_listen_says_so_in_a_line(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(MnistSegmentation, "load", lambda *_, **__: [None])
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        address = {
-            "KERASTUNER_ORACLE_IP": "127.0.0.1",
-            "KERASTUNER_ORACLE_PORT": str(taken.getsockname()[1]),
-        }
-        command = [*TUNE, "--output", tmp_path / "search"]
-        chief = start(command, KERASTUNER_TUNER_ID="chief", **address)
-        output, _ = chief.communicate(timeout=120)
-    assert chief.returncode == 1
-    assert "keras-multigrid: The chief cannot listen at 127.0.0.1:" in output.splitlines()[-1]
-    assert "Traceback" not in output
+        monkeypatch.setenv("KERASTUNER_TUNER_ID", "chief")
+        monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
+        monkeypatch.setenv("KERASTUNER_ORACLE_PORT", str(taken.getsockname()[1]))
+        assert main([*TUNE, "--output", str(tmp_path / "search")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("keras-multigrid: The chief cannot listen at 127.0.0.1:")
+    assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_workers_end_with_their_command(number, tmp_path):
     folder = tmp_path / "search"
-    options = "--trials 3 --workers 2 --tuner random --output".split()
-    search = start([*TUNE, *options, folder])
+    options = (
+        "--set model=SG-11 --trials 2 --workers 2 --tuner grid --widths 0.05,0.06 --output".split()
+    )
+    search = start([*COMMAND, *options, folder])
     wait_for(lambda: len([*folder.glob("trials/*/.lock")]) == 2)
     workers = [_process_of(path.parent) for path in folder.glob("trials/*/.lock")]
     search.send_signal(number)

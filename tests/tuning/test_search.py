@@ -1,5 +1,6 @@
 """Searches without trainings: what is proposed, recorded, ranked and refused."""
 
+import dataclasses
 import math
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from keras_multigrid.cli import main
 from keras_multigrid.recipes import RECIPES, MnistSegmentation
 from keras_multigrid.runs.run_folder import read_recipe_file
-from keras_multigrid.tuning import Budget, SearchSpace, tune, tuner
+from keras_multigrid.tuning import Budget, SearchSpace, hypermodel, tune, tuner
 from keras_multigrid.tuning.trial import Result
 from keras_multigrid.tuning.trial import run_trial as real_run_trial
 
@@ -45,16 +46,29 @@ class Trials:
             return real_run_trial(recipe, candidate, folder, epochs, objective, before)
 
 
+def stand_in_for_counts(count):
+    """Returns a function that counts the network's own ratios only, of which others differ."""
+
+    def count_ratios(constructor, channel_ratios=None, **arguments):
+        own = count(constructor, **arguments)
+        return dataclasses.replace(own, macs=round(1e6 * sum(channel_ratios or (1,))))
+
+    return count_ratios
+
+
 @pytest.fixture
 def search(monkeypatch, tmp_path):
     """A function that searches in a folder, and returns the stand-in and the results."""
     monkeypatch.setattr(MnistSegmentation, "load", lambda *_, **__: [None])
+    count = hypermodel.count
 
     def run(folder="search", failures=(), interrupt_at=None, **options):
         trials = Trials(failures, interrupt_at)
         monkeypatch.setattr(tuner, "run_trial", trials)
         monkeypatch.setattr(tuner.CandidateTuner, "pre_create_trial", lambda self: None)
         options = {"space": SPACE, "tuner": "random", "trials": 6, **options}
+        counts = count if "budget" in options else stand_in_for_counts(count)
+        monkeypatch.setattr(hypermodel, "count", counts)
         try:
             results = tune(RECIPE, tmp_path / folder, **options)
         except Interrupted:
@@ -165,21 +179,23 @@ def test_a_space_of_one_candidate(name, search, monkeypatch):
 
 def test_what_is_found_is_written(search, tmp_path):
     budget = Budget(max_macs=8_000_000)
-    space = SearchSpace(ratios=(0.5, 1), grids=(2,), learning_rates=(0.003,), depths=(2,))
+    space = SearchSpace(ratios=(0.5, 1), grids=(2,), learning_rates=(0.003,), repeats=(2,))
     _, results = search(budget=budget, space=space)
     folder = tmp_path / "search"
     best = read_recipe_file(folder / "best.json", RECIPES)
     assert (
         best.channel_ratios == pytest.approx((1, 1), rel=0.25)
         and best.learning_rate == 0.003
-        and best.depth == 2
+        and best.repeats == 2
     )
     assert best.width_multiplier == results[0].settings["width_multiplier"]
     assert best.seed == 3 and best.fresh
     assert all(6_000_000 < result.macs <= 8_000_000 for result in results)
     assert (folder / "pareto.png").read_bytes().startswith(b"\x89PNG")
     header, _, first, second = (folder / "ranking.md").read_text().splitlines()[2:6]
-    assert header.startswith("|  | iou | channel ratios | width multiplier | depth | learning rate")
+    assert header.startswith(
+        "|  | iou | channel ratios | width multiplier | repeats | learning rate"
+    )
     assert first.startswith("| 1 | 0.2") and second.startswith("| 2 | 0.1")
     # What `train` makes of it.
     arguments = ["train", str(folder / "best.json"), "--set", "epochs=0"]
@@ -257,7 +273,7 @@ def test_only_recipes_of_the_package_are_known_to_other_processes(tmp_path):
     class Own(MnistSegmentation):
         pass
 
-    with pytest.raises(ValueError, match="Own is no recipe of this package; give workers=1"):
+    with pytest.raises(ValueError, match="Own is not a recipe of this package; give workers=1"):
         tune(Own(), tmp_path / "search", workers=2)
 
 
@@ -287,6 +303,4 @@ def test_files_that_are_not_what_they_should_be_are_named(capsys, tmp_path):
 
 
 def _with(**fields):
-    import dataclasses
-
     return dataclasses.replace(RECIPE, **fields)
