@@ -108,14 +108,14 @@ class Good:
             ("recipes.reproduce", "name"): "table2",
             ("recipes.train_quickstart", "recipe"): recipes.Quickstart(epochs=1),
             ("server.serve", "model"): "folder",
-            ("datasets.draw_contact_sheet", "dataset"): tf.data.Dataset.range(1),
+            ("figures.draw_contact_sheet", "dataset"): tf.data.Dataset.range(1),
             ("training.data_parallel", "devices"): 1,
             ("complexity.traversal_macs", "model"): self.model,
             ("figures.draw_attention_maps", "attention"): {"attention": MAPS},
             ("figures.draw_segmentation", "outputs"): {"network": MAPS},
             ("figures.draw_training_curves", "logs"): {"network": []},
-            ("top_down.draw_attention", "images"): np.zeros((2, 14, 14, 1)),
-            ("top_down.draw_parse_tree", "image"): np.zeros((14, 14, 1)),
+            ("figures.draw_attended_windows", "images"): np.zeros((2, 14, 14, 1)),
+            ("figures.draw_parse_tree", "image"): np.zeros((14, 14, 1)),
             ("applications.decode_predictions", "predictions"): np.ones((1, 1000)),
         }
 

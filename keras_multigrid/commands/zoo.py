@@ -101,7 +101,7 @@ def _data(options):
 
 
 def _describe(dataset, options):
-    from keras_multigrid.datasets import draw_contact_sheet
+    from keras_multigrid.figures import draw_contact_sheet
 
     title = f"{options.name}, {options.split}"
     count = int(dataset.cardinality())

@@ -4,12 +4,12 @@ import dataclasses
 import pathlib
 from collections.abc import Callable
 
+from keras_multigrid.figures import draw_accuracy_cost
 from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.recipes.run import run
 from keras_multigrid.recipes.run_folder import RESULTS
 from keras_multigrid.recipes.top_down import LocatedMnist, TopDownImageNet
 from keras_multigrid.recipes.trained import read_results
-from keras_multigrid.top_down import draw_accuracy_cost
 
 SET_BY_SESSIONS = ("model", "image_size", "target_locations", "level_weights", "start", "variant")
 

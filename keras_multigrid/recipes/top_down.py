@@ -9,6 +9,8 @@ import numpy as np
 from keras_multigrid.applications.paper import paper_model
 from keras_multigrid.datasets import load
 from keras_multigrid.datasets.class_folders import printable
+from keras_multigrid.figures import draw_accuracy_cost, draw_attended_windows, draw_parse_tree
+from keras_multigrid.figures.parse_tree import MOST_NODES
 from keras_multigrid.layers import ResizedCentre
 from keras_multigrid.recipes.dense_prediction import DIGITS, EVALUATION_SEED
 from keras_multigrid.recipes.photographs import Photographs
@@ -18,11 +20,7 @@ from keras_multigrid.top_down import (
     TopDown,
     TopDownLoss,
     confidence_curve,
-    draw_accuracy_cost,
-    draw_attention,
-    draw_parse_tree,
 )
-from keras_multigrid.top_down.pictures.parse_tree import MOST_NODES
 
 SHOWN_IMAGES = 8
 MEASURED_BATCHES = 20  # for the picture of early stopping
@@ -115,7 +113,9 @@ class TopDownRecipe(Recipe):
             for label, seen in zip(labels, outputs.argmax(axis=1))
         ]
         shown = slice(SHOWN_IMAGES)
-        draw_attention(folder / "attention.png", images[shown], attention[shown], titles[shown])
+        draw_attended_windows(
+            folder / "attention.png", images[shown], attention[shown], titles[shown]
+        )
         pictures = [("What is attended in test images", "attention.png")]
         if attention.counts()[0].sum() <= MOST_NODES:
             draw_parse_tree(folder / "parse_tree.png", images[0], attention)

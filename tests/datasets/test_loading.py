@@ -10,14 +10,13 @@ import tensorflow as tf
 from keras_multigrid.datasets import (
     Segmentation,
     SpatialTransformer,
-    contact_sheet,
     digits,
-    draw_contact_sheet,
     load,
     load_digits,
     loading,
 )
 from keras_multigrid.datasets.spatial_transformer import DISTORTIONS
+from keras_multigrid.figures import contact_sheet, draw_contact_sheet
 from tests.datasets.seeking import assert_seekable
 
 SAMPLES = 10

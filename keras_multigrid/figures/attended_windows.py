@@ -5,15 +5,15 @@ import textwrap
 import numpy as np
 
 from keras_multigrid import checks
-from keras_multigrid.figures.style import new_figure, stretched
-from keras_multigrid.top_down.attention import Attention
-from keras_multigrid.top_down.pictures.drawing import (
+from keras_multigrid.figures.levels import (
     LEVEL_COLOURS,
     level_images,
     outline,
     show,
     window,
 )
+from keras_multigrid.figures.style import new_figure, stretched
+from keras_multigrid.top_down.attention import Attention
 
 
 def seen_image(image, attention, index, levels):
@@ -35,7 +35,8 @@ def seen_image(image, attention, index, levels):
     Example:
 
     >>> import numpy as np
-    >>> from keras_multigrid.top_down import Attention, seen_image
+    >>> from keras_multigrid.figures import seen_image
+    >>> from keras_multigrid.top_down import Attention
     >>> upper_left = np.arange(9)[None] == 0
     >>> attention = Attention((np.ones([1, 1], bool), upper_left), (upper_left[:, None],), 2)
     >>> checkerboard = np.indices([4, 4, 1]).sum(0) % 2
@@ -60,7 +61,7 @@ def seen_image(image, attention, index, levels):
     return seen
 
 
-def draw_attention(path, images, attention, titles=None):
+def draw_attended_windows(path, images, attention, titles=None):
     """Draws images, each with what the network sees of it in 1, 2, ... levels (Figures 3, 5, 7).
 
     Attended windows are outlined; what none of them covers is blurred.
@@ -79,14 +80,14 @@ def draw_attention(path, images, attention, titles=None):
 
     >>> import pathlib, tempfile
     >>> import keras_multigrid as kmg
-    >>> from keras_multigrid.top_down import draw_attention
+    >>> from keras_multigrid.figures import draw_attended_windows
     >>> model = kmg.applications.TDMNIST3(levels=2)
     >>> data = kmg.datasets.load("located_mnist", "test", 4, source="digits", size=28)
     >>> images, labels = next(data.as_numpy_iterator())
     >>> _, attention = model.predict(images, verbose=0, return_attention=True)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "attention.png")
-    ...     draw_attention(path, images, attention, titles=labels)
+    ...     draw_attended_windows(path, images, attention, titles=labels)
     ...     path.read_bytes()[1:4]
     b'PNG'
     """

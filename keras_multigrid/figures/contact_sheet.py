@@ -25,7 +25,8 @@ def draw_contact_sheet(path, dataset, samples=32, title=None):
     Example:
 
     >>> import pathlib, tempfile
-    >>> from keras_multigrid.datasets import draw_contact_sheet, load
+    >>> from keras_multigrid.datasets import load
+    >>> from keras_multigrid.figures import draw_contact_sheet
     >>> data = load("located_mnist/textured", "test", batch_size=16, source="digits")
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "samples.png")

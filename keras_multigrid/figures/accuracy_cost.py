@@ -27,7 +27,7 @@ def draw_accuracy_cost(path, curves):
     Example:
 
     >>> import pathlib, tempfile
-    >>> from keras_multigrid.top_down import draw_accuracy_cost
+    >>> from keras_multigrid.figures import draw_accuracy_cost
     >>> curves = {"M1": [(2.1e6, 0.97, "2.2"), (3.4e6, 0.98, "4.1")], "B3": [(9e6, 0.98, "")]}
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "accuracy.png")

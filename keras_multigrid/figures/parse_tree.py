@@ -5,14 +5,14 @@ import itertools
 import numpy as np
 
 from keras_multigrid import checks
-from keras_multigrid.figures.style import new_figure, stretched
-from keras_multigrid.top_down.attention import Attention
-from keras_multigrid.top_down.pictures.drawing import (
+from keras_multigrid.figures.levels import (
     level_images,
     outline,
     show,
     window,
 )
+from keras_multigrid.figures.style import new_figure, stretched
+from keras_multigrid.top_down.attention import Attention
 
 MOST_NODES = 1000  # of a tree: more do not fit into a PNG file
 
@@ -34,8 +34,8 @@ def draw_parse_tree(path, image, attention, index=0):
 
     >>> import pathlib, tempfile
     >>> import numpy as np
+    >>> from keras_multigrid.figures import draw_parse_tree
     >>> from keras_multigrid.top_down import Attention
-    >>> from keras_multigrid.top_down import draw_parse_tree
     >>> attended, probabilities = np.arange(9)[None] < 2, np.full([1, 1, 9], 0.4)
     >>> attention = Attention((np.ones([1, 1], bool), attended), (probabilities,), base_size=14)
     >>> with tempfile.TemporaryDirectory() as folder:
