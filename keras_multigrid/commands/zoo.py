@@ -116,5 +116,5 @@ def _describe(dataset, options):
             f"{values.max():.3g}, mean {values.mean():.3g}"
         )
     if options.preview:
-        draw_contact_sheet(options.preview, dataset, options.samples, title)
+        draw_contact_sheet(options.preview, *first, title)
         print(f"Written: {options.preview}")

@@ -7,6 +7,7 @@ from keras_multigrid.figures.contact_sheet import draw_contact_sheet
 from keras_multigrid.figures.error_cost import Result, draw_error_cost
 from keras_multigrid.figures.network import draw_network
 from keras_multigrid.figures.panels import Panel, draw_panels, draw_segmentation
+from keras_multigrid.figures.pareto import draw_pareto
 from keras_multigrid.figures.parse_tree import draw_parse_tree
 from keras_multigrid.figures.routing import draw_ablation, draw_routing
 from keras_multigrid.figures.training_curves import draw_training_curves
@@ -23,6 +24,7 @@ __all__ = [
     "draw_error_cost",
     "draw_network",
     "draw_panels",
+    "draw_pareto",
     "draw_parse_tree",
     "draw_routing",
     "draw_segmentation",

@@ -1,11 +1,18 @@
-"""Accuracy against cost (second paper, Figures 4 and 6)."""
+"""Accuracy against multiply-adds (second paper, Figures 4 and 6)."""
 
 import itertools
 
 import numpy as np
 
 from keras_multigrid import checks
-from keras_multigrid.figures.style import COLOURS, MARKERS, new_figure, open_frame
+from keras_multigrid.figures.style import (
+    COLOURS,
+    MARKERS,
+    check_file,
+    log_costs,
+    new_figure,
+    open_frame,
+)
 
 UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "K"))
 LOG_FROM = 20  # ratio of the largest to the smallest cost
@@ -21,7 +28,7 @@ def draw_accuracy_cost(path, curves):
             locations, or empty.
 
     Raises:
-        ValueError: If there are no points, or one is none.
+        ValueError: If there are no points, or one has another form.
         ImportError: If matplotlib is missing.
 
     Example:
@@ -35,7 +42,7 @@ def draw_accuracy_cost(path, curves):
     ...     path.read_bytes()[1:4]
     b'PNG'
     """
-    checks.paths(path=path)
+    check_file(path)
     checks.mappings(curves=curves)
     for label, points in curves.items():
         for point in points:
@@ -48,7 +55,7 @@ def draw_accuracy_cost(path, curves):
     if not costs:
         raise ValueError("The curves have no points; expected one or more.")
     unit, letter = next((unit for unit in UNITS if max(costs) >= unit[0]), (1, ""))
-    figure = new_figure(path, 4.8, 3.4)
+    figure = new_figure(4.8, 3.4)
     axis = figure.subplots()
     styles = zip(itertools.cycle(COLOURS), itertools.cycle(MARKERS))
     for (label, points), (colour, marker) in zip(curves.items(), styles):
@@ -64,10 +71,7 @@ def draw_accuracy_cost(path, curves):
                 axis.annotate(point[2], place, (4, -5), ha="left", va="center", **style)
     axis.margins(0.1)
     if max(costs) > LOG_FROM * min(costs):
-        axis.set_xscale("log")
-        axis.xaxis.get_major_locator().set_params(subs=(1, 2, 5))
-        axis.xaxis.set_major_formatter("{x:g}")
-        axis.xaxis.set_minor_formatter("")
+        log_costs(axis)
     axis.set_xlabel(f"multiply-adds per image{letter and f' ({letter})'}")
     axis.set_ylabel("accuracy (%)")
     open_frame(axis)

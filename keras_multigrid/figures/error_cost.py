@@ -3,13 +3,21 @@
 import dataclasses
 
 from keras_multigrid import checks
-from keras_multigrid.figures.style import BLACK, BLUE, GREEN, VERMILION, new_figure, open_frame
+from keras_multigrid.figures.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    VERMILION,
+    check_file,
+    log_costs,
+    new_figure,
+    open_frame,
+)
 
-KINDS = {  # in the colours and markers of the figure
-    "VGG": (BLACK, "o"),
-    "RES": (BLACK, "o"),
-    "MG": (BLUE, "s"),
-    "PMG": (VERMILION, "D"),
+MARKS = {  # colours and markers of families
+    **dict.fromkeys(("VGG", "RES"), (BLACK, "o")),
+    **dict.fromkeys(("MG", "RMG"), (BLUE, "s")),
+    **dict.fromkeys(("PMG", "RPMG"), (VERMILION, "D")),
 }
 OTHER = (GREEN, "^")
 
@@ -19,36 +27,28 @@ class Result:
     """A network's error.
 
     Attributes:
-        network: Its name, such as `"R-PMG-sm-16"`.
+        family: The network's family, such as `"RPMG"`; a line joins its results.
         macs: Multiply-adds per image.
         error: Test error in percent.
+        is_residual: Whether the network has residual units.
+        is_small: Whether it is one of the small variants.
         is_ours: Whether it was measured here; else it is the paper's.
 
     Example:
 
     >>> from keras_multigrid.figures import Result
-    >>> result = Result("R-PMG-sm-16", macs=183.3e6, error=29.41)
-    >>> result.family, result.is_residual
-    ('PMG-sm', True)
+    >>> result = Result("RPMG", macs=183.3e6, error=29.41, is_residual=True, is_small=True)
     """
 
-    network: str
+    family: str
     macs: float
     error: float
+    is_residual: bool = False
+    is_small: bool = False
     is_ours: bool = False
 
     def __post_init__(self):
         checks.fields(self)
-
-    @property
-    def family(self):
-        """The name without depth and R-, such as `"PMG-sm"`."""
-        return self.network.removeprefix("R-").rpartition("-")[0]
-
-    @property
-    def is_residual(self):
-        """Whether the network has residual units."""
-        return self.network.startswith(("R-", "RES"))
 
 
 def draw_error_cost(path, results):
@@ -69,14 +69,14 @@ def draw_error_cost(path, results):
 
     >>> import pathlib, tempfile
     >>> from keras_multigrid.figures import Result, draw_error_cost
-    >>> results = [Result("MG-6", 116.63e6, 32.08), Result("MG-6", 116.75e6, 31.5, is_ours=True)]
+    >>> results = [Result("MG", 116.63e6, 32.08), Result("MG", 116.75e6, 31.5, is_ours=True)]
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "table1.png")
     ...     draw_error_cost(path, results)
     ...     path.read_bytes()[1:4]
     b'PNG'
     """
-    checks.paths(path=path)
+    check_file(path)
     checks.lists(results=results)
     if not results:
         raise ValueError("There are no results; expected one or more.")
@@ -85,18 +85,17 @@ def draw_error_cost(path, results):
         for title, is_residual in (("plain", False), ("residual", True))
     }
     panels = {title: found for title, found in panels.items() if found}
-    figure = new_figure(path, 3.6 * len(panels) + 0.2, 3.6)
+    figure = new_figure(3.6 * len(panels) + 0.2, 3.6)
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axis, (title, found) in zip(axes, panels.items()):
-        families = dict.fromkeys((result.family, result.is_ours) for result in found)
-        for family, is_ours in families:
-            line = [each for each in found if (each.family, each.is_ours) == (family, is_ours)]
-            _draw(axis, family, is_ours, sorted(line, key=lambda result: result.macs))
+        lines = {}
+        for result in sorted(found, key=lambda result: result.macs):
+            kind = result.family, result.is_small, result.is_ours
+            lines.setdefault(kind, []).append(result)
+        for kind in dict.fromkeys((each.family, each.is_small, each.is_ours) for each in found):
+            _draw(axis, *kind, lines[kind])
         axis.set_title(title, fontsize=8)
-        axis.set_xscale("log")
-        axis.xaxis.get_major_locator().set_params(subs=(1, 2, 5))
-        axis.xaxis.set_major_formatter("{x:g}")
-        axis.xaxis.set_minor_formatter("")
+        log_costs(axis)
         axis.set_xlabel("multiply-adds per image (M)", fontsize=8)
         axis.tick_params(labelsize=7)
         open_frame(axis)
@@ -105,17 +104,16 @@ def draw_error_cost(path, results):
     figure.savefig(path)
 
 
-def _draw(axis, family, is_ours, line):
-    kind, _, size = family.partition("-")
-    colour, marker = KINDS.get(kind, OTHER)
+def _draw(axis, family, is_small, is_ours, line):
+    colour, marker = MARKS.get(family, OTHER)
     axis.plot(
         [result.macs / 1e6 for result in line],
         [result.error for result in line],
         color=colour,
         marker=marker,
-        markersize=3.5 if size else 5,
+        markersize=3.5 if is_small else 5,
         markerfacecolor=colour if is_ours else "white",
-        linestyle="--" if size else "-",
+        linestyle="--" if is_small else "-",
         linewidth=1,
-        label=f"{family}, {'ours' if is_ours else 'paper'}",
+        label=f"{family}{'-sm' if is_small else ''}, {'ours' if is_ours else 'paper'}",
     )

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from keras_multigrid import checks
-from keras_multigrid.figures.style import new_figure, stretched
+from keras_multigrid.figures.style import check_file, frame, new_figure, show, stretched
 
 INCH, GAP = 0.62, 0.12  # side of an image; space between panels
 LETTER, LINE = 0.058, 0.19  # of labels
@@ -68,13 +68,13 @@ def draw_panels(path, columns):
     ...     path.read_bytes()[1:4]
     b'PNG'
     """
-    checks.paths(path=path)
+    check_file(path)
     checks.lists(columns=columns)
     if not columns or not all(column and all(panel.rows for panel in column) for column in columns):
         raise ValueError("There is a panel without rows, or no panel; expected images to draw.")
     widths = [max(panel.size[0] for panel in column) + GAP for column in columns]
     height = max(sum(panel.size[1] + GAP for panel in column) for column in columns) + GAP
-    figure = new_figure(path, sum(widths) + GAP, height, layout=None)
+    figure = new_figure(sum(widths) + GAP, height, layout=None)
     right = 0
     for column, width in zip(columns, widths):
         right += width
@@ -105,9 +105,8 @@ def _draw(figure, panel, right, top):
                 continue
             start = left + column * INCH
             axis = figure.add_axes((start / width, bottom / height, side / width, side / height))
-            axis.imshow(np.squeeze(image), cmap="gray", vmin=0, vmax=1)
-            axis.set(xticks=[], yticks=[])
-            axis.spines[:].set(color="0.6", linewidth=0.4)
+            show(axis, image)
+            frame(axis)
 
 
 def draw_segmentation(path, images, masks, outputs):
@@ -137,7 +136,7 @@ def draw_segmentation(path, images, masks, outputs):
     ...     path.read_bytes()[1:4]
     b'PDF'
     """
-    checks.paths(path=path)
+    check_file(path)
     checks.arrays(images=images, masks=masks)
     checks.mappings(outputs=outputs)
     for network, maps in outputs.items():

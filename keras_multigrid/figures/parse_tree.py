@@ -5,14 +5,19 @@ import itertools
 import numpy as np
 
 from keras_multigrid import checks
-from keras_multigrid.figures.levels import (
+from keras_multigrid.figures.attended_windows import (
+    check_attention,
     level_images,
-    outline,
-    show,
+    outline_window,
     window,
 )
-from keras_multigrid.figures.style import new_figure, stretched
-from keras_multigrid.top_down.attention import Attention
+from keras_multigrid.figures.style import (
+    GREY,
+    check_file,
+    new_figure,
+    show,
+    stretched,
+)
 
 MOST_NODES = 1000  # of a tree: more do not fit into a PNG file
 
@@ -23,7 +28,7 @@ def draw_parse_tree(path, image, attention, index=0):
     Args:
         path: Path of the PNG or PDF file.
         image: `(side, side, 1 or 3)`, in any range.
-        attention: `Attention`.
+        attention: A `kmg.top_down.Attention`.
         index: Which of the attention's images it is.
 
     Raises:
@@ -44,9 +49,9 @@ def draw_parse_tree(path, image, attention, index=0):
     ...     path.read_bytes()[1:4]
     b'PDF'
     """
-    checks.paths(path=path)
+    check_file(path)
     checks.arrays(image=image)
-    checks.instances(Attention, attention=attention)
+    check_attention(attention)
     checks.integers(0, len(attention.attended[0]) - 1, index=index)
     count = int(attention.counts()[index].sum())
     if count > MOST_NODES:
@@ -66,7 +71,7 @@ def draw_parse_tree(path, image, attention, index=0):
     halves = [(sides[node.level - 1] / 2, x * pitch) for node, x, _ in placed]
     left = 0.6 + max(half - x for half, x in halves)
     right = margin + max(half + x for half, x in halves)
-    figure = new_figure(path, left + right, tops[depth] - edge, layout=None)
+    figure = new_figure(left + right, tops[depth] - edge, layout=None)
     axis = figure.add_axes((0, 0, 1, 1))
     for level in range(depth):
         axis.text(margin, tops[level] + sides[level] / 2, f"level {level + 1}", size=7, va="center")
@@ -74,8 +79,8 @@ def draw_parse_tree(path, image, attention, index=0):
         side, top, middle = sides[node.level - 1], tops[node.level - 1], left + x * pitch
         of_level, start = pyramid[node.level - 1], middle - side / 2
         crop = of_level[window(node, len(of_level))]
-        show(axis, crop, (start, start + side, top + side, top))
-        outline(axis, start, top, side, node.level)
+        show(axis, crop, extent=(start, start + side, top + side, top))
+        outline_window(axis, start, top, side, node.level)
         bottom = top + side
         if node.level > 1:
             bottom += label
@@ -83,7 +88,7 @@ def draw_parse_tree(path, image, attention, index=0):
             axis.text(middle, bottom - label / 2, text, size=5.5, ha="center", va="center")
         for child in below:
             ends = (middle, left + child * pitch), (bottom, tops[node.level])
-            axis.plot(*ends, color="0.6", linewidth=0.6, zorder=0)
+            axis.plot(*ends, color=GREY, linewidth=0.6, zorder=0)
     axis.set(xlim=(0, left + right), ylim=(tops[depth] - edge, 0))
     axis.axis("off")
     figure.savefig(path)

@@ -3,12 +3,19 @@
 import math
 
 from keras_multigrid import checks
-from keras_multigrid.figures.style import COLOURS, new_figure, open_frame
+from keras_multigrid.figures.style import (
+    COLOURS,
+    DARK_GREY,
+    check_file,
+    legend_of_lines,
+    new_figure,
+    open_frame,
+)
 
 NO_METRICS = ("epoch", "step", "seconds")
 MOST_COLUMNS = 4
 MOST_CURVES = len(COLOURS)
-LABEL_INCH = 1.1  # of the legend
+LABEL_INCH = 1.1  # in the legend
 
 
 def draw_training_curves(path, logs):
@@ -34,8 +41,8 @@ def draw_training_curves(path, logs):
     ...     path.read_bytes()[1:4]
     b'PNG'
     """
+    check_file(path)
     checks.mappings(logs=logs)
-    checks.paths(path=path)
     if len(logs) > MOST_CURVES:
         raise ValueError(
             f"There are {len(logs)} trainings; expected at most {MOST_CURVES}, for more colours "
@@ -52,7 +59,7 @@ def draw_training_curves(path, logs):
         raise ValueError("There are no metrics; expected a log with one or more.")
     columns = min(len(metrics), MOST_COLUMNS)
     rows = math.ceil(len(metrics) / columns)
-    figure = new_figure(path, 2.7 * columns, 2.2 * rows + 0.3)
+    figure = new_figure(2.7 * columns, 2.2 * rows + 0.3)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis, metric in zip(axes, metrics):
         for log, colour in zip(logs.values(), COLOURS):
@@ -67,7 +74,11 @@ def draw_training_curves(path, logs):
         open_frame(axis)
     for axis in axes[len(metrics) :]:
         axis.axis("off")
-    _add_legend(figure, logs, with_validation=any(name.startswith("val_") for name in names))
+    lines = [*zip(logs, COLOURS)]
+    if any(name.startswith("val_") for name in names):
+        lines.append(("validation", DARK_GREY))
+    lines.append(("training", {"color": DARK_GREY, "linestyle": ":"}))
+    legend_of_lines(figure, lines, ncols=int(2.7 * columns / LABEL_INCH))
     figure.savefig(path)
 
 
@@ -77,16 +88,3 @@ def _draw(axis, log, name, colour, style="-"):
         values = [line.get(name, math.nan) for line in log]
         epochs = [line["epoch"] for line in log]
         axis.plot(epochs, values, style, color=colour, marker=marker, markersize=2, linewidth=1)
-
-
-def _add_legend(figure, logs, with_validation):
-    from matplotlib.lines import Line2D
-
-    handles = [Line2D([], [], color=colour, label=label) for label, colour in zip(logs, COLOURS)]
-    if with_validation:
-        handles.append(Line2D([], [], color="0.4", label="validation"))
-    handles.append(Line2D([], [], color="0.4", linestyle=":", label="training"))
-    columns = int(figure.get_size_inches()[0] / LABEL_INCH)
-    figure.legend(
-        handles=handles, loc="outside lower center", ncols=columns, fontsize=7, frameon=False
-    )

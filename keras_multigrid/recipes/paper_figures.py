@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import pathlib
+import re
 
 from keras_multigrid import checks
 from keras_multigrid.applications import create_model
@@ -175,16 +176,24 @@ def _attending(runs):
 
 
 def _errors(runs):
+    errors = PAPER_TABLES["table1"].rows
     results = [
-        Result(network, 1e6 * paper_model(network).macs, error)
-        for network, (error,) in PAPER_TABLES["table1"].rows.items()
+        _result(network, 1e6 * paper_model(network).macs, error)
+        for network, (error,) in errors.items()
     ]
     results += [
-        Result(network, each.metrics["macs"], each.metrics["scores"]["error"], is_ours=True)
+        _result(network, each.metrics["macs"], each.metrics["scores"]["error"], is_ours=True)
         for network, each in runs.of(Cifar100).items()
-        if network in PAPER_TABLES["table1"].rows
+        if network in errors
     ]
     yield "table1", lambda path: draw_error_cost(path, results)
+
+
+def _result(network, macs, error, is_ours=False):
+    name = paper_model(network).constructor.__name__
+    family, small = re.fullmatch(r"([A-Z]+)(sm)?\d+", name).groups()
+    is_residual = family in ("RES", "RMG", "RPMG")
+    return Result(family, macs, error, is_residual, bool(small), is_ours)
 
 
 def _curves(runs):

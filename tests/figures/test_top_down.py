@@ -15,11 +15,6 @@ pytest.importorskip("matplotlib")
 BASE, LEVELS = 4, 3
 SIDE = BASE * 2 ** (LEVELS - 1)
 CURVES = {"M1": [(2e6, 0.9, "2.2"), (3e6, 0.95, "")], "B3": [(5e6, 0.96, "")]}
-FIGURES = {
-    "attention": lambda path: draw_attended_windows(path, images(), attended(1)),
-    "tree": lambda path: draw_parse_tree(path, images()[0], attended(1)),
-    "accuracy": lambda path: draw_accuracy_cost(path, CURVES),
-}
 
 
 def images(side=SIDE, channels=1, count=1):
@@ -175,19 +170,6 @@ def test_accuracy_is_of_percent_and_the_unit_fits(drawn):
 def test_axis_of_costs(drawn, costs, letter, scale):
     (axis,) = drawn(draw_accuracy_cost, {"M1": [(cost, 0.5, "") for cost in costs]}).axes
     assert axis.get_xscale() == scale and axis.get_xlabel().endswith(letter)
-
-
-@pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
-@pytest.mark.parametrize("suffix, start", [(".png", b"\x89PNG"), (".pdf", b"%PDF")])
-def test_suffix_chooses_the_format(tmp_path, draw, suffix, start):
-    draw(tmp_path / f"figure{suffix}")
-    assert (tmp_path / f"figure{suffix}").read_bytes().startswith(start)
-
-
-@pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
-def test_other_suffixes_are_refused(tmp_path, draw):
-    with pytest.raises(ValueError, match=r"figure'; expected .*\.png or \.pdf"):
-        draw(tmp_path / "figure")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from keras_multigrid.attention_maps import occlusion_attention, sweep
 from keras_multigrid.cli import main
+from keras_multigrid.figures import Result
 from keras_multigrid.recipes import (
     Cifar100,
     LocatedMnist,
@@ -223,11 +224,12 @@ def test_table_1_has_the_papers_errors_and_those_of_runs(tmp_path, monkeypatch):
     )
     for _, draw in paper_figures.FIGURES["table1"](FinishedRuns([tmp_path])):
         draw("table1.png")
-    paper = {result.network: result for result in shown if not result.is_ours}
-    assert len(paper) == 36 and paper["R-MG-32"].error == 25.29
-    assert paper["R-MG-32"].macs == pytest.approx(1558.2e6)
-    ours = [result for result in shown if result.is_ours]
-    assert [(result.network, result.macs, result.error) for result in ours] == [("MG-6", 123, 45.6)]
+    paper = {round(result.macs / 1e4): result for result in shown if not result.is_ours}
+    assert len(shown) == 36 + 1 and paper[155820] == Result("RMG", 1e6 * 1558.2, 25.29, True)
+    assert paper[18012] == Result("RMG", 1e6 * 180.12, 30.24, True, True)
+    assert [result for result in shown if result.is_ours] == [
+        Result("MG", 123, 45.6, is_residual=False, is_ours=True)
+    ]
 
 
 def test_reproduce_trains_what_a_figure_needs_once(capsys, tmp_path, monkeypatch):
