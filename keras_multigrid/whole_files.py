@@ -12,7 +12,7 @@ def whole(path, verify=None):
     """Writes a file or a folder under another name, and gives it its own when it is complete.
 
     A file is flushed to the disk first, so that it survives a power cut as well. Nothing is left
-    behind after an error; what a killed process has left is overwritten by the next one.
+    behind after an error; what a killed process has left is removed by the next one.
 
     Args:
         path: Path of the file or folder; a file that is there is replaced, a folder must not be.
@@ -35,6 +35,7 @@ def whole(path, verify=None):
     'dog'
     """
     unfinished = unfinished_path(path)
+    remove(unfinished)
     try:
         yield unfinished
         if unfinished.is_file():

@@ -56,7 +56,7 @@ def test_a_folder_appears_when_it_is_complete(tmp_path):
     path = tmp_path / "trial"
     unfinished_path(path).mkdir()  # of a process that was killed
     with whole(path) as unfinished:
-        unfinished.mkdir(exist_ok=True)
+        unfinished.mkdir()
         (unfinished / "a").write_text("1")
         assert not path.exists()
     assert (path / "a").read_text() == "1" and [*tmp_path.iterdir()] == [path]

@@ -10,7 +10,6 @@ What is not finished is marked so, and `weights=` does not take its name; finish
 import argparse
 import dataclasses
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -21,18 +20,19 @@ import numpy as np
 from keras_multigrid.applications.fitting import load_arrays
 from keras_multigrid.applications.pretrained import FOLDER, WeightsCard, read_card, sha256
 from keras_multigrid.applications.weight_files import write_weights
+from keras_multigrid.progress import verbosity
 from keras_multigrid.recipes.overrides import as_command
 from keras_multigrid.recipes.report import versions
-from keras_multigrid.recipes.run import LOG, verbosity
+from keras_multigrid.recipes.run import LOG
 from keras_multigrid.recipes.run_folder import (
     MAY_CHANGE,
     RECIPE,
     RECIPE_KINDS,
     RECIPE_REMEDY,
-    write_json,
 )
 from keras_multigrid.recipes.trained_weights import trained_weights
 from keras_multigrid.stored import read_json
+from keras_multigrid.whole_files import whole, write_json
 
 ROOT = pathlib.Path(__file__).parents[1]
 MOST_LOST = 0.1  # points of a score
@@ -88,36 +88,35 @@ def _make(options):
     commit = options.commit or _commit()
     arrays, dtype, results = _smallest(trained)
     options.output.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".unfinished")
-    write_weights(unfinished, arrays)
-    card = WeightsCard(
-        name=name,
-        network=recipe.model,
-        arguments=recipe.network_arguments(),
-        file=path.name,
-        sha256=sha256(unfinished),
-        dtype=dtype,
-        finished=trained.finished,
-        step=trained.step,
-        steps=recipe.epochs * recipe.steps_per_epoch,
-        data=_data(recipe),
-        command=as_command(recipe, MAY_CHANGE),
-        commit=commit,
-        seed=recipe.seed,
-        versions={
-            **read_json(options.run / RECIPE, RECIPE_KINDS, RECIPE_REMEDY)["versions"],
-            "tested with": versions()["keras"],
-        },
-        split=recipe.TEST_SPLIT,
-        test_images=sum(len(images) for images, _ in recipe.load_evaluation(recipe.TEST_SPLIT)),
-        scores=recipe.scores(results),
-        results=results,
-        curve=_curve(options.run / LOG, recipe.OBJECTIVE),
-        licence=options.licence or _licence(recipe),
-        not_good_for=options.not_good_for
-        or NOT_GOOD_FOR.get(recipe.NAME, "anything but data like those it was trained on."),
-    )
-    os.replace(unfinished, path)
+    with whole(path) as unfinished:
+        write_weights(unfinished, arrays)
+        card = WeightsCard(
+            name=name,
+            network=recipe.model,
+            arguments=recipe.network_arguments(),
+            file=path.name,
+            sha256=sha256(unfinished),
+            dtype=dtype,
+            finished=trained.finished,
+            step=trained.step,
+            steps=recipe.epochs * recipe.steps_per_epoch,
+            data=_data(recipe),
+            command=as_command(recipe, MAY_CHANGE),
+            commit=commit,
+            seed=recipe.seed,
+            versions={
+                **read_json(options.run / RECIPE, RECIPE_KINDS, RECIPE_REMEDY)["versions"],
+                "tested with": versions()["keras"],
+            },
+            split=recipe.TEST_SPLIT,
+            test_images=sum(len(images) for images, _ in recipe.load_evaluation(recipe.TEST_SPLIT)),
+            scores=recipe.scores(results),
+            results=results,
+            curve=_curve(options.run / LOG, recipe.OBJECTIVE),
+            licence=options.licence or _licence(recipe),
+            not_good_for=options.not_good_for
+            or NOT_GOOD_FOR.get(recipe.NAME, "anything but data like those it was trained on."),
+        )
     write_json(path.with_suffix(".json"), dataclasses.asdict(card))
     scores = ", ".join(f"{score} {value:.2f} %" for score, value in card.scores.items())
     state = "finished" if card.finished else f"NOT finished, step {card.step} of {card.steps}"

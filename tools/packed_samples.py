@@ -5,7 +5,6 @@ import dataclasses
 import functools
 import json
 import math
-import os
 import time
 import zipfile
 import zlib
@@ -14,6 +13,7 @@ import keras
 import numpy as np
 
 from keras_multigrid.datasets.pipeline import own_part
+from keras_multigrid.whole_files import whole
 
 NOTES = "notes"  # the entry of the JSON text
 FILES = "files/"  # begins the entries of files
@@ -86,10 +86,8 @@ def write(path, splits, files, notes):
         for name, part in vars(packed).items()
     }
     entries |= {FILES + name: np.frombuffer(content, "uint8") for name, content in files.items()}
-    unfinished = path.with_suffix(".unfinished")
-    with open(unfinished, "wb") as file:
+    with whole(path) as unfinished, open(unfinished, "wb") as file:
         np.savez_compressed(file, **entries, **{NOTES: json.dumps(notes)})
-    os.replace(unfinished, path)
 
 
 def read(path):

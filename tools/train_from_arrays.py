@@ -262,6 +262,7 @@ def _rate(training):
 def _pack(folder, state):
     """Writes one file of what a run needs to go on; it is whole or not there."""
     from keras_multigrid.recipes.run_folder import MODEL, RECIPE
+    from keras_multigrid.whole_files import whole
 
     if not (folder / RECIPE).exists():  # it was left before it began
         return
@@ -269,12 +270,10 @@ def _pack(folder, state):
     checkpoint = _last_checkpoint(folder)
     if checkpoint and not (folder / MODEL).exists():
         paths.append(checkpoint)
-    unfinished = state.with_suffix(".unfinished")
-    with tarfile.open(unfinished, "w") as archive:
+    with whole(state) as unfinished, tarfile.open(unfinished, "w") as archive:
         for path in paths:
             if "unfinished" not in path.name:  # of a process that was killed
                 archive.add(path, path.relative_to(folder))
-    os.replace(unfinished, state)
 
 
 def _unpack(state, folder, recipe):

@@ -1,8 +1,4 @@
-"""Work in batches of one size, with progress."""
-
-import sys
-
-import keras
+"""Work in batches of one size."""
 
 
 def even_batches(items, batch_size):
@@ -14,10 +10,3 @@ def even_batches(items, batch_size):
     count = -(-len(items) // batch_size)
     size = -(-len(items) // count)
     return [items[start : start + size] for start in range(0, len(items), size)]
-
-
-def progress_bar(steps, verbose, unit="batch"):
-    """Returns Keras' progress bar; `"auto"` moves on a terminal, elsewhere it is a last line."""
-    if verbose == "auto":
-        verbose = 1 if sys.stdout.isatty() else 2
-    return keras.utils.Progbar(steps, verbose=verbose, unit_name=unit)

@@ -5,13 +5,14 @@ import dataclasses
 import numpy as np
 
 from keras_multigrid import checks
-from keras_multigrid.attention_maps.batches import even_batches, progress_bar
+from keras_multigrid.attention_maps.batches import even_batches
 from keras_multigrid.attention_maps.probes import (
     check_channel,
     check_images,
     check_probes,
     predict_maps,
 )
+from keras_multigrid.progress import progress_bar
 
 
 @dataclasses.dataclass(frozen=True)

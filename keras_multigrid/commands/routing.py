@@ -31,8 +31,8 @@ def _routing(options):
         raise ValueError(f"--samples is {options.samples}; expected 1 or more.")
     from keras_multigrid.figures import draw_ablation, draw_routing
     from keras_multigrid.figures.style import draw_both
+    from keras_multigrid.progress import verbosity
     from keras_multigrid.recipes.recipe import EVALUATION_BATCH
-    from keras_multigrid.recipes.run import verbosity
     from keras_multigrid.recipes.run_folder import load_run
     from keras_multigrid.routing import ablate, exchanges, routing
 

@@ -127,8 +127,8 @@ def find_recipe(options):
 
 
 def _evaluate(options):
+    from keras_multigrid.progress import verbosity
     from keras_multigrid.recipes.overrides import change
-    from keras_multigrid.recipes.run import verbosity
     from keras_multigrid.recipes.run_folder import load_run
     from keras_multigrid.recipes.skipped import skipped_sentence
 

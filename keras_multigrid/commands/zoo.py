@@ -46,6 +46,7 @@ def _models(options):
 
     from keras_multigrid.applications import PAPER_MODELS, list_models, list_weights
     from keras_multigrid.complexity import profile
+    from keras_multigrid.progress import say
 
     names, cards = list_models(options.pattern), list_weights()
     if not names:
@@ -59,11 +60,10 @@ def _models(options):
             continue
         with keras.StatelessScope(initialize_variables=False):  # shapes alone: no weights in memory
             counts = profile(model.constructor())
-        print(
+        say(
             f"{model.name:<16} {model.table and 'T. ' + model.table:<8} "
             f"{counts.trainable_params:>12,} {_millions(model.params):>9} "
-            f"{counts.macs:>15,} {_millions(model.macs):>11}  {_shipped(model.name, cards)}",
-            flush=True,
+            f"{counts.macs:>15,} {_millions(model.macs):>11}  {_shipped(model.name, cards)}"
         )
     return 0
 

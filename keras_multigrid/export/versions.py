@@ -3,7 +3,8 @@
 import contextlib
 import os
 import pathlib
-import shutil
+
+from keras_multigrid.whole_files import whole
 
 
 def model_name(base):
@@ -40,11 +41,7 @@ def new_version(base, main_file):
             f"{base} has versions of another format ({versions[-1]} has no {main_file}); name "
             "another folder."
         )
-    unfinished = base / f".unfinished-{os.getpid()}"
-    unfinished.mkdir(parents=True)
     version = base / str(int(versions[-1].name) + 1 if versions else 1)
-    try:
+    with whole(version) as unfinished:
+        unfinished.mkdir(parents=True)
         yield unfinished, version
-        os.rename(unfinished, version)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)

@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Callable
 
 from keras_multigrid.figures import draw_accuracy_cost
+from keras_multigrid.progress import say
 from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.recipes.run import run
 from keras_multigrid.recipes.run_folder import RESULTS
@@ -160,9 +161,7 @@ def reproduce_figure(name, rows=None, scale="quick", settings=(), output=None):
         sessions = figure.sessions(model)
         folder = output / row.replace("/", "-")
         for number, session in enumerate(sessions, 1):
-            print(
-                f"\n{name}, {row}, session {number} of {len(sessions)}: {session.name}", flush=True
-            )
+            say(f"\n{name}, {row}, session {number} of {len(sessions)}: {session.name}")
             fields = session.fields(folder) | ({"variant": variant} if variant else {})
             run(dataclasses.replace(recipe, **fields), folder / session.name)
             text = _write(name, figure, output)

@@ -7,6 +7,7 @@ import keras
 
 from keras_multigrid.applications.fitting import load_arrays
 from keras_multigrid.applications.pretrained import is_shipped, load_weights
+from keras_multigrid.progress import say
 from keras_multigrid.recipes.trained_weights import trained_weights
 from keras_multigrid.training import load_checkpoint
 
@@ -82,5 +83,5 @@ def _load(recipe, model):
     if is_shipped(weights) or not folder.is_dir():
         return load_weights(model, weights, recipe.model)
     trained = trained_weights(folder)
-    print(f"Starts from step {trained.step} of {folder}", flush=True)
+    say(f"Starts from step {trained.step} of {folder}")
     return load_arrays(model, trained.arrays, f"The weights in {folder}")

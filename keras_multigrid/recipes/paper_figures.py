@@ -23,6 +23,7 @@ from keras_multigrid.figures import (
 )
 from keras_multigrid.figures.style import draw_both, stretched
 from keras_multigrid.figures.training_curves import MOST_CURVES
+from keras_multigrid.progress import say
 from keras_multigrid.recipes.cifar import Cifar100
 from keras_multigrid.recipes.dense_prediction import MnistSegmentation, MnistSpatialTransformer
 from keras_multigrid.recipes.finished_runs import FinishedRuns
@@ -78,7 +79,7 @@ def draw_paper_figures(folders, output, names=None, data_dir=None):
     output.mkdir(parents=True, exist_ok=True)
     runs, written = FinishedRuns(folders, data_dir), []
     for name in names or FIGURES:
-        print(f"{name} ...", flush=True)
+        say(f"{name} ...")
         drawn = [
             path for part, draw in FIGURES[name](runs) for path in draw_both(output / part, draw)
         ]
@@ -93,7 +94,7 @@ def reproduce_paper_figures(names, scale, settings, output):
     needed = [recipe for name in names or FIGURES for recipe in _trainings(name, scale, settings)]
     needed = list(dict.fromkeys(needed))
     for number, recipe in enumerate(needed, 1):
-        print(f"\nfigures, network {number} of {len(needed)}: {recipe.model}", flush=True)
+        say(f"\nfigures, network {number} of {len(needed)}: {recipe.model}")
         run(recipe, output / default_folder(recipe).name)
     output.mkdir(parents=True, exist_ok=True)  # what trains nothing has not made it
     written = draw_paper_figures([output], output, names, needed[0].data_dir if needed else None)

@@ -14,14 +14,10 @@ from keras_multigrid.complexity import profile
 from keras_multigrid.datasets import Distortion, SpatialTransformer, draw_batches, load_digits
 from keras_multigrid.figures import Panel, draw_panels
 from keras_multigrid.metrics import LabelledPixelError, RegionIoU
+from keras_multigrid.progress import verbosity
 from keras_multigrid.recipes.dense_prediction import EVALUATION_SEED, DensePrediction
 from keras_multigrid.recipes.report import versions
-from keras_multigrid.recipes.run import (
-    leaving_upon_sigterm,
-    set_up,
-    verbosity,
-    without_gradient_warnings,
-)
+from keras_multigrid.recipes.run import leaving_upon_sigterm, set_up, without_gradient_warnings
 from keras_multigrid.recipes.run_folder import CHECKPOINTS, RESULTS, claim, locked
 from keras_multigrid.training import JsonLines, resumable_fit
 from keras_multigrid.whole_files import write_json

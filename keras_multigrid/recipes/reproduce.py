@@ -5,6 +5,7 @@ import json
 import pathlib
 
 from keras_multigrid import checks
+from keras_multigrid.progress import say
 from keras_multigrid.recipes.figures import PAPER_FIGURES, reproduce_figure
 from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.recipes.paper_figures import reproduce_paper_figures
@@ -64,7 +65,7 @@ def reproduce(name, rows=None, scale="quick", settings=(), output=None):
     chosen = rows or list(table.rows)
     for number, row in enumerate(chosen, 1):
         row_recipe = dataclasses.replace(recipe, model=row)
-        print(f"\n{name}, row {number} of {len(chosen)}: {row}", flush=True)
+        say(f"\n{name}, row {number} of {len(chosen)}: {row}")
         run(row_recipe, output / default_folder(row_recipe).name)
         text = _as_markdown(table, output)
         (output / f"{name}.md").write_text(text)

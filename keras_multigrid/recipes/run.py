@@ -5,7 +5,6 @@ import dataclasses
 import logging
 import pathlib
 import signal
-import sys
 import threading
 import warnings
 from importlib.util import find_spec
@@ -15,6 +14,7 @@ import keras
 from keras_multigrid import checks
 from keras_multigrid.complexity import profile
 from keras_multigrid.export.class_names import add_class_names
+from keras_multigrid.progress import say, verbosity
 from keras_multigrid.recipes.fine_tuning import freeze, start_from_weights
 from keras_multigrid.recipes.precision import slow_precision
 from keras_multigrid.recipes.recipe import Recipe
@@ -119,7 +119,7 @@ def set_up(recipe):
         with data_parallel(recipe.devices):
             notice = slow_precision(recipe.precision)
             if notice and is_first_process():
-                print(notice, flush=True)
+                say(notice)
             yield
     finally:
         keras.config.set_dtype_policy(before)
@@ -140,11 +140,6 @@ def hide_retracing():
 
 def _is_not_of_retracing(record):
     return "retracing" not in record.getMessage()
-
-
-def verbosity():
-    """Returns how `fit` shows progress: a moving bar on a terminal, a line per epoch in a file."""
-    return "auto" if sys.stdout.isatty() else 2
 
 
 def train(recipe, output, epochs=None, splits=None, callbacks=(), verbose=None):
@@ -286,7 +281,7 @@ def leaving_upon_sigterm():
         return
 
     def leave(number, frame):
-        print("Left upon SIGTERM; the same command continues.", flush=True)
+        say("Left upon SIGTERM; the same command continues.")
         raise SystemExit(0)
 
     before = signal.signal(signal.SIGTERM, leave)

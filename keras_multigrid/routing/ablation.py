@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_multigrid import checks
-from keras_multigrid.attention_maps.batches import progress_bar
+from keras_multigrid.progress import progress_bar
 from keras_multigrid.routing.exchanges import Exchange, find_layer
 from keras_multigrid.routing.exchanges import exchanges as all_exchanges
 

@@ -4,8 +4,8 @@ import contextlib
 import multiprocessing
 import os
 import signal
-import threading
-import time
+
+from keras_multigrid.child_processes import end_with_parent
 
 
 class Ending:
@@ -50,7 +50,7 @@ def supervised():
             _kill_children()
             ending.come(ChildProcessError("A process of the server ended; it says why above."))
 
-    os.register_at_fork(after_in_child=lambda: die_with_parent(os.getppid()))
+    os.register_at_fork(after_in_child=lambda: end_with_parent(os.getppid()))
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGCHLD, fail)
@@ -61,17 +61,6 @@ def supervised():
     finally:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         _kill_children()
-
-
-def die_with_parent(parent):
-    """Ends this process soon after its parent, of that number, has ended, be it by SIGKILL."""
-
-    def watch():
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _kill_children():

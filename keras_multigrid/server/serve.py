@@ -8,6 +8,7 @@ from functools import partial
 
 from keras_multigrid import checks
 from keras_multigrid.datasets.class_folders import printable
+from keras_multigrid.progress import say
 from keras_multigrid.server.interface import read_interface
 from keras_multigrid.server.limits import Limits
 from keras_multigrid.server.processes import supervised
@@ -88,10 +89,9 @@ def serve(
     app.user_middleware = [item for item in app.user_middleware if item.cls is not GZipMiddleware]
     app.state.interface, app.state.limits = interface, limits
     _add_routes(app)
-    print(
+    say(
         f"Serving {interface.name}, version {interface.version}, with {runtime}, at "
-        f"http://{host}:{port}/v1/models/{interface.name}; GET /health says when it is ready.",
-        flush=True,
+        f"http://{host}:{port}/v1/models/{interface.name}; GET /health says when it is ready."
     )
     gc.freeze()
     gc.set_threshold(10**6)  # JSON arrays are many lists: collections took half of the time

@@ -14,10 +14,11 @@ from fastapi import Depends, HTTPException, Request, Response
 from litserve.loops import BatchedLoop
 from starlette.requests import ClientDisconnect
 
+from keras_multigrid.child_processes import end_with_parent
 from keras_multigrid.export.serving import EXAMPLE_SIDE
+from keras_multigrid.progress import say
 from keras_multigrid.server.gate import error_response
 from keras_multigrid.server.interface import DEFAULT, REMEDY
-from keras_multigrid.server.processes import die_with_parent
 from keras_multigrid.server.protocol import Work, read_request, write_answer
 from keras_multigrid.server.runtimes import RUNTIMES, Refusal, compute
 from keras_multigrid.stored import DamagedFile
@@ -84,7 +85,7 @@ class ServedModel(litserve.LitAPI):
 
     def setup(self, device):
         os.setsid()  # a signal to the group, such as Ctrl-C, must not end running requests
-        die_with_parent(multiprocessing.parent_process().pid)
+        end_with_parent(multiprocessing.parent_process().pid)
         shape = [side or EXAMPLE_SIDE for side in self._interface.shape]
         try:
             self._runtime = RUNTIMES[self._runtime_name](self._interface)
@@ -93,7 +94,7 @@ class ServedModel(litserve.LitAPI):
             reason = f"{self._runtime_name} cannot compute it ({type(error).__name__})"
             print(DamagedFile(self._interface.folder, reason, REMEDY), file=sys.stderr, flush=True)
             sys.exit(1)
-        print("Ready.", flush=True)
+        say("Ready.")
 
     def decode_request(self, request: Annotated[Work, Depends(read_work)]):
         return request

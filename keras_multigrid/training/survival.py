@@ -8,6 +8,7 @@ import time
 import keras
 import numpy as np
 
+from keras_multigrid.progress import say
 from keras_multigrid.training.callback_state import changed, get_state, pack, set_state, unpack
 from keras_multigrid.training.checkpoint import save_checkpoint
 from keras_multigrid.training.distribution import average_replicas, is_first_process
@@ -84,7 +85,7 @@ class Survival(keras.callbacks.Callback):
             self._restore()
             if is_first_process() and self.epoch < self.params["epochs"]:
                 place = f"epoch {self.epoch + 1}, step {self.start.step} of {self.steps_per_epoch}"
-                print(f"Continues at {place}, from {self.folder}", flush=True)
+                say(f"Continues at {place}, from {self.folder}")
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
@@ -118,10 +119,10 @@ class Survival(keras.callbacks.Callback):
     def leave_if_asked(self):
         """Leaves upon a signal; all is saved."""
         if self.signal == signal.SIGTERM:
-            print("\nSaved upon SIGTERM; the same command continues.", flush=True)
+            say("\nSaved upon SIGTERM; the same command continues.")
             raise SystemExit(0)
         if self.signal == signal.SIGINT:
-            print("\nSaved upon Ctrl-C; the same command continues.", flush=True)
+            say("\nSaved upon Ctrl-C; the same command continues.")
             raise KeyboardInterrupt
 
     def _continues(self):

@@ -5,8 +5,8 @@ import pathlib
 import signal
 import sys
 
+from keras_multigrid.child_processes import end_with_parent
 from keras_multigrid.recipes.run import leaving_upon_sigterm
-from keras_multigrid.server.processes import die_with_parent
 from keras_multigrid.tuning.search import Search
 from keras_multigrid.tuning.tuner import lead, work
 from keras_multigrid.tuning.workers import CHIEF, ROLE
@@ -14,7 +14,7 @@ from keras_multigrid.tuning.workers import CHIEF, ROLE
 
 def main(folder):
     """Works in the role that the environment says."""
-    die_with_parent(os.getppid())
+    end_with_parent(os.getppid())
     try:
         with leaving_upon_sigterm():
             (lead if os.environ[ROLE] == CHIEF else work)(Search.read(folder), folder)

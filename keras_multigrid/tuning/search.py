@@ -7,6 +7,7 @@ import time
 from functools import partial
 
 from keras_multigrid import checks
+from keras_multigrid.progress import say
 from keras_multigrid.recipes import RECIPES, Recipe
 from keras_multigrid.recipes.run import leaving_upon_sigterm
 from keras_multigrid.recipes.run_folder import (
@@ -205,7 +206,7 @@ def finish(search, output):
 
 def wait_for_chief(folder, role):
     """Waits until the chief has written the search into the folder."""
-    print(f"{role} works in {folder}, for the chief at {address()}", flush=True)
+    say(f"{role} works in {folder}, for the chief at {address()}")
     while not (folder / SEARCH).exists():
         time.sleep(1)
 

@@ -7,6 +7,7 @@ import shutil
 
 import keras
 
+from keras_multigrid.progress import say
 from keras_multigrid.recipes.run import LOG, set_up, train
 from keras_multigrid.recipes.run_folder import CHECKPOINTS, claim
 from keras_multigrid.stored import DamagedFile, make, read_json, with_tuples
@@ -100,11 +101,6 @@ def write_result(folder, result):
     return result
 
 
-def show(line):
-    """Prints a line at once, between those of other processes."""
-    print(line, flush=True)
-
-
 def _train(recipe, folder, epochs, objective, before):
     """Returns the metrics on the data to choose by, and the seconds that the training took."""
     is_new = not (folder / CHECKPOINTS).exists()
@@ -116,7 +112,7 @@ def _train(recipe, folder, epochs, objective, before):
     def show_epoch(epoch, logs):
         names = [name for name in logs if name.removeprefix("val_") in ("loss", objective)]
         values = ", ".join(f"{name} {logs[name]:.4g}" for name in names)
-        show(f"trial {folder.name}, epoch {epoch + 1} of {epochs}: {values}")
+        say(f"trial {folder.name}, epoch {epoch + 1} of {epochs}: {values}")
 
     progress = keras.callbacks.LambdaCallback(on_epoch_end=show_epoch)
     try:
@@ -155,4 +151,4 @@ def _copy(before, folder):
     """Copies what a longer training needs of a shorter one; the checkpoints last, at once."""
     shutil.copy(before / LOG, folder / LOG)
     with whole(folder / CHECKPOINTS) as unfinished:
-        shutil.copytree(before / CHECKPOINTS, unfinished, dirs_exist_ok=True)
+        shutil.copytree(before / CHECKPOINTS, unfinished)

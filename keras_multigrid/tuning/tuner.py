@@ -10,11 +10,12 @@ import grpc
 from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.trial import TrialStatus
 
+from keras_multigrid.progress import say
 from keras_multigrid.recipes.run import hide_retracing
 from keras_multigrid.recipes.run_folder import CHECKPOINTS, is_locked, locked
 from keras_multigrid.tuning.oracles import make_oracle
 from keras_multigrid.tuning.report import describe, read_results
-from keras_multigrid.tuning.trial import Result, run_trial, show, write_result
+from keras_multigrid.tuning.trial import Result, run_trial, write_result
 from keras_multigrid.tuning.workers import address, check_address
 
 TRIALS = "trials"
@@ -101,14 +102,14 @@ class CandidateTuner(BaseTuner):
             shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
         if result.failure is not None:
             trial.status = TrialStatus.FAILED
-            show(f"trial {trial.trial_id} failed: {result.failure}")
+            say(f"trial {trial.trial_id} failed: {result.failure}")
             return
         self.oracle.update_trial(trial.trial_id, {objective: result.score})
         trial.status = TrialStatus.COMPLETED
         finished = read_results(self.trials_folder, self.asked_for.direction)
         best = f"best of {len(finished)}: {finished[0].score:.4f}, trial {finished[0].trial}"
         took = f"in {result.seconds:.0f} s"
-        show(f"trial {trial.trial_id}: {objective} {result.score:.4f} {took}; {best}")
+        say(f"trial {trial.trial_id}: {objective} {result.score:.4f} {took}; {best}")
 
     def _run(self, trial, folder):
         search, values = self.asked_for, trial.hyperparameters.values
@@ -122,7 +123,7 @@ class CandidateTuner(BaseTuner):
             }
             failed = Result(trial=folder.name, settings=chosen, failure=str(error))
             return write_result(folder, failed)
-        show(f"trial {trial.trial_id} of {search.trials}: {describe(candidate)}")
+        say(f"trial {trial.trial_id} of {search.trials}: {describe(candidate)}")
         before = values.get("tuner/trial_id")
         return run_trial(
             search.recipe_of(candidate.settings()),

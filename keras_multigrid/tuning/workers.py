@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 
+from keras_multigrid.progress import say
+
 CHIEF, ROLE = "chief", "KERASTUNER_TUNER_ID"
 ADDRESS = ("KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
 LAST_SECONDS = 5
@@ -87,7 +89,7 @@ def run_workers(folder, count):
                         "why above. The same command continues."
                     )
                 name = signal.Signals(-process.returncode).name
-                print(f"{role} ended by {name}; another goes on with its trial.", flush=True)
+                say(f"{role} ended by {name}; another goes on with its trial.")
                 processes[role] = start(role)
                 restarts += 1
             time.sleep(0.2)

@@ -68,7 +68,7 @@ def test_an_interrupted_trial_ends_as_one_that_was_not(whole, monkeypatch, tmp_p
 
     folder = tmp_path / "0"
     with monkeypatch.context() as patch:
-        patch.setattr(trial, "show", stop)  # after the first epoch
+        patch.setattr(trial, "say", stop)  # after the first epoch
         with pytest.raises(KeyboardInterrupt):
             run_trial(RECIPE, CANDIDATE, folder, 2, "iou")
     assert not (folder / "result.json").exists()
