@@ -92,7 +92,7 @@ def count(constructor, **arguments):
     >>> import keras_multigrid as kmg
     >>> kmg.complexity.count(kmg.applications.PMGSEG)
     Count(trainable_params=605718, macs=1606537728)
-    >>> kmg.complexity.count(kmg.applications.PMGSEG, channel_ratios=(1, 1), depth=2)
+    >>> kmg.complexity.count(kmg.applications.PMGSEG, channel_ratios=(1, 1), repeats=2)
     Count(trainable_params=783582, macs=1951727616)
     """
     checks.constructors(constructor=constructor)

@@ -108,15 +108,15 @@ def check_options(include_top, pooling, classes):
         checks.positive_integers(classes=classes)
 
 
-def checked_depth(depth, default):
+def checked_repeats(repeats, default):
     """Returns the number of repeated layers or units, the default for None."""
-    if depth is None:
+    if repeats is None:
         return default
-    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 1:
+    if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
         raise ValueError(
-            f"depth is {depth!r}; expected a positive integer, or None for the paper's."
+            f"repeats is {repeats!r}; expected a positive integer, or None for the paper's."
         )
-    return depth
+    return repeats
 
 
 def checked_ratios(channel_ratios, default, max_grids):

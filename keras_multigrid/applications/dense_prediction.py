@@ -3,8 +3,8 @@
 from keras_multigrid.applications.common import (
     channels,
     check_options,
-    checked_depth,
     checked_ratios,
+    checked_repeats,
     classification_head,
     finish_model,
     image_input,
@@ -35,7 +35,7 @@ def progressive_network(
     channel_ratios=None,
     width_multiplier=1.0,
     pyramid_outputs=False,
-    depth=None,
+    repeats=None,
     *,
     ratios,
     residual,
@@ -59,7 +59,7 @@ def progressive_network(
             grids, at most 8.
         width_multiplier: Factor on all widths.
         pyramid_outputs: Whether to return instead the last pyramid before the output layer.
-        depth: Layers or residual units on the full pyramid; None is the paper's, 3.
+        repeats: Layers or residual units on the full pyramid; None is the paper's, 3.
 
     Returns:
         A functional `keras.Model` from images to maps of the same height and width.
@@ -80,7 +80,7 @@ def progressive_network(
         paper_name: The paper's name.
     """
     check_options(include_top, pooling, classes)
-    depth = checked_depth(depth, FULL_PYRAMID_UNITS)
+    repeats = checked_repeats(repeats, FULL_PYRAMID_UNITS)
     ratios = checked_ratios(channel_ratios, ratios, max_grids=8)
     unit = residual_unit if residual else plain_unit
     image, inputs = image_input(input_tensor, input_shape, IMAGE_SHAPE)
@@ -90,7 +90,7 @@ def progressive_network(
     pyramid = input_convolutions(image, widths, RESIDUAL_EPSILON if residual else PLAIN_EPSILON)
     phases = [widths[grid:] for grid in reversed(range(grids))]
     pyramid = progressive_start(pyramid, unit, phases, 1, "progressive")
-    for step in range(depth):
+    for step in range(repeats):
         pyramid = unit(pyramid, widths, f"full_unit{step + 1}")
     # Coarse grids that are too few layers away to reach the output are dropped, one a layer.
     for left in range(max(grids - 1, FULL_PYRAMID_UNITS), 1, -1):

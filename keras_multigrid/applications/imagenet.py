@@ -5,8 +5,8 @@ import keras
 from keras_multigrid.applications.common import (
     channels,
     check_options,
-    checked_depth,
     checked_ratios,
+    checked_repeats,
     classification_head,
     finish_model,
     image_input,
@@ -39,7 +39,7 @@ def residual_multigrid_network(
     channel_ratios=None,
     width_multiplier=1.0,
     pyramid_outputs=False,
-    depth=None,
+    repeats=None,
     *,
     units,
     paper_name,
@@ -62,7 +62,7 @@ def residual_multigrid_network(
         width_multiplier: Factor on all widths.
         pyramid_outputs: Whether to return instead the pyramid after the last stage, which by
             default has a single grid.
-        depth: Residual units of every stage; None is the named network's own.
+        repeats: Residual units of every stage; None is the named network's own.
 
     Returns:
         A functional `keras.Model` from images prepared by `preprocess_input` to probabilities.
@@ -77,11 +77,11 @@ def residual_multigrid_network(
     (None, 7)
 
     Design:
-        units: Residual units per stage, the default of `depth`.
+        units: Residual units per stage, the default of `repeats`.
         paper_name: The paper's name.
     """
     check_options(include_top, pooling, classes)
-    units = [checked_depth(depth, count) for count in units]
+    units = [checked_repeats(repeats, count) for count in units]
     ratios = checked_ratios(channel_ratios, (1, 1 / 2, 1 / 4), max_grids=4)
     image, inputs = image_input(input_tensor, input_shape, IMAGE_SHAPE)
 
@@ -127,7 +127,7 @@ def RPMG30SEG(
     channel_ratios=None,
     width_multiplier=1.0,
     pyramid_outputs=False,
-    depth=None,
+    repeats=None,
 ):
     """The segmentation design as an ImageNet classifier (paper, section 4.4 and Table 4).
 
@@ -148,7 +148,7 @@ def RPMG30SEG(
             at most 4. The default is (1, 2, 4, 8).
         width_multiplier: Factor on all widths.
         pyramid_outputs: Whether to return instead the pyramid of the last stage.
-        depth: Residual units of every phase and stage; None is the paper's, 2.
+        repeats: Residual units of every phase and stage; None is the paper's, 2.
 
     Returns:
         A functional `keras.Model` from images prepared by `preprocess_input` to probabilities.
@@ -164,7 +164,7 @@ def RPMG30SEG(
     [(56, 56, 6), (28, 28, 13), (14, 14, 26), (7, 7, 51)]
     """
     check_options(include_top, pooling, classes)
-    depth = checked_depth(depth, PROGRESSIVE_UNITS)
+    repeats = checked_repeats(repeats, PROGRESSIVE_UNITS)
     ratios = checked_ratios(channel_ratios, (1, 2, 4, 8), max_grids=4)
     image, inputs = image_input(input_tensor, input_shape, IMAGE_SHAPE)
 
@@ -175,11 +175,11 @@ def RPMG30SEG(
         channels(width, [1] * (phase + 1), width_multiplier) for phase, width in enumerate(finest)
     ]
     pyramid = _stem(image, [phase[0] for phase in reversed(phases)])
-    pyramid = progressive_start(pyramid, residual_unit, phases, depth, "progressive")
+    pyramid = progressive_start(pyramid, residual_unit, phases, repeats, "progressive")
     for stage in range(1, grids):
         approached = [ratios[max(0, grid - (grids - 1 - stage))] for grid in range(grids)]
         widths = channels(64, approached, width_multiplier)
-        for step in range(depth):
+        for step in range(repeats):
             pyramid = residual_unit(pyramid, widths, f"stage{stage}_unit{step + 1}")
 
     outputs = pyramid

@@ -51,7 +51,7 @@ def preprocess_input(images, data_format=None):
         )
     first = resolve_data_format(data_format) == "channels_first"
     mean, std = (np.reshape(x, (3, 1, 1) if first else (1, 1, 3)) for x in (RGB_MEAN, RGB_STD))
-    return _rescaled(images, 1 / (255 * std), -mean / std)
+    return rescaled(images, 1 / (255 * std), -mean / std)
 
 
 def preprocess_digits(images):
@@ -74,11 +74,11 @@ def preprocess_digits(images):
     images = np.array(images) if isinstance(images, list) else images
     dtype = getattr(images, "dtype", "float32")  # or else a number of Python
     if not isinstance(images, np.ndarray | np.generic) and not is_float_dtype(dtype):
-        images = _rescaled(images, 1.0, 0.0)
+        images = rescaled(images, 1.0, 0.0)
     return (images - DIGITS_MEAN) / DIGITS_STD
 
 
-def _rescaled(images, scale, offset):
+def rescaled(images, scale, offset):
     """Returns tensors times a scale plus an offset, in float32 unless they are of a floating type.
 
     Keras' layer works on every backend within `tf.data`, where Keras' operations do not.

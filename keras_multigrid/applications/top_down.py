@@ -4,7 +4,9 @@ Convolutions and dense layers start with Glorot's initialization and zero biases
 """
 
 import keras
+import numpy as np
 
+from keras_multigrid import checks
 from keras_multigrid.applications.common import (
     check_options,
     finish_model,
@@ -13,6 +15,7 @@ from keras_multigrid.applications.common import (
     with_own_names,
     with_signature_of,
 )
+from keras_multigrid.applications.preprocessing import rescaled
 from keras_multigrid.applications.pretrained import load_weights
 from keras_multigrid.blocks.counted import Dense, GlobalAveragePooling2D, GlobalMaxPooling2D, Tally
 from keras_multigrid.top_down import TopDown
@@ -258,3 +261,28 @@ def BLImageNet1(*args, **kwargs):
 def BLImageNet2(*args, **kwargs):
     """Convolutional baseline BL2 for ImageNet (second paper, Table 4)."""
     return baseline_network(*args, **kwargs, design=IMAGENET_2, paper_name="BL2-ImageNet")
+
+
+def preprocess_input(images):
+    """Prepares images for the top-down ImageNet networks and their baselines (second paper).
+
+    Args:
+        images: RGB images with values from 0 to 255, batched or not: an array or a tensor of any
+            number type, also within `tf.data`.
+
+    Returns:
+        The images scaled to [-1, 1].
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_multigrid as kmg
+    >>> images = kmg.applications.top_down.preprocess_input(np.full((1, 32, 32, 3), 255.0))
+    >>> float(images.min())
+    1.0
+    """
+    checks.arrays(images=images)
+    images = np.array(images) if isinstance(images, list) else images
+    if isinstance(images, np.ndarray):
+        return images.astype("float32") / 127.5 - 1
+    return rescaled(images, 1 / 127.5, -1.0)

@@ -59,7 +59,7 @@ def _models(options):
         if model.name not in names:
             continue
         with keras.StatelessScope(initialize_variables=False):  # shapes alone: no weights in memory
-            counts = profile(model.constructor())
+            counts = profile(model.build())
         say(
             f"{model.name:<16} {model.table and 'T. ' + model.table:<8} "
             f"{counts.trainable_params:>12,} {_millions(model.params):>9} "

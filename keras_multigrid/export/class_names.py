@@ -39,7 +39,7 @@ def read_class_names(path):
 
     >>> import pathlib, tempfile
     >>> import keras_multigrid as kmg
-    >>> network = kmg.applications.MG6(classes=2, width_multiplier=0.05)
+    >>> network = kmg.applications.MG(depth=6, classes=2, width_multiplier=0.05)
     >>> facts = kmg.export.Facts(class_names=("cat", "mouse"))
     >>> folder = pathlib.Path(tempfile.mkdtemp(), "animals")
     >>> version = kmg.export.export_model(network, folder, "keras", facts=facts)

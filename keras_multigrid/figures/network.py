@@ -49,7 +49,7 @@ def draw_network(path, model, input_shape=None, title=None):
     >>> import keras_multigrid as kmg
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "network.png")
-    ...     kmg.figures.draw_network(path, kmg.applications.PMG9())
+    ...     kmg.figures.draw_network(path, kmg.applications.PMG(depth=9))
     ...     path.read_bytes()[1:4]
     b'PNG'
     """

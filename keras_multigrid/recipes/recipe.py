@@ -182,7 +182,7 @@ class Recipe:
         if self.channel_ratios:
             arguments["channel_ratios"] = self.channel_ratios
         if self.depth is not None:
-            arguments["depth"] = self.depth
+            arguments["repeats"] = self.depth
         return arguments
 
     def size_arguments(self):
@@ -306,7 +306,8 @@ class Recipe:
     def _check_sizes(self):
         known = inspect.signature(paper_model(self.model).constructor).parameters
         for name, own in (("width_multiplier", 1), ("channel_ratios", None), ("depth", None)):
-            if getattr(self, name) != own and name not in known:
+            argument = "repeats" if name == "depth" else name
+            if getattr(self, name) != own and argument not in known:
                 raise ValueError(
                     f"{name} is {getattr(self, name)}; {self.model} has no such choice. Leave it "
                     "out, or take another model."

@@ -51,8 +51,7 @@ class Candidate:
 
     def network(self):
         """Returns the arguments of the constructor."""
-        names = ("channel_ratios", "width_multiplier", "depth")
-        return {name: value for name, value in self.settings().items() if name in names}
+        return _network(self.settings())
 
     def settings(self):
         """Returns what was chosen, by name: the constructor's arguments and the optimizer's."""
@@ -60,6 +59,14 @@ class Candidate:
         return {
             name: value for name, value in values.items() if name != "count" and value is not None
         }
+
+
+def _network(chosen):
+    names = {"channel_ratios": "channel_ratios", "width_multiplier": "width_multiplier"}
+    names["depth"] = "repeats"
+    return {
+        argument: chosen[name] for name, argument in names.items() if chosen.get(name) is not None
+    }
 
 
 class MultigridHyperModel(keras_tuner.HyperModel):
@@ -94,10 +101,11 @@ class MultigridHyperModel(keras_tuner.HyperModel):
     ...     optimizer = kmg.optimizers.SGD(candidate.learning_rate)
     ...     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     >>> hypermodel = kmg.tuning.MultigridHyperModel(
-    ...     kmg.applications.MG6,
+    ...     kmg.applications.MG,
     ...     kmg.tuning.SearchSpace(ratios=(0.25, 0.5, 1), learning_rates=(0.02, 0.1)),
     ...     kmg.tuning.Budget(max_params=1_000_000),
     ...     compile,
+    ...     depth=6,
     ...     classes=10,
     ... )
     >>> model = hypermodel.build(keras_tuner.HyperParameters())  # or: RandomSearch(hypermodel, ...)
@@ -108,7 +116,8 @@ class MultigridHyperModel(keras_tuner.HyperModel):
     def __init__(self, constructor, space=None, budget=None, compile=None, **arguments):
         super().__init__()
         if isinstance(constructor, str):
-            constructor = paper_model(constructor).constructor
+            row = paper_model(constructor)
+            constructor, arguments = row.constructor, {**row.arguments, **arguments}
         checks.constructors(constructor=constructor)
         checks.optional(functools.partial(checks.instances, SearchSpace), space=space)
         checks.optional(functools.partial(checks.instances, Budget), budget=budget)
@@ -128,7 +137,7 @@ class MultigridHyperModel(keras_tuner.HyperModel):
 
     def build(self, hp):
         candidate = self.candidate(hp)
-        model = self.constructor(**{**self.arguments, **candidate.network()})
+        model = self.constructor(**self._with(candidate.network()))
         if self.compile is not None:
             self.compile(model, candidate)
         return model
@@ -171,9 +180,14 @@ class MultigridHyperModel(keras_tuner.HyperModel):
                 chosen["channel_ratios"] = _replaced(ratios, grid, ratio)
 
     def _count(self, chosen):
-        names = ("channel_ratios", "width_multiplier", "depth")
-        network = {name: chosen[name] for name in names if chosen[name] is not None}
-        return count(self.constructor, **{**self.arguments, **network})
+        return count(self.constructor, **self._with(_network(chosen)))
+
+    def _with(self, network):
+        """Returns all arguments of the constructor; `repeats` is in place of its own depth."""
+        own = dict(self.arguments)
+        if "repeats" in network:
+            own.pop("depth", None)
+        return {**own, **network}
 
     def _choose(self, hp):
         """Declares the hyperparameters and returns what is chosen."""
@@ -185,7 +199,7 @@ class MultigridHyperModel(keras_tuner.HyperModel):
         return {
             "channel_ratios": ratios,
             "width_multiplier": _choice(hp, "width", "widths", space, own.get("width_multiplier")),
-            "depth": _choice(hp, "depth", "depths", space, own.get("depth")),
+            "depth": _choice(hp, "depth", "depths", space, own.get("repeats")),
             "learning_rate": _choice(hp, "learning_rate", "learning_rates", space),
             "weight_decay": _choice(hp, "weight_decay", "weight_decays", space),
         }
@@ -219,7 +233,7 @@ class MultigridHyperModel(keras_tuner.HyperModel):
             raise ValueError(f"{name} has no grids to choose from.")
         if self.budget is not None and "width" in hp:
             raise ValueError("The width is solved for under a budget; leave width out.")
-        for each, argument in (("depth", "depth"), ("width", "width_multiplier")):
+        for each, argument in (("depth", "repeats"), ("width", "width_multiplier")):
             if each in hp and not self._takes(argument):
                 raise ValueError(f"{each} cannot be chosen: {name} has no {argument}.")
 
@@ -243,7 +257,7 @@ class MultigridHyperModel(keras_tuner.HyperModel):
     def _check_space(self):
         if self.budget is not None and self.space.widths is not None:
             raise ValueError("The width is solved for under a budget; leave widths out.")
-        for name, argument in (("depths", "depth"), ("widths", "width_multiplier")):
+        for name, argument in (("depths", "repeats"), ("widths", "width_multiplier")):
             if getattr(self.space, name) is not None and not self._takes(argument):
                 raise ValueError(
                     f"{name} cannot be searched: {self.constructor.__name__} has no {argument}."
