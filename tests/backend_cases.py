@@ -108,7 +108,7 @@ def run():
         randomize(model)
         record(results, name, model(to_backend(image), training=False))
         if name == "PMGSEG":
-            measured = kmg.routing.routing(
+            measured = kmg.routing.measure(
                 model, ops.convert_to_numpy(to_backend(image)), verbose=0
             )
             results["routing"] = np.array([row.activation_norm for row in measured.rows])

@@ -57,7 +57,7 @@ PUBLIC |= {
     "schedules.StepwisePerEpoch": kmg.schedules.StepwisePerEpoch,
     "server.Limits": Limits,
     "server.serve": serve,
-    "stock.stock_network": kmg.stock.stock_network,
+    "stock.rewrite": kmg.stock.rewrite,
     "ten_crop.ten_crop_model": kmg.ten_crop.ten_crop_model,
 }
 

@@ -7,13 +7,13 @@ import numpy as np
 from keras import ops
 
 from keras_multigrid import checks
-from keras_multigrid.attention_maps.batches import even_batches
-from keras_multigrid.attention_maps.probes import (
+from keras_multigrid.attention_maps.image_networks import (
     check_channel,
     check_images,
-    check_probes,
+    even_batches,
     predict_maps,
 )
+from keras_multigrid.attention_maps.probes import check_probes
 from keras_multigrid.progress import progress_bar
 
 SEEN = 0.0455  # share of the largest gradient that bounds the effective receptive field

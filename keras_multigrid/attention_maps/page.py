@@ -10,8 +10,8 @@ import re
 import numpy as np
 
 from keras_multigrid import checks
+from keras_multigrid.attention_maps.image_networks import check_images, predict_maps
 from keras_multigrid.attention_maps.occlusion import sweep
-from keras_multigrid.attention_maps.probes import check_images, predict_maps
 from keras_multigrid.figures.style import stretched
 from keras_multigrid.whole_files import write_text
 

@@ -34,7 +34,7 @@ def _routing(options):
     from keras_multigrid.progress import verbosity
     from keras_multigrid.recipes.recipe import EVALUATION_BATCH
     from keras_multigrid.recipes.run_folder import load_run
-    from keras_multigrid.routing import ablate, exchanges, routing
+    from keras_multigrid.routing import ablate, exchanges, measure
 
     recipe, model = load_run(options.run, options.data_dir)
     exchanges(model)  # before data are read
@@ -44,7 +44,7 @@ def _routing(options):
     images, targets = next(data.batch(options.samples).as_numpy_iterator())
     batch_size = min(recipe.batch_size, EVALUATION_BATCH)
 
-    measured = routing(model, images, batch_size, verbosity())
+    measured = measure(model, images, batch_size, verbosity())
     print(measured)
     written = draw_both(output / "routing", draw_routing, measured)
     if options.ablation:

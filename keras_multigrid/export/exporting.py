@@ -55,7 +55,7 @@ def export_model(
         size: Height and width of the images that are sent; None is any size, but for LiteRT the
             network's own.
         dtype: Their type, `"float32"` or `"uint8"`.
-        rewrite: Whether to rewrite the network with `kmg.stock.stock_network`: batch normalizations
+        rewrite: Whether to rewrite the network with `kmg.stock.rewrite`: batch normalizations
             folded into convolutions before them, nothing computed that reaches no output.
         calibration: For LiteRT: images as they are sent, by which convolutions are quantized to
             int8; None leaves them float32.

@@ -15,9 +15,10 @@ from keras_multigrid.figures.style import (
 )
 
 MARKS = {  # colours and markers of families
-    **dict.fromkeys(("VGG", "RES"), (BLACK, "o")),
-    **dict.fromkeys(("MG", "RMG"), (BLUE, "s")),
-    **dict.fromkeys(("PMG", "RPMG"), (VERMILION, "D")),
+    "VGG": (BLACK, "o"),
+    "RES": (BLACK, "o"),
+    "MG": (BLUE, "s"),
+    "PMG": (VERMILION, "D"),
 }
 OTHER = (GREEN, "^")
 
@@ -27,7 +28,7 @@ class Result:
     """A network's error.
 
     Attributes:
-        family: The network's family, such as `"RPMG"`; a line joins its results.
+        family: The network's family, such as `"PMG"`; a line joins its results.
         macs: Multiply-adds per image.
         error: Test error in percent.
         is_residual: Whether the network has residual units.
@@ -37,7 +38,7 @@ class Result:
     Example:
 
     >>> from keras_multigrid.figures import Result
-    >>> result = Result("RPMG", macs=183.3e6, error=29.41, is_residual=True, is_small=True)
+    >>> result = Result("PMG", macs=183.3e6, error=29.41, is_residual=True, is_small=True)
     """
 
     family: str

@@ -39,7 +39,7 @@ def draw_routing(path, routing):
 
     >>> import pathlib, tempfile
     >>> import keras_multigrid as kmg
-    >>> routing = kmg.routing.routing(kmg.applications.PMGSEG(width_multiplier=0.1))
+    >>> routing = kmg.routing.measure(kmg.applications.PMGSEG(width_multiplier=0.1))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "routing.png")
     ...     kmg.figures.draw_routing(path, routing)

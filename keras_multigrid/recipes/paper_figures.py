@@ -3,11 +3,9 @@
 import dataclasses
 import functools
 import pathlib
-import re
 
 from keras_multigrid import checks
-from keras_multigrid.applications import create_model
-from keras_multigrid.applications.paper import paper_model
+from keras_multigrid.applications import PAPER_MODELS, create_model
 from keras_multigrid.attention_maps import bounding_box_probes, sweep
 from keras_multigrid.datasets.spatial_transformer import DISTORTIONS
 from keras_multigrid.figures import (
@@ -28,7 +26,6 @@ from keras_multigrid.recipes.cifar import Cifar100
 from keras_multigrid.recipes.dense_prediction import MnistSegmentation, MnistSpatialTransformer
 from keras_multigrid.recipes.finished_runs import FinishedRuns
 from keras_multigrid.recipes.overrides import resolve
-from keras_multigrid.recipes.paper_tables import PAPER_TABLES
 from keras_multigrid.recipes.run import run
 from keras_multigrid.recipes.run_folder import default_folder
 
@@ -177,24 +174,19 @@ def _attending(runs):
 
 
 def _errors(runs):
-    errors = PAPER_TABLES["table1"].rows
-    results = [
-        _result(network, 1e6 * paper_model(network).macs, error)
-        for network, (error,) in errors.items()
-    ]
+    listed = {row.name: row for row in PAPER_MODELS if "1" in row.scores}
+    results = [_result(row, 1e6 * row.macs, row.scores["1"]["error"]) for row in listed.values()]
     results += [
-        _result(network, each.metrics["macs"], each.metrics["scores"]["error"], is_ours=True)
-        for network, each in runs.of(Cifar100).items()
-        if network in errors
+        _result(listed[name], each.metrics["macs"], each.metrics["scores"]["error"], is_ours=True)
+        for name, each in runs.of(Cifar100).items()
+        if name in listed
     ]
     yield "table1", lambda path: draw_error_cost(path, results)
 
 
-def _result(network, macs, error, is_ours=False):
-    name = paper_model(network).constructor.__name__
-    family, small = re.fullmatch(r"([A-Z]+)(sm)?\d+", name).groups()
-    is_residual = family in ("RES", "RMG", "RPMG")
-    return Result(family, macs, error, is_residual, bool(small), is_ours)
+def _result(row, macs, error, is_ours=False):
+    is_small = row.arguments.get("small", False)
+    return Result(row.family, macs, error, row.residual, is_small, is_ours)
 
 
 def _curves(runs):

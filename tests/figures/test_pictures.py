@@ -92,7 +92,7 @@ def test_errors_have_the_papers_hollow_and_ours_filled(drawn):
         Result("MG", 116.63e6, 32.08),
         Result("MG", 116.75e6, 31.0, is_ours=True),
         Result("MG", 46.1e6, 33.83, is_small=True),
-        Result("RPMG", 468.1e6, 27.35, is_residual=True),
+        Result("PMG", 468.1e6, 27.35, is_residual=True),
         Result("RES", 266e6, 28.64, is_residual=True),
     ]
     figure = drawn(figures.draw_error_cost, results)
@@ -104,7 +104,7 @@ def test_errors_have_the_papers_hollow_and_ours_filled(drawn):
     assert lines["MG, paper"].get_markerfacecolor() == "white"
     assert lines["MG, ours"].get_markerfacecolor() == lines["MG, paper"].get_color()
     assert lines["MG-sm, paper"].get_linestyle() == "--"
-    assert {line.get_label() for line in residual.lines} == {"RPMG, paper", "RES, paper"}
+    assert {line.get_label() for line in residual.lines} == {"PMG, paper", "RES, paper"}
 
 
 def attention(images=2, probes=2):
