@@ -1,4 +1,4 @@
-"""What each pixel of a network's output heeds: by occlusion, as in the paper, and by gradients."""
+"""What influences each pixel of a network's output: by occlusion, as in the paper; by gradients."""
 
 from keras_multigrid.attention_maps.gradients import (
     ReceptiveField,

@@ -19,7 +19,7 @@ from keras_multigrid.progress import progress_bar
 SEEN = 0.0455  # share of the largest gradient that bounds the effective receptive field
 
 
-def input_gradient(model, images, probes=None, channel=None, batch_size=32, verbose="auto"):
+def input_gradient(model, images, probes=None, *, channel=None, batch_size=32, verbose="auto"):
     """Returns the gradient of each probed pixel of the output with respect to the image.
 
     It is exact for changes that are small; `occlusion_attention` asks about large ones. Beside the
@@ -37,7 +37,7 @@ def input_gradient(model, images, probes=None, channel=None, batch_size=32, verb
         A float32 array `(images, probes, height, width, channels)`, with the images' sizes.
 
     Raises:
-        ValueError: If the model's output is no image, or an argument does not fit the model.
+        ValueError: If the output is not like an image, or an argument does not fit the model.
 
     Example:
 
@@ -59,6 +59,7 @@ def integrated_gradients(
     model,
     images,
     probes=None,
+    *,
     baseline=None,
     steps=32,
     channel=None,
@@ -81,7 +82,7 @@ def integrated_gradients(
         A float32 array `(images, probes, height, width, channels)`, signed.
 
     Raises:
-        ValueError: If the model's output is no image, or an argument does not fit the model.
+        ValueError: If the output is not like an image, or an argument does not fit the model.
 
     Example:
 
@@ -150,7 +151,7 @@ class ReceptiveField:
         return int((self.sensitivity >= SEEN * largest).sum()) if largest else 0
 
 
-def receptive_field(model, images, probe=None, channel=None, batch_size=32, verbose="auto"):
+def receptive_field(model, images, probe=None, *, channel=None, batch_size=32, verbose="auto"):
     """Measures which pixels of the input a pixel of the output sees, and how much of them.
 
     The absolute gradients are averaged over the images, for where a maximum or a ReLU passes
@@ -166,7 +167,7 @@ def receptive_field(model, images, probe=None, channel=None, batch_size=32, verb
         A `ReceptiveField`.
 
     Raises:
-        ValueError: If the model's output is no image, or an argument does not fit the model.
+        ValueError: If the output is not like an image, or an argument does not fit the model.
 
     Example:
 
@@ -184,7 +185,8 @@ def receptive_field(model, images, probe=None, channel=None, batch_size=32, verb
         images = check_images(model, images)
         height, width = predict_maps(model, images[:1], batch_size).shape[1:3]
         probe = (height // 2, width // 2)
-    gradients = input_gradient(model, images, [probe], channel, batch_size, verbose)
+    options = {"channel": channel, "batch_size": batch_size, "verbose": verbose}
+    gradients = input_gradient(model, images, [probe], **options)
     sensitivity = np.abs(gradients[:, 0]).mean(axis=0).max(axis=-1)
     return ReceptiveField(sensitivity, (int(probe[0]), int(probe[1])))
 

@@ -28,7 +28,7 @@ def check_images(model, images):
 
 
 def predict_maps(model, images, batch_size):
-    """Returns the outputs of a model, float32, or raises a `ValueError` if they are no images."""
+    """Returns the outputs of a model, float32, or raises a `ValueError` if they are not images."""
     if keras.config.image_data_format() == "channels_first":
         raise ValueError(
             "Keras' image_data_format is channels_first; expected channels_last, the only one that "

@@ -80,6 +80,7 @@ def occlusion_attention(
     model,
     images,
     probes=None,
+    *,
     occluder_size=8,
     stride=1,
     window=3,
@@ -90,7 +91,7 @@ def occlusion_attention(
     batch_size=32,
     verbose="auto",
 ):
-    """Returns attention maps: what parts of an image each probed pixel of the output heeds.
+    """Returns attention maps: which parts of an image influence each probed pixel of the output.
 
     A square of uniform random noise slides over the image; a pixel's attention is the sum, over
     all positions that cover it, of the largest absolute change of the output in a window round the
@@ -120,7 +121,7 @@ def occlusion_attention(
         that of the output.
 
     Raises:
-        ValueError: If the model's output is no image, or an argument does not fit the model.
+        ValueError: If the output is not like an image, or an argument does not fit the model.
 
     Example:
 
@@ -141,14 +142,14 @@ def occlusion_attention(
         model,
         images,
         probes,
-        occluder_size,
-        stride,
-        window,
-        seed,
-        channel,
-        noise_range,
-        batch_size,
-        verbose,
+        occluder_size=occluder_size,
+        stride=stride,
+        window=window,
+        seed=seed,
+        channel=channel,
+        noise_range=noise_range,
+        batch_size=batch_size,
+        verbose=verbose,
     )
     return swept.maps(threshold)
 
@@ -157,6 +158,7 @@ def sweep(
     model,
     images,
     probes=None,
+    *,
     occluder_size=8,
     stride=1,
     window=3,
@@ -199,10 +201,10 @@ def sweep(
         raise ValueError(f"window is {window}; expected an odd number, for its middle is a probe.")
     rows, columns = (range(0, side - occluder_size + 1, stride) for side in size)
     batches = even_batches([(row, column) for row in rows for column in columns], batch_size)
-    room = len(batches[0])
+    count = len(batches[0])
     # In batches of the same size, for rounding depends on it: what sees nothing changes nothing.
     outputs = np.concatenate(
-        [predict_maps(model, np.repeat(image[None], room, axis=0), room)[:1] for image in images]
+        [predict_maps(model, np.repeat(image[None], count, axis=0), count)[:1] for image in images]
     )
     probes = check_probes(probes, outputs)
     check_channel(channel, outputs)
@@ -214,7 +216,7 @@ def sweep(
     for image, output, places in zip(images, outputs, probes):
         watched = _windows(places, output.shape[:2], window)
         for batch in batches:
-            occluded = _occluded(image, occluder, batch, room)
+            occluded = _occluded(image, occluder, batch, count)
             changed = model.predict_on_batch(occluded)[: len(batch)]
             found.append(_changes(changed, output, watched, channel))
             if not np.isfinite(found[-1]).all():
@@ -227,11 +229,11 @@ def sweep(
 
 def _windows(probes, size, window):
     """Returns the numbers of the pixels round each probe, counted along the rows of the output."""
-    reach = np.arange(window) - window // 2
+    offsets = np.arange(window) - window // 2
     height, width = size
     # Beyond the border a pixel of the border is looked at again: the largest stays the same.
-    rows = np.clip(probes[:, :1] + reach, 0, height - 1)
-    columns = np.clip(probes[:, 1:] + reach, 0, width - 1)
+    rows = np.clip(probes[:, :1] + offsets, 0, height - 1)
+    columns = np.clip(probes[:, 1:] + offsets, 0, width - 1)
     return (rows[:, :, None] * width + columns[:, None]).reshape(len(probes), -1)
 
 
@@ -248,9 +250,9 @@ def _changes(changed, before, watched, channel):
     return in_windows.T
 
 
-def _occluded(image, occluder, corners, room):
-    """Returns copies of an image, `room` of them, each occluded at one of the corners."""
-    images = np.repeat(image[None], room, axis=0)
+def _occluded(image, occluder, corners, count):
+    """Returns copies of an image, the first occluded at one of the corners each."""
+    images = np.repeat(image[None], count, axis=0)
     side = len(occluder)
     for copy, (row, column) in zip(images, corners):
         copy[row : row + side, column : column + side] = occluder

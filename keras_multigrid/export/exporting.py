@@ -28,6 +28,7 @@ def export_model(
     model,
     folder,
     format="savedmodel",
+    *,
     preprocessing=(),
     features=(),
     size=None,
@@ -76,7 +77,7 @@ def export_model(
     >>> network = kmg.applications.PMGSEG(classes=3, width_multiplier=0.05)
     >>> folder = pathlib.Path(tempfile.mkdtemp(), "digits")
     >>> layers = [keras.layers.Rescaling(1 / 255)]
-    >>> version = kmg.export.export_model(network, folder, "keras", layers)
+    >>> version = kmg.export.export_model(network, folder, "keras", preprocessing=layers)
     >>> sorted(path.name for path in version.iterdir())
     ['README.md', 'model.keras']
     """
@@ -104,7 +105,13 @@ def export_model(
         if None in size:
             raise ValueError("litert takes images of one size, and the network any; give a size.")
     served = serving_model(
-        model, preprocessing, features, size, dtype, rewrite, float32=format in ("onnx", "litert")
+        model,
+        preprocessing,
+        features=features,
+        size=size,
+        dtype=dtype,
+        rewrite=rewrite,
+        float32=format in ("onnx", "litert"),
     )
     if calibration is not None:
         calibration = _checked_calibration(calibration, served)

@@ -54,7 +54,7 @@ class ServingModel:
 
 
 def serving_model(
-    model, preprocessing=(), features=(), size=None, dtype="float32", rewrite=True, float32=False
+    model, preprocessing=(), *, features=(), size=None, dtype="float32", rewrite=True, float32=False
 ):
     """Puts a network between what clients send and what they want to have.
 

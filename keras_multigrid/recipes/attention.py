@@ -79,7 +79,9 @@ def attend_run(
     else:
         data = recipe.load_evaluation(recipe.TEST_SPLIT).unbatch().take(samples)
         images, _ = next(data.batch(samples).as_numpy_iterator())
-    swept = sweep(model, images, probes, occluder_size, stride, channel=channel)
+    swept = sweep(
+        model, images, probes, occluder_size=occluder_size, stride=stride, channel=channel
+    )
     maps = swept.maps()
     shown = {recipe.model: (swept.outputs, swept.probes, maps)}
     pictures = draw_both(output / ATTENTION, draw_attention_maps, images, shown)
@@ -92,9 +94,9 @@ def attend_run(
         page,
         model,
         images,
-        f"What {recipe.model} heeds",
-        occluder_size,
-        max(stride, PAGE_STRIDE),
+        title=f"What influences {recipe.model}",
+        occluder_size=occluder_size,
+        stride=max(stride, PAGE_STRIDE),
         channel=channel,
         names=_names(image_files) if image_files else None,
     )

@@ -30,7 +30,7 @@ def attend(model, images, probes, **options):
     return occlusion_attention(model, images, probes, verbose=0, **options)
 
 
-def test_identity_heeds_only_what_covers_the_probe():
+def test_only_what_covers_the_probe_influences_the_identity():
     images = random_images(1, 14, 12, 1)
     maps = attend(identity((14, 12, 1)), images, [(6, 5)], occluder_size=3, window=1)
     map_ = maps[0, 0]

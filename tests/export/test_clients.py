@@ -85,7 +85,7 @@ def exported(request, tmp_path_factory):
         if file_format == "litert":  # which has images of one size
             sizes = sizes[-1:]
             options["size"] = sizes[0]
-        export_model(model, root / name, file_format, preprocessing, **options)
+        export_model(model, root / name, file_format, preprocessing=preprocessing, **options)
         rng = np.random.default_rng(0)
         for size in sizes:
             for batch in BATCHES:

@@ -128,7 +128,9 @@ def test_the_card_says_what_it_is_and_its_program_runs(saved_model):
 def test_the_programs_of_other_cards_run(file_format, tmp_path):
     preprocessing = [layers.ResizedCentre(32), UNIT_RANGE]
     folder = tmp_path / "digits"
-    version = export_model(classifier(), folder, file_format, preprocessing, dtype="uint8")
+    version = export_model(
+        classifier(), folder, file_format, preprocessing=preprocessing, dtype="uint8"
+    )
     (program,) = re.findall(r"```python\n(.*?)```", (version / "README.md").read_text(), re.DOTALL)
     program += "print(sorted(outputs), outputs['probabilities'].shape)"
     process = subprocess.run(
@@ -202,7 +204,9 @@ def test_int8_is_smaller_and_about_the_same(tmp_path):
     outputs, sizes = [], []
     for calibration in (None, images):
         folder = tmp_path / ("float" if calibration is None else "int8")
-        version = export_model(model, folder, "litert", [UNIT_RANGE], calibration=calibration)
+        version = export_model(
+            model, folder, "litert", preprocessing=[UNIT_RANGE], calibration=calibration
+        )
         path = version / "model.tflite"
         sizes.append(path.stat().st_size)
         loaded = interpreter.Interpreter(str(path))

@@ -65,7 +65,7 @@ def test_attention_writes_pictures_arrays_and_a_page(runs, capsys, tmp_path):
     assert arrays["images"].shape == (2, 64, 64, 1) and arrays["probes"].shape == (2, 2, 2)
     outputs = model.predict(arrays["images"], verbose=0)
     np.testing.assert_allclose(arrays["outputs"], outputs, atol=1e-5)
-    assert (tmp_path / "attention.html").read_text().count("What PMG-11 heeds") == 2
+    assert (tmp_path / "attention.html").read_text().count("What influences PMG-11") == 2
 
 
 def test_attention_takes_image_files(runs, tmp_path):
