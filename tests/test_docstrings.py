@@ -98,6 +98,7 @@ def test_has_an_example(name):
 
 
 @pytest.mark.parametrize("test", distinct_examples())
-def test_example_runs(test):
+def test_example_runs(test, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # some write files
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     assert runner.run(test).failed == 0

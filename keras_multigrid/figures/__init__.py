@@ -1,4 +1,7 @@
-"""Pictures of networks, of their training, and of what they do: PNG or PDF files."""
+"""Pictures of networks, of their training, and of what they do: PNG or PDF files.
+
+They need matplotlib, and raise an `ImportError` without it.
+"""
 
 from keras_multigrid.figures.accuracy_cost import draw_accuracy_cost
 from keras_multigrid.figures.attended_windows import draw_attended_windows, seen_image

@@ -5,23 +5,9 @@ import textwrap
 import numpy as np
 
 from keras_multigrid import checks
-from keras_multigrid.figures.style import (
-    GREEN,
-    GREY,
-    ORANGE,
-    PURPLE,
-    SKY,
-    YELLOW,
-    check_file,
-    check_result,
-    legend_of_lines,
-    new_figure,
-    outline,
-    show,
-    stretched,
-)
+from keras_multigrid.figures import style
 
-LEVEL_COLOURS = (GREY, ORANGE, SKY, GREEN, PURPLE, YELLOW)
+LEVEL_COLOURS = (style.GREY, style.ORANGE, style.SKY, style.GREEN, style.PURPLE, style.YELLOW)
 
 
 def seen_image(image, attention, index, levels):
@@ -82,23 +68,17 @@ def draw_attended_windows(path, images, attention, titles=None):
 
     Raises:
         ValueError: If the arguments do not fit one another.
-        ImportError: If matplotlib is missing.
 
     Example:
 
-    >>> import pathlib, tempfile
     >>> import keras_multigrid as kmg
     >>> model = kmg.applications.TDMNIST3(levels=2)
     >>> data = kmg.datasets.load("located_mnist", "test", 4, source="digits", size=28)
     >>> images, labels = next(data.as_numpy_iterator())
     >>> _, attention = model.predict(images, verbose=0, return_attention=True)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = pathlib.Path(folder, "attention.png")
-    ...     kmg.figures.draw_attended_windows(path, images, attention, titles=labels)
-    ...     path.read_bytes()[1:4]
-    b'PNG'
+    >>> kmg.figures.draw_attended_windows("attention.png", images, attention, titles=labels)
     """
-    check_file(path)
+    style.check_file(path)
     check_attention(attention)
     checks.optional(checks.lists, titles=titles)
     count, levels = len(attention.attended[0]), attention.levels
@@ -112,7 +92,7 @@ def draw_attended_windows(path, images, attention, titles=None):
     # A tall page is hard to look at: many images go side by side, in two groups.
     groups = 1 if count <= 4 else 2
     lines, panels = -(-count // groups), levels + 1
-    figure = new_figure(groups * (1.3 * panels + 0.35), 1.3 * lines + 0.5, "compressed")
+    figure = style.new_figure(groups * (1.3 * panels + 0.35), 1.3 * lines + 0.5, "compressed")
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
     parts = np.ravel(figure.subfigures(1, groups))
     grids = [part.subplots(lines, panels, squeeze=False) for part in parts]
@@ -121,13 +101,13 @@ def draw_attended_windows(path, images, attention, titles=None):
     rows = [row for grid in grids for row in grid]
     heads = ["image", *(f"{level} level{'s'[: level > 1]}" for level in range(1, panels))]
     for index, (row, image) in enumerate(zip(rows, images)):
-        image = stretched(image)
-        show(row[0], image, extent=(0, 1, 1, 0))
+        image = style.stretched(image)
+        style.show(row[0], image, extent=(0, 1, 1, 0))
         if titles is not None:
             title = textwrap.fill(str(titles[index]), 24)
             row[0].text(-0.06, 0.5, title, fontsize=7, rotation=90, ha="right", va="center")
         for level, axis in enumerate(row[1:], 1):
-            show(axis, seen_image(image, attention, index, level), extent=(0, 1, 1, 0))
+            style.show(axis, seen_image(image, attention, index, level), extent=(0, 1, 1, 0))
             for outlined in range(2, level + 1):
                 # Windows that several paths lead to are one.
                 nodes = attention.nodes(index, outlined)
@@ -138,14 +118,14 @@ def draw_attended_windows(path, images, attention, titles=None):
                 axis.set_title(head, fontsize=8, pad=3)
     if levels > 1:
         labels = [f"windows of level {level}" for level in range(2, levels + 1)]
-        legend_of_lines(figure, zip(labels, LEVEL_COLOURS[1:]))
+        style.legend_of_lines(figure, zip(labels, LEVEL_COLOURS[1:]))
     figure.savefig(path, bbox_inches="tight", pad_inches=0.04)  # beside axes that are off, too
 
 
 def check_attention(attention):
     """Raises a `ValueError` for what is not an `Attention`."""
     needed = ("attended", "base_size", "nodes", "tree")
-    check_result("kmg.top_down.Attention", needed, attention=attention)
+    style.check_result("kmg.top_down.Attention", needed, attention=attention)
 
 
 def level_images(image, attention):
@@ -176,7 +156,7 @@ def window(node, side):
 def outline_window(axis, left, top, side, level):
     """Outlines a window in the colour of its level."""
     # Not clipped: at the border of the image half the line's width would be.
-    outline(axis, left, top, side, color=LEVEL_COLOURS[level - 1], lw=0.8, clip_on=False)
+    style.outline(axis, left, top, side, color=LEVEL_COLOURS[level - 1], lw=0.8, clip_on=False)
 
 
 def _enlarged(image, side):

@@ -3,24 +3,15 @@
 import dataclasses
 
 from keras_multigrid import checks
-from keras_multigrid.figures.style import (
-    BLACK,
-    BLUE,
-    GREEN,
-    VERMILION,
-    check_file,
-    log_costs,
-    new_figure,
-    open_frame,
-)
+from keras_multigrid.figures import style
 
 MARKS = {  # colours and markers of families
-    "VGG": (BLACK, "o"),
-    "RES": (BLACK, "o"),
-    "MG": (BLUE, "s"),
-    "PMG": (VERMILION, "D"),
+    "VGG": (style.BLACK, "o"),
+    "RES": (style.BLACK, "o"),
+    "MG": (style.BLUE, "s"),
+    "PMG": (style.VERMILION, "D"),
 }
-OTHER = (GREEN, "^")
+OTHER = (style.GREEN, "^")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,20 +55,14 @@ def draw_error_cost(path, results):
 
     Raises:
         ValueError: If there are no results.
-        ImportError: If matplotlib is missing.
 
     Example:
 
-    >>> import pathlib, tempfile
     >>> from keras_multigrid.figures import Result, draw_error_cost
     >>> results = [Result("MG", 116.63e6, 32.08), Result("MG", 116.75e6, 31.5, is_ours=True)]
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = pathlib.Path(folder, "table1.png")
-    ...     draw_error_cost(path, results)
-    ...     path.read_bytes()[1:4]
-    b'PNG'
+    >>> draw_error_cost("table1.png", results)
     """
-    check_file(path)
+    style.check_file(path)
     checks.lists(results=results)
     if not results:
         raise ValueError("There are no results; expected one or more.")
@@ -86,7 +71,7 @@ def draw_error_cost(path, results):
         for title, is_residual in (("plain", False), ("residual", True))
     }
     panels = {title: found for title, found in panels.items() if found}
-    figure = new_figure(3.6 * len(panels) + 0.2, 3.6)
+    figure = style.new_figure(3.6 * len(panels) + 0.2, 3.6)
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axis, (title, found) in zip(axes, panels.items()):
         lines = {}
@@ -96,10 +81,10 @@ def draw_error_cost(path, results):
         for kind in dict.fromkeys((each.family, each.is_small, each.is_ours) for each in found):
             _draw(axis, *kind, lines[kind])
         axis.set_title(title, fontsize=8)
-        log_costs(axis)
+        style.log_costs(axis)
         axis.set_xlabel("multiply-adds per image (M)", fontsize=8)
         axis.tick_params(labelsize=7)
-        open_frame(axis)
+        style.open_frame(axis)
         axis.legend(fontsize=6.5, frameon=False)
     axes[0].set_ylabel("test error (%)", fontsize=8)
     figure.savefig(path)
