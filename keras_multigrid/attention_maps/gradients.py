@@ -22,13 +22,13 @@ SEEN = 0.0455  # share of the largest gradient that bounds the effective recepti
 def input_gradient(model, images, probes=None, *, channel=None, batch_size=32, verbose="auto"):
     """Returns the gradient of each probed pixel of the output with respect to the image.
 
-    It is exact for changes that are small; `occlusion_attention` asks about large ones. Beside the
+    It is exact for changes that are small; `sweep` makes large ones. Beside the
     paper, after Simonyan et al., "Deep inside convolutional networks" (2014).
 
     Args:
         model: A `keras.Model` of any kind, with one input and one output that are like images.
         images: `(images, height, width, channels)`, as the model takes them.
-        probes: As for `occlusion_attention`.
+        probes: As for `sweep`.
         channel: Number of the output's channel; None is the largest at the probe.
         batch_size: Gradients computed at once, which bounds the memory.
         verbose: `"auto"`, 0 (silent), 1 (a progress bar) or 2 (a line at the end).

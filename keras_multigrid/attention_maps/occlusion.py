@@ -51,13 +51,17 @@ class Sweep:
     channel: int | None = None
 
     def maps(self, threshold=0.0):
-        """Returns the attention maps `(images, probes, height, width)`.
+        """Returns the attention maps, float32 `(images, probes, height, width)`.
 
         Each pixel has the sum of the changes of all positions at which it was covered.
 
         Args:
             threshold: Changes below it count as none; the paper's release takes 0.1.
+
+        Raises:
+            ValueError: If the threshold is not a number.
         """
+        checks.numbers(threshold=threshold)
         changes = np.where(self.changes >= threshold, self.changes, 0)
         images, probes, *positions = changes.shape
         height, width = self.image_size
@@ -76,84 +80,6 @@ class Sweep:
         return [slice(row, row + last + 1, self.stride) for row in range(len(self.occluder))]
 
 
-def occlusion_attention(
-    model,
-    images,
-    probes=None,
-    *,
-    occluder_size=8,
-    stride=1,
-    window=3,
-    seed=0,
-    threshold=0.0,
-    channel=None,
-    noise_range=None,
-    batch_size=32,
-    verbose="auto",
-):
-    """Returns attention maps: which parts of an image influence each probed pixel of the output.
-
-    A square of uniform random noise slides over the image; a pixel's attention is the sum, over
-    all positions that cover it, of the largest absolute change of the output in a window round the
-    probe (paper, Figures 6 and 7).
-
-    Args:
-        model: A `keras.Model` of any kind, with one input and one output that are like images.
-        images: `(images, height, width, channels)`, as the model takes them.
-        probes: Integers `(probes, 2)`, rows and columns in the output, or `(images, probes, 2)`,
-            other ones for each image. None is `bounding_box_probes` of each output. All share one
-            sweep, and cost hardly more than one.
-        occluder_size: Side of the square, in pixels of the image.
-        stride: Pixels from one position to the next. The square stays within the image: if the
-            stride does not divide what is left beside it, the last rows or columns are not covered.
-        window: Side of the window round a probe, odd; at the border it is cut off.
-        seed: Of the noise, which is the same at all positions of all images.
-        threshold: Changes below it count as none; the paper's release takes 0.1.
-        channel: Number of the output's channel that is looked at; None is the one that changes
-            most.
-        noise_range: Smallest and largest value of the noise; None is those of `images`. Given, a
-            map does not depend on which other images there are.
-        batch_size: Images computed at once, which bounds the memory.
-        verbose: `"auto"`, 0 (silent), 1 (a progress bar) or 2 (a line at the end).
-
-    Returns:
-        A float32 array `(images, probes, height, width)`, with the size of the images; the unit is
-        that of the output.
-
-    Raises:
-        ValueError: If the output is not like an image, or an argument does not fit the model.
-
-    Example:
-
-    >>> import numpy as np
-    >>> import keras_multigrid as kmg
-    >>> model = kmg.applications.SGSEG(width_multiplier=0.1, input_shape=(32, 32, 1))
-    >>> images = np.random.default_rng(0).normal(size=(1, 32, 32, 1))
-    >>> maps = kmg.attention_maps.occlusion_attention(
-    ...     model, images, [(16, 16)], stride=4, window=1, verbose=0
-    ... )
-    >>> maps.shape
-    (1, 1, 32, 32)
-    >>> bool(maps[0, 0, 16, 16] > 0), float(maps[0, 0, 0, 0])  # SG-11 sees 8 pixels to each side
-    (True, 0.0)
-    """
-    checks.numbers(threshold=threshold)
-    swept = sweep(
-        model,
-        images,
-        probes,
-        occluder_size=occluder_size,
-        stride=stride,
-        window=window,
-        seed=seed,
-        channel=channel,
-        noise_range=noise_range,
-        batch_size=batch_size,
-        verbose=verbose,
-    )
-    return swept.maps(threshold)
-
-
 def sweep(
     model,
     images,
@@ -168,27 +94,48 @@ def sweep(
     batch_size=32,
     verbose="auto",
 ):
-    """Returns the changes at each position of the occluder, of which attention maps are made.
+    """Slides an occluder over images: what the network's output owes to each part of them.
+
+    A square of uniform random noise covers each part of an image in turn, and the output's largest
+    absolute change in a window round a probed pixel is measured. Its sum over all positions that
+    cover a pixel is that pixel's attention: `sweep(...).maps()` (paper, Figures 6 and 7).
 
     Args:
-        model, images, probes, occluder_size, stride, window, seed, channel, noise_range,
-            batch_size, verbose: As for `occlusion_attention`.
+        model: A `keras.Model` of any kind, with one input and one output that are like images.
+        images: `(images, height, width, channels)`, as the model takes them.
+        probes: Integers `(probes, 2)`, rows and columns in the output, or `(images, probes, 2)`,
+            other ones for each image. None is `bounding_box_probes` of each output. More probes
+            cost hardly more time.
+        occluder_size: Side of the square, in pixels of the image.
+        stride: Pixels from one position to the next. The square stays within the image: if the
+            stride does not divide what is left beside it, the last rows or columns are not covered.
+        window: Side of the window round a probe, odd; at the border it is cut off.
+        seed: Of the noise, which is the same at all positions of all images.
+        channel: Number of the output's channel that is looked at; None is the one that changes
+            most.
+        noise_range: Smallest and largest value of the noise; None is those of `images`. Given, a
+            map does not depend on which other images there are.
+        batch_size: Images computed at once, which bounds the memory.
+        verbose: `"auto"`, 0 (silent), 1 (a progress bar) or 2 (a line at the end).
 
     Returns:
         A `Sweep`.
 
     Raises:
-        ValueError: As `occlusion_attention`.
+        ValueError: If the output is not like an image, or an argument does not fit the model.
 
     Example:
 
-    >>> import keras
+    >>> import numpy as np
     >>> import keras_multigrid as kmg
-    >>> images = keras.Input((16, 16, 1))
-    >>> identity = keras.Model(images, keras.layers.Identity()(images))
-    >>> swept = kmg.attention_maps.sweep(identity, [[[[0.0]] * 16] * 16], [(4, 4)], verbose=0)
-    >>> swept.changes.shape, swept.maps(threshold=0.1).shape
-    ((1, 1, 9, 9), (1, 1, 16, 16))
+    >>> model = kmg.applications.SGSEG(width_multiplier=0.1, input_shape=(32, 32, 1))
+    >>> images = np.random.default_rng(0).normal(size=(1, 32, 32, 1))
+    >>> swept = kmg.attention_maps.sweep(model, images, [(16, 16)], stride=4, window=1, verbose=0)
+    >>> maps = swept.maps()
+    >>> maps.shape
+    (1, 1, 32, 32)
+    >>> bool(maps[0, 0, 16, 16] > 0), float(maps[0, 0, 0, 0])  # SG-11 sees 8 pixels to each side
+    (True, 0.0)
     """
     checks.models(model=model)
     checks.verbosity(verbose=verbose)

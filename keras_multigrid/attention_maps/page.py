@@ -43,7 +43,7 @@ def write_attention_page(
     Args:
         path: Path of the HTML file.
         model, images, occluder_size, window, seed, channel, batch_size, verbose: As for
-            `occlusion_attention`; the images have 1 or 3 channels.
+            `sweep`; the images have 1 or 3 channels.
         title: Of the page; None names the model.
         stride: Pixels from one position of the occluder to the next; the file has a byte for each
             position and probe: 1.2 MB per image of 64x64 pixels.
@@ -53,7 +53,7 @@ def write_attention_page(
 
     Raises:
         ValueError: If the page would be too large, there is not a name for each image, or as of
-            `occlusion_attention`.
+            `sweep`.
 
     Example:
 

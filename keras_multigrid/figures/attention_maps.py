@@ -24,7 +24,7 @@ def draw_attention_maps(path, images, attention):
         images: `(images, height, width, 1 or 3)`, in any range.
         attention: Mapping from networks to `(outputs, probes, maps)`: outputs `(images, height,
             width, channels)`, of which the largest channel is shown, from 0 to 1; probes `(images,
-            probes, 2)`; and maps `(images, probes, height, width)` as of `occlusion_attention`,
+            probes, 2)`; and maps `(images, probes, height, width)` as of `Sweep.maps`,
             each drawn from zero to its own largest value.
 
     Raises:

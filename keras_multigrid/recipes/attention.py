@@ -36,7 +36,7 @@ def attend_run(
         image_files: Paths of images, of one size; none takes test images of the run.
         probes: List of `(row, column)` in the output; None is those of `bounding_box_probes`.
         samples: Number of test images.
-        occluder_size, stride, channel: As for `occlusion_attention`.
+        occluder_size, stride, channel: As for `kmg.attention_maps.sweep`.
         output: Folder; None is the run's own. It gets `attention.png`, `attention.pdf`,
             `attention.npz` (images, outputs, probes and maps) and `attention.html`, on which every
             pixel can be pointed at.

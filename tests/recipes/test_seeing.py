@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_multigrid.attention_maps import occlusion_attention, sweep
+from keras_multigrid.attention_maps import sweep
 from keras_multigrid.cli import main
 from keras_multigrid.figures import Result
 from keras_multigrid.recipes import (
@@ -60,7 +60,7 @@ def test_attention_writes_pictures_arrays_and_a_page(runs, capsys, tmp_path):
     arrays = np.load(tmp_path / "attention.npz")
     model = keras.models.load_model(runs / "pmg" / "model.keras")
     probes = [(24, 32), (40, 31)]
-    expected = occlusion_attention(model, arrays["images"], probes, stride=14, verbose=0)
+    expected = sweep(model, arrays["images"], probes, stride=14, verbose=0).maps()
     np.testing.assert_allclose(arrays["maps"], expected, atol=1e-6)
     assert arrays["images"].shape == (2, 64, 64, 1) and arrays["probes"].shape == (2, 2, 2)
     outputs = model.predict(arrays["images"], verbose=0)
