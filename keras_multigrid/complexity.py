@@ -6,7 +6,6 @@ import math
 import keras
 
 from keras_multigrid import checks
-from keras_multigrid.blocks.counted import Tally, Uncountable
 from keras_multigrid.multiply_adds import macs_of
 
 
@@ -71,10 +70,7 @@ class Count:
 
 
 def count(constructor, **arguments):
-    """Counts what `profile` would of a network that is not built, by arithmetic: below 1 ms.
-
-    Keras' own networks, `ResNet50` and `VGG16ImageNet`, are built after all, without memory for
-    their weights, and profiled.
+    """Counts what `profile` does, of a network that is built without memory for its weights.
 
     Args:
         constructor: A function of `keras_multigrid.applications` that builds a network.
@@ -96,32 +92,9 @@ def count(constructor, **arguments):
     Count(trainable_params=783582, macs=1951727616)
     """
     checks.constructors(constructor=constructor)
-    arguments["weights"] = None
-    tally, tensor = Tally(), arguments.pop("input_tensor", None)
-    if tensor is not None:
-        arguments["input_shape"] = _shape_of(tensor, arguments.get("input_shape"))
-    try:
-        constructor(input_tensor=tally, **arguments)
-    except Uncountable:
-        with keras.StatelessScope(initialize_variables=False):
-            counts = profile(constructor(input_tensor=tensor, **arguments))
-        return Count(counts.trainable_params, counts.macs)
-    if tensor is not None:
-        sources = keras.utils.get_source_inputs(tensor)
-        before = profile(keras.Model(sources[0] if len(sources) == 1 else sources, tensor))
-        tally.params, tally.macs = tally.params + before.trainable_params, tally.macs + before.macs
-    return Count(tally.params, tally.macs)
-
-
-def _shape_of(tensor, input_shape):
-    """Returns the shape of the images in an input tensor; checks both."""
-    checks.keras_tensors(input_tensor=tensor)
-    shape = tuple(tensor.shape[1:])
-    if input_shape is not None and tuple(input_shape) != shape:
-        raise ValueError(
-            f"input_shape is {input_shape} but input_tensor has {shape}; leave it out."
-        )
-    return shape
+    with keras.StatelessScope(initialize_variables=False):
+        counts = profile(constructor(**{**arguments, "weights": None}))
+    return Count(counts.trainable_params, counts.macs)
 
 
 def profile(model, input_shape=None):

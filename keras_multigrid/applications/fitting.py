@@ -59,7 +59,7 @@ def _check_same(body, given, variables, arrays, model, origin):
         what = f"no {_layer(missing[0])!r}" if missing else f"{_layer(excess[0])!r}, too"
         raise ValueError(
             f"{origin} do not fit {model.name}: they have {what}. They are of another network, or "
-            "of one with other channel_ratios (their number) or depth; give those to the "
+            "of one with other repeats or another number of channel_ratios; give those to the "
             "constructor."
         )
 

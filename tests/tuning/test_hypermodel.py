@@ -39,7 +39,7 @@ def test_every_hyperparameter_reaches_the_network():
     space = SearchSpace(
         ratios=(0.5, 1), grids=(2, 3), depths=(1, 2), widths=(0.1, 0.2), learning_rates=(0.1,)
     )
-    hypermodel = MultigridHyperModel(kmg.applications.MG6, space, classes=10)
+    hypermodel = MultigridHyperModel(kmg.applications.MG, space, depth=6, classes=10)
     hp = keras_tuner.HyperParameters()
     hp.values = {"grids": 3, "ratio_1": 1.0, "ratio_2": 0.5, "depth": 2, "width": 0.2}
     candidate = hypermodel.candidate(hp)

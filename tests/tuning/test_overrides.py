@@ -61,7 +61,7 @@ def keras_params(model):
 
 
 def test_counting_and_profiling_agree_on_an_input_tensor():
-    for constructor in (kmg.applications.MG6, kmg.applications.ResNet50):
+    for constructor in (kmg.applications.MG, kmg.applications.ResNet50):
         images = image((40, 32, 3))
         counted = count(constructor, input_tensor=images, classes=5)
         built = profile(constructor(input_tensor=images, classes=5, weights=None))
@@ -150,7 +150,7 @@ def test_keras_tuners_keep_what_is_fixed(tuner, tmp_path):
         ("MG-6", None, {"learning_rate": "fast"}, "learning_rates has 'fast'; expected positive"),
         ("MG-6", None, {"ratio_1": -1}, "ratios has -1; expected positive numbers"),
         ("MG-6", None, {"grids": 9}, "channel_ratios has 9 entries; expected 1 to 6"),
-        ("MG-6", None, {"network": "VGG6"}, "of the network 'VGG6'; expected 'MG6'"),
+        ("MG-6", None, {"network": "VGG"}, "of the network 'VGG'; expected 'MG'"),
         ("MG-6", Budget(max_params=10**6), {"width": 0.5}, "solved for under a budget"),
         ("U-NET-11", None, {"depth": 2}, "UNETSEG has no depth"),
         ("BL1-MNIST", None, {"grids": 2}, "BLMNIST1 has no grids to choose from"),
