@@ -46,6 +46,6 @@ for levels, target_locations in ((2, 2.0), (3, 6.0)):
 
     images, labels = next(located("test").as_numpy_iterator())
     _, attention = model.predict(images[:4], return_attention=True)
-    kmg.top_down.draw_attention(
+    kmg.figures.draw_attended_windows(
         folder / f"{size}_pixels.png", images[:4], attention, titles=labels[:4]
     )

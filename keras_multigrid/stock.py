@@ -16,7 +16,7 @@ from keras_multigrid.layers.formulations import (
 )
 
 
-def stock_network(model, for_inference=False):
+def rewrite(model, for_inference=False):
     """Returns a network that computes the same with stock Keras layers.
 
     Every grid becomes a tensor of its own, so that what cannot reach the output (grids that are
@@ -44,7 +44,7 @@ def stock_network(model, for_inference=False):
 
     >>> import keras_multigrid as kmg
     >>> model = kmg.applications.PMGSEG(width_multiplier=0.1)
-    >>> fast = kmg.stock.stock_network(model, for_inference=True)
+    >>> fast = kmg.stock.rewrite(model, for_inference=True)
     >>> any("normalization" in type(layer).__name__.lower() for layer in fast.layers)
     False
     >>> kmg.complexity.profile(fast).macs < kmg.complexity.profile(model).macs
@@ -93,7 +93,7 @@ class _Rewriter:
         if not hasattr(model, "operations"):
             return self._copy(model)(*inputs, **options)
         if id(model) not in self.copies:
-            self.copies[id(model)] = stock_network(model, self.for_inference)
+            self.copies[id(model)] = rewrite(model, self.for_inference)
         return self.copies[id(model)](*inputs, **options)
 
     @call.register

@@ -108,7 +108,7 @@ def run():
         randomize(model)
         record(results, name, model(to_backend(image), training=False))
         if name == "PMGSEG":
-            measured = kmg.routing.routing(
+            measured = kmg.routing.measure(
                 model, ops.convert_to_numpy(to_backend(image)), verbose=0
             )
             results["routing"] = np.array([row.activation_norm for row in measured.rows])
@@ -134,7 +134,7 @@ def attention_results(model, images):
     probes, maps = [(9, 4), (20, 20)], kmg.attention_maps
     options = {"batch_size": 8, "verbose": 0}
     return {
-        "occlusion": maps.occlusion_attention(model, images, probes, stride=10, **options),
+        "occlusion": maps.sweep(model, images, probes, stride=10, **options).maps(),
         "gradient": maps.input_gradient(model, images, probes, **options),
         "integrated": maps.integrated_gradients(model, images, probes, steps=3, **options),
     }

@@ -57,7 +57,7 @@ def without_trainings(patch, train=lambda *_: ({"iou": 0.5, "loss": 1.0}, 1.0)):
     patch.setattr(MnistSegmentation, "load", lambda *_, **__: [None])
     patch.setattr("keras_multigrid.tuning.trial._train", train)
     patch.setattr("keras_multigrid.tuning.tuner.CandidateTuner.pre_create_trial", lambda _: None)
-    patch.setattr("keras_multigrid.tuning.report.draw_pareto", lambda *_: None)
+    patch.setattr("keras_multigrid.tuning.report._draw", lambda *_: None)
     patch.setattr("gc.collect", lambda: None)
 
 

@@ -50,7 +50,7 @@ PUBLIC |= {
     "schedules.StepwisePerEpoch": kmg.schedules.StepwisePerEpoch,
     "server.Limits": Limits,
     "server.serve": serve,
-    "stock.stock_network": kmg.stock.stock_network,
+    "stock.rewrite": kmg.stock.rewrite,
     "ten_crop.ten_crop_model": kmg.ten_crop.ten_crop_model,
 }
 
@@ -91,6 +91,7 @@ def test_has_an_example(name):
 
 
 @pytest.mark.parametrize("test", distinct_examples())
-def test_example_runs(test):
+def test_example_runs(test, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # some write files
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     assert runner.run(test).failed == 0

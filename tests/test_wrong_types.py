@@ -11,7 +11,6 @@ import re
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import keras_multigrid as kmg
 from tests.conformance import LAYERS, MODELS
@@ -79,7 +78,7 @@ class Good:
             **dict(levels=2, directory="folder", weight=1.0, target=1.0, baseline=0.0),
             **dict(logits=np.zeros((2, 9)), attended=np.zeros((2, 9), bool), log_likelihoods=[0.0]),
             **dict(log_probabilities=[0.0], expected_counts=[1.0], candidate_means=[0.5]),
-            **dict(draw=lambda indices, key: indices, samples=4, dataset=[], title="title"),
+            **dict(draw=lambda indices, key: indices, samples=4, title="title"),
             **dict(index=0, columns=[], masks=MAPS, logs="folder", results=[], curves={}),
             **dict(epochs=1, steps_per_epoch=1, batches=lambda first: [], devices=["cpu:0"]),
             **dict(coordinator="127.0.0.1:1", processes=1, process=0, number=1, arrays={}),
@@ -88,7 +87,7 @@ class Good:
             **dict(target_locations=2.0, swept=swept, run="folder", folders=["folder"]),
             **dict(ablation=routing.Ablation("name", 0.0, ()), routing=routing.Routing("name", ())),
             **dict(
-                network="MG-6",
+                family="MG",
                 macs=1.0,
                 error=1.0,
                 rows={"row": MAPS},
@@ -108,14 +107,14 @@ class Good:
             ("papers.reproduce", "name"): "table2",
             ("applications.paper_model", "name"): "MG-6",
             ("server.serve", "model"): "folder",
-            ("datasets.draw_contact_sheet", "dataset"): tf.data.Dataset.range(1),
+            ("figures.draw_contact_sheet", "targets"): LABELS[:2],
             ("training.data_parallel", "devices"): 1,
             ("complexity.traversal_macs", "model"): self.model,
             ("figures.draw_attention_maps", "attention"): {"attention": MAPS},
             ("figures.draw_segmentation", "outputs"): {"network": MAPS},
             ("figures.draw_training_curves", "logs"): {"network": []},
-            ("top_down.draw_attention", "images"): np.zeros((2, 14, 14, 1)),
-            ("top_down.draw_parse_tree", "image"): np.zeros((14, 14, 1)),
+            ("figures.draw_attended_windows", "images"): np.zeros((2, 14, 14, 1)),
+            ("figures.draw_parse_tree", "image"): np.zeros((14, 14, 1)),
             ("applications.decode_predictions", "predictions"): np.ones((1, 1000)),
         }
 

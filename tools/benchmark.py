@@ -104,7 +104,7 @@ def benchmark(name, batch_size, repeats):
     group = GROUPS[name]
     batch_size = batch_size or group.batch_size
     model = group.make()
-    textbook = kmg.stock.stock_network(model)
+    textbook = kmg.stock.rewrite(model)
     networks = {"textbook": textbook, "keras_multigrid": model}
     networks.update((peer.name, peer) for peer in (make() for make in group.peers))
     macs = {key: kmg.complexity.profile(network).macs for key, network in networks.items()}
@@ -116,8 +116,8 @@ def benchmark(name, batch_size, repeats):
     if keras.backend.backend() == "tensorflow":
         variants = {
             "textbook": textbook,
-            "textbook, folded": kmg.stock.stock_network(textbook, for_inference=True),
-            "keras_multigrid": kmg.stock.stock_network(model, for_inference=True),
+            "textbook, folded": kmg.stock.rewrite(textbook, for_inference=True),
+            "keras_multigrid": kmg.stock.rewrite(model, for_inference=True),
         }
         for key, network in variants.items():
             exported[key] = exported_call(network, trained["textbook"].images)
@@ -189,7 +189,7 @@ def training_memory(name, network, batch_size):
     before = _memory("VmRSS")
     model = GROUPS[name].make()
     if network == "textbook":
-        model = kmg.stock.stock_network(model)
+        model = kmg.stock.rewrite(model)
     gc.collect()  # ours, in the textbook's process
     pathlib.Path("/proc/self/clear_refs").write_text("5")  # forgets the largest so far
     trained = Trained(model, batch_size or GROUPS[name].batch_size)

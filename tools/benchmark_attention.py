@@ -13,7 +13,7 @@ import numpy as np
 from timing import median_times
 
 from keras_multigrid.applications import create_model
-from keras_multigrid.attention_maps import occlusion_attention
+from keras_multigrid.attention_maps import sweep
 
 SIDE, OCCLUDER = 64, 8
 POSITIONS = (SIDE - OCCLUDER + 1) ** 2
@@ -58,7 +58,7 @@ def compare(model, batch_size, repeats):
             model.predict_on_batch(batch[:rest])
 
     def attend(probes):
-        occlusion_attention(model, images, probes, batch_size=batch_size, verbose=0)
+        sweep(model, images, probes, batch_size=batch_size, verbose=0).maps()
 
     return median_times([bare, lambda: attend(None), lambda: attend(every)], repeats)
 

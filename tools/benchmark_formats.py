@@ -97,7 +97,7 @@ def export_untrained(name, folder, format, size, rewrite=True, int8=False):
         model,
         folder,
         format,
-        ImageNet().preprocessing(None),
+        preprocessing=ImageNet().preprocessing(None),
         size=size,
         rewrite=rewrite,
         calibration=noise if int8 else None,

@@ -51,7 +51,7 @@ def main():
     group = GROUPS[options.group]
     model = group.make()
     for title, network in (
-        ("textbook", kmg.stock.stock_network(model)),
+        ("textbook", kmg.stock.rewrite(model)),
         ("keras_multigrid", model),
     ):
         trained = Trained(network, group.batch_size)

@@ -1,4 +1,4 @@
-"""What each pixel of a network's output heeds: by occlusion, as in the paper, and by gradients."""
+"""What influences each pixel of a network's output: by occlusion, as in the paper; by gradients."""
 
 from keras_multigrid.attention_maps.gradients import (
     ReceptiveField,
@@ -6,7 +6,7 @@ from keras_multigrid.attention_maps.gradients import (
     integrated_gradients,
     receptive_field,
 )
-from keras_multigrid.attention_maps.occlusion import Sweep, occlusion_attention, sweep
+from keras_multigrid.attention_maps.occlusion import Sweep, sweep
 from keras_multigrid.attention_maps.page import write_attention_page
 from keras_multigrid.attention_maps.probes import bounding_box_probes
 
@@ -16,7 +16,6 @@ __all__ = [
     "bounding_box_probes",
     "input_gradient",
     "integrated_gradients",
-    "occlusion_attention",
     "receptive_field",
     "sweep",
     "write_attention_page",

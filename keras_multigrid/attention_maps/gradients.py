@@ -7,28 +7,28 @@ import numpy as np
 from keras import ops
 
 from keras_multigrid import checks
-from keras_multigrid.attention_maps.batches import even_batches
-from keras_multigrid.attention_maps.probes import (
+from keras_multigrid.attention_maps.image_networks import (
     check_channel,
     check_images,
-    check_probes,
+    even_batches,
     predict_maps,
 )
+from keras_multigrid.attention_maps.probes import check_probes
 from keras_multigrid.progress import progress_bar
 
 SEEN = 0.0455  # share of the largest gradient that bounds the effective receptive field
 
 
-def input_gradient(model, images, probes=None, channel=None, batch_size=32, verbose="auto"):
+def input_gradient(model, images, probes=None, *, channel=None, batch_size=32, verbose="auto"):
     """Returns the gradient of each probed pixel of the output with respect to the image.
 
-    It is exact for changes that are small; `occlusion_attention` asks about large ones. Beside the
+    It is exact for changes that are small; `sweep` makes large ones. Beside the
     paper, after Simonyan et al., "Deep inside convolutional networks" (2014).
 
     Args:
         model: A `keras.Model` of any kind, with one input and one output that are like images.
         images: `(images, height, width, channels)`, as the model takes them.
-        probes: As for `occlusion_attention`.
+        probes: As for `sweep`.
         channel: Number of the output's channel; None is the largest at the probe.
         batch_size: Gradients computed at once, which bounds the memory.
         verbose: `"auto"`, 0 (silent), 1 (a progress bar) or 2 (a line at the end).
@@ -37,7 +37,7 @@ def input_gradient(model, images, probes=None, channel=None, batch_size=32, verb
         A float32 array `(images, probes, height, width, channels)`, with the images' sizes.
 
     Raises:
-        ValueError: If the model's output is no image, or an argument does not fit the model.
+        ValueError: If the output is not like an image, or an argument does not fit the model.
 
     Example:
 
@@ -59,6 +59,7 @@ def integrated_gradients(
     model,
     images,
     probes=None,
+    *,
     baseline=None,
     steps=32,
     channel=None,
@@ -81,7 +82,7 @@ def integrated_gradients(
         A float32 array `(images, probes, height, width, channels)`, signed.
 
     Raises:
-        ValueError: If the model's output is no image, or an argument does not fit the model.
+        ValueError: If the output is not like an image, or an argument does not fit the model.
 
     Example:
 
@@ -150,7 +151,7 @@ class ReceptiveField:
         return int((self.sensitivity >= SEEN * largest).sum()) if largest else 0
 
 
-def receptive_field(model, images, probe=None, channel=None, batch_size=32, verbose="auto"):
+def receptive_field(model, images, probe=None, *, channel=None, batch_size=32, verbose="auto"):
     """Measures which pixels of the input a pixel of the output sees, and how much of them.
 
     The absolute gradients are averaged over the images, for where a maximum or a ReLU passes
@@ -166,7 +167,7 @@ def receptive_field(model, images, probe=None, channel=None, batch_size=32, verb
         A `ReceptiveField`.
 
     Raises:
-        ValueError: If the model's output is no image, or an argument does not fit the model.
+        ValueError: If the output is not like an image, or an argument does not fit the model.
 
     Example:
 
@@ -184,7 +185,8 @@ def receptive_field(model, images, probe=None, channel=None, batch_size=32, verb
         images = check_images(model, images)
         height, width = predict_maps(model, images[:1], batch_size).shape[1:3]
         probe = (height // 2, width // 2)
-    gradients = input_gradient(model, images, [probe], channel, batch_size, verbose)
+    options = {"channel": channel, "batch_size": batch_size, "verbose": verbose}
+    gradients = input_gradient(model, images, [probe], **options)
     sensitivity = np.abs(gradients[:, 0]).mean(axis=0).max(axis=-1)
     return ReceptiveField(sensitivity, (int(probe[0]), int(probe[1])))
 

@@ -5,13 +5,13 @@ import dataclasses
 import numpy as np
 
 from keras_multigrid import checks
-from keras_multigrid.attention_maps.batches import even_batches
-from keras_multigrid.attention_maps.probes import (
+from keras_multigrid.attention_maps.image_networks import (
     check_channel,
     check_images,
-    check_probes,
+    even_batches,
     predict_maps,
 )
+from keras_multigrid.attention_maps.probes import check_probes
 from keras_multigrid.progress import progress_bar
 
 
@@ -51,13 +51,17 @@ class Sweep:
     channel: int | None = None
 
     def maps(self, threshold=0.0):
-        """Returns the attention maps `(images, probes, height, width)`.
+        """Returns the attention maps, float32 `(images, probes, height, width)`.
 
         Each pixel has the sum of the changes of all positions at which it was covered.
 
         Args:
             threshold: Changes below it count as none; the paper's release takes 0.1.
+
+        Raises:
+            ValueError: If the threshold is not a number.
         """
+        checks.numbers(threshold=threshold)
         changes = np.where(self.changes >= threshold, self.changes, 0)
         images, probes, *positions = changes.shape
         height, width = self.image_size
@@ -76,38 +80,37 @@ class Sweep:
         return [slice(row, row + last + 1, self.stride) for row in range(len(self.occluder))]
 
 
-def occlusion_attention(
+def sweep(
     model,
     images,
     probes=None,
+    *,
     occluder_size=8,
     stride=1,
     window=3,
     seed=0,
-    threshold=0.0,
     channel=None,
     noise_range=None,
     batch_size=32,
     verbose="auto",
 ):
-    """Returns attention maps: what parts of an image each probed pixel of the output heeds.
+    """Slides an occluder over images: what the network's output owes to each part of them.
 
-    A square of uniform random noise slides over the image; a pixel's attention is the sum, over
-    all positions that cover it, of the largest absolute change of the output in a window round the
-    probe (paper, Figures 6 and 7).
+    A square of uniform random noise covers each part of an image in turn, and the output's largest
+    absolute change in a window round a probed pixel is measured. Its sum over all positions that
+    cover a pixel is that pixel's attention: `sweep(...).maps()` (paper, Figures 6 and 7).
 
     Args:
         model: A `keras.Model` of any kind, with one input and one output that are like images.
         images: `(images, height, width, channels)`, as the model takes them.
         probes: Integers `(probes, 2)`, rows and columns in the output, or `(images, probes, 2)`,
-            other ones for each image. None is `bounding_box_probes` of each output. All share one
-            sweep, and cost hardly more than one.
+            other ones for each image. None is `bounding_box_probes` of each output. More probes
+            cost hardly more time.
         occluder_size: Side of the square, in pixels of the image.
         stride: Pixels from one position to the next. The square stays within the image: if the
             stride does not divide what is left beside it, the last rows or columns are not covered.
         window: Side of the window round a probe, odd; at the border it is cut off.
         seed: Of the noise, which is the same at all positions of all images.
-        threshold: Changes below it count as none; the paper's release takes 0.1.
         channel: Number of the output's channel that is looked at; None is the one that changes
             most.
         noise_range: Smallest and largest value of the noise; None is those of `images`. Given, a
@@ -116,11 +119,10 @@ def occlusion_attention(
         verbose: `"auto"`, 0 (silent), 1 (a progress bar) or 2 (a line at the end).
 
     Returns:
-        A float32 array `(images, probes, height, width)`, with the size of the images; the unit is
-        that of the output.
+        A `Sweep`.
 
     Raises:
-        ValueError: If the model's output is no image, or an argument does not fit the model.
+        ValueError: If the output is not like an image, or an argument does not fit the model.
 
     Example:
 
@@ -128,65 +130,12 @@ def occlusion_attention(
     >>> import keras_multigrid as kmg
     >>> model = kmg.applications.SGSEG(width_multiplier=0.1, input_shape=(32, 32, 1))
     >>> images = np.random.default_rng(0).normal(size=(1, 32, 32, 1))
-    >>> maps = kmg.attention_maps.occlusion_attention(
-    ...     model, images, [(16, 16)], stride=4, window=1, verbose=0
-    ... )
+    >>> swept = kmg.attention_maps.sweep(model, images, [(16, 16)], stride=4, window=1, verbose=0)
+    >>> maps = swept.maps()
     >>> maps.shape
     (1, 1, 32, 32)
     >>> bool(maps[0, 0, 16, 16] > 0), float(maps[0, 0, 0, 0])  # SG-11 sees 8 pixels to each side
     (True, 0.0)
-    """
-    checks.numbers(threshold=threshold)
-    swept = sweep(
-        model,
-        images,
-        probes,
-        occluder_size,
-        stride,
-        window,
-        seed,
-        channel,
-        noise_range,
-        batch_size,
-        verbose,
-    )
-    return swept.maps(threshold)
-
-
-def sweep(
-    model,
-    images,
-    probes=None,
-    occluder_size=8,
-    stride=1,
-    window=3,
-    seed=0,
-    channel=None,
-    noise_range=None,
-    batch_size=32,
-    verbose="auto",
-):
-    """Returns the changes at each position of the occluder, of which attention maps are made.
-
-    Args:
-        model, images, probes, occluder_size, stride, window, seed, channel, noise_range,
-            batch_size, verbose: As for `occlusion_attention`.
-
-    Returns:
-        A `Sweep`.
-
-    Raises:
-        ValueError: As `occlusion_attention`.
-
-    Example:
-
-    >>> import keras
-    >>> import keras_multigrid as kmg
-    >>> images = keras.Input((16, 16, 1))
-    >>> identity = keras.Model(images, keras.layers.Identity()(images))
-    >>> swept = kmg.attention_maps.sweep(identity, [[[[0.0]] * 16] * 16], [(4, 4)], verbose=0)
-    >>> swept.changes.shape, swept.maps(threshold=0.1).shape
-    ((1, 1, 9, 9), (1, 1, 16, 16))
     """
     checks.models(model=model)
     checks.verbosity(verbose=verbose)
@@ -199,10 +148,10 @@ def sweep(
         raise ValueError(f"window is {window}; expected an odd number, for its middle is a probe.")
     rows, columns = (range(0, side - occluder_size + 1, stride) for side in size)
     batches = even_batches([(row, column) for row in rows for column in columns], batch_size)
-    room = len(batches[0])
+    count = len(batches[0])
     # In batches of the same size, for rounding depends on it: what sees nothing changes nothing.
     outputs = np.concatenate(
-        [predict_maps(model, np.repeat(image[None], room, axis=0), room)[:1] for image in images]
+        [predict_maps(model, np.repeat(image[None], count, axis=0), count)[:1] for image in images]
     )
     probes = check_probes(probes, outputs)
     check_channel(channel, outputs)
@@ -214,7 +163,7 @@ def sweep(
     for image, output, places in zip(images, outputs, probes):
         watched = _windows(places, output.shape[:2], window)
         for batch in batches:
-            occluded = _occluded(image, occluder, batch, room)
+            occluded = _occluded(image, occluder, batch, count)
             changed = model.predict_on_batch(occluded)[: len(batch)]
             found.append(_changes(changed, output, watched, channel))
             if not np.isfinite(found[-1]).all():
@@ -227,11 +176,11 @@ def sweep(
 
 def _windows(probes, size, window):
     """Returns the numbers of the pixels round each probe, counted along the rows of the output."""
-    reach = np.arange(window) - window // 2
+    offsets = np.arange(window) - window // 2
     height, width = size
     # Beyond the border a pixel of the border is looked at again: the largest stays the same.
-    rows = np.clip(probes[:, :1] + reach, 0, height - 1)
-    columns = np.clip(probes[:, 1:] + reach, 0, width - 1)
+    rows = np.clip(probes[:, :1] + offsets, 0, height - 1)
+    columns = np.clip(probes[:, 1:] + offsets, 0, width - 1)
     return (rows[:, :, None] * width + columns[:, None]).reshape(len(probes), -1)
 
 
@@ -248,9 +197,9 @@ def _changes(changed, before, watched, channel):
     return in_windows.T
 
 
-def _occluded(image, occluder, corners, room):
-    """Returns copies of an image, `room` of them, each occluded at one of the corners."""
-    images = np.repeat(image[None], room, axis=0)
+def _occluded(image, occluder, corners, count):
+    """Returns copies of an image, the first occluded at one of the corners each."""
+    images = np.repeat(image[None], count, axis=0)
     side = len(occluder)
     for copy, (row, column) in zip(images, corners):
         copy[row : row + side, column : column + side] = occluder

@@ -1,4 +1,4 @@
-"""A page on which pointing at a pixel of the output shows what it heeds: one file, no network."""
+"""A page on which pointing at a pixel of the output shows what influences it: one file, offline."""
 
 import base64
 import html
@@ -10,8 +10,9 @@ import re
 import numpy as np
 
 from keras_multigrid import checks
+from keras_multigrid.attention_maps.image_networks import check_images, predict_maps
 from keras_multigrid.attention_maps.occlusion import sweep
-from keras_multigrid.attention_maps.probes import check_images, predict_maps
+from keras_multigrid.datasets.class_folders import printable
 from keras_multigrid.figures.style import stretched
 from keras_multigrid.whole_files import write_text
 
@@ -22,6 +23,7 @@ def write_attention_page(
     path,
     model,
     images,
+    *,
     title=None,
     occluder_size=8,
     stride=4,
@@ -41,17 +43,17 @@ def write_attention_page(
     Args:
         path: Path of the HTML file.
         model, images, occluder_size, window, seed, channel, batch_size, verbose: As for
-            `occlusion_attention`; the images have 1 or 3 channels.
+            `sweep`; the images have 1 or 3 channels.
         title: Of the page; None names the model.
         stride: Pixels from one position of the occluder to the next; the file has a byte for each
             position and probe: 1.2 MB per image of 64x64 pixels.
-        probe_stride: Only each so many rows and columns of the output are probes; the pixels
-            between share theirs. None takes all, or as many as fit into a page.
+        probe_stride: Rows and columns of the output from one probe to the next; the pixels between
+            share theirs. None takes all pixels, or as many as fit into a page.
         names: Of the images, such as those of their files; None numbers them.
 
     Raises:
         ValueError: If the page would be too large, there is not a name for each image, or as of
-            `occlusion_attention`.
+            `sweep`.
 
     Example:
 
@@ -102,18 +104,18 @@ def write_attention_page(
         model,
         images,
         probes,
-        occluder_size,
-        stride,
-        window,
-        seed,
-        channel,
+        occluder_size=occluder_size,
+        stride=stride,
+        window=window,
+        seed=seed,
+        channel=channel,
         batch_size=batch_size,
         verbose=verbose,
     )
     template = importlib.resources.files(__package__).joinpath("page.html").read_text("utf-8")
     data = json.dumps(_data(images, names, swept, probe_stride))
     parts = {
-        "title": html.escape(_printable(title or f"What {model.name} heeds")),
+        "title": html.escape(printable(title or f"What influences {model.name}")),
         "method": _method(swept),
         "data": data.replace("<", r"\u003c"),  # a name must not end the script that holds it
     }
@@ -147,7 +149,7 @@ def _data(images, names, swept, probe_stride):
         "probeStride": probe_stride,
         "images": [
             {
-                "name": _printable(name),
+                "name": printable(str(name)),
                 "input": _encoded(255 * image),
                 "output": _encoded(255 * (output - low) / (high - low)),
                 **_changes(changes),
@@ -167,11 +169,6 @@ def _changes(changes):
         "changes": _encoded(255 * relative),
         "most": base64.b64encode(most.astype("<f4").tobytes()).decode(),
     }
-
-
-def _printable(name):
-    """Returns a name with its lone surrogates spelled out, which files have that are not UTF-8."""
-    return str(name).encode("utf-8", "backslashreplace").decode()
 
 
 def _encoded(values):

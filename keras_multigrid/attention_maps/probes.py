@@ -1,6 +1,5 @@
-"""Where a network's output is probed, and what images a network takes."""
+"""Where outputs are probed: pixels whose attention maps are asked for."""
 
-import keras
 import numpy as np
 
 from keras_multigrid import checks
@@ -38,50 +37,6 @@ def bounding_box_probes(outputs):
     return np.array(probes)
 
 
-def check_images(model, images):
-    """Returns images as a float32 array, or raises a `ValueError` that says what is wrong."""
-    images = np.asarray(images)
-    expected = getattr(model, "input_shape", (None,) * 4)  # subclassed models do not tell theirs
-    if isinstance(expected, list | dict) or len(expected) != 4:
-        raise ValueError(
-            f"The model's input has shape {expected}; expected a model of one input, images "
-            "(batch, height, width, channels)."
-        )
-    fits = images.ndim == 4 and len(images) and images.dtype.kind in "fiub"
-    if not fits or any(
-        side not in (None, own) for side, own in zip(expected[1:], images.shape[1:])
-    ):
-        raise ValueError(
-            f"The images have shape {images.shape}; expected {expected}, with one image or more. "
-            "For a single image, pass image[None]."
-        )
-    images = images.astype("float32")
-    if not np.isfinite(images).all():
-        raise ValueError("An image has values that are not finite; expected finite ones.")
-    return images
-
-
-def predict_maps(model, images, batch_size):
-    """Returns the outputs of a model, float32, or raises a `ValueError` if they are no images."""
-    if keras.config.image_data_format() == "channels_first":
-        raise ValueError(
-            "Keras' image_data_format is channels_first; expected channels_last, the only one that "
-            "attention maps are made for."
-        )
-    outputs = model.predict(images, batch_size=batch_size, verbose=0)
-    if not isinstance(outputs, np.ndarray) or outputs.ndim != 4:
-        shape = keras.tree.map_structure(lambda output: (None, *output.shape[1:]), outputs)
-        raise ValueError(
-            f"The model's output has shape {shape}; expected one of image-like form, (batch, "
-            "height, width, channels). Pass a model that ends in such a tensor, for example "
-            "keras.Model(model.input, layer.output)."
-        )
-    outputs = outputs.astype("float32")
-    if not np.isfinite(outputs).all():
-        raise ValueError("The model's output is not finite; expected finite numbers.")
-    return outputs
-
-
 def check_probes(probes, outputs):
     """Returns probes as integers `(images, probes, 2)`; None is those of `bounding_box_probes`.
 
@@ -114,14 +69,3 @@ def check_probes(probes, outputs):
             f"{height - 1} and columns from 0 to {width - 1}."
         )
     return probes
-
-
-def check_channel(channel, outputs):
-    """Raises a `ValueError` if a channel is neither None nor one of the outputs'."""
-    channels = outputs.shape[-1]
-    if channel is None or (isinstance(channel, int | np.integer) and 0 <= channel < channels):
-        return
-    raise ValueError(
-        f"channel is {channel!r}; expected None, for all together, or an integer from 0 to "
-        f"{channels - 1}."
-    )

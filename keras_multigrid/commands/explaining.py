@@ -7,7 +7,7 @@ from keras_multigrid.figures import draw_ablation, draw_routing
 from keras_multigrid.figures.style import draw_both
 from keras_multigrid.progress import verbosity
 from keras_multigrid.recipes.recipe import EVALUATION_BATCH
-from keras_multigrid.routing import ablate, exchanges, routing
+from keras_multigrid.routing import ablate, exchanges, measure
 from keras_multigrid.runs import attend_run
 from keras_multigrid.runs.run_folder import load_run
 
@@ -113,7 +113,7 @@ def _routing(options):
     images, targets = next(data.batch(options.samples).as_numpy_iterator())
     batch_size = min(recipe.batch_size, EVALUATION_BATCH)
 
-    measured = routing(model, images, batch_size, verbosity())
+    measured = measure(model, images, batch_size, verbosity())
     print(measured)
     written = draw_both(output / "routing", draw_routing, measured)
     if options.ablation:

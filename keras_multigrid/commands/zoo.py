@@ -6,7 +6,8 @@ import keras
 
 from keras_multigrid.applications import PAPER_MODELS, list_models, list_weights
 from keras_multigrid.complexity import profile
-from keras_multigrid.datasets import draw_contact_sheet, load
+from keras_multigrid.datasets import load
+from keras_multigrid.figures import draw_contact_sheet
 from keras_multigrid.progress import say
 
 
@@ -113,5 +114,5 @@ def _describe(dataset, options):
             f"{values.max():.3g}, mean {values.mean():.3g}"
         )
     if options.preview:
-        draw_contact_sheet(options.preview, dataset, options.samples, title)
+        draw_contact_sheet(options.preview, *first, title)
         print(f"Written: {options.preview}")

@@ -2,7 +2,6 @@
 
 from keras_multigrid.datasets.cifar import fit_whitening, load_cifar
 from keras_multigrid.datasets.class_folders import list_images
-from keras_multigrid.datasets.contact_sheet import draw_contact_sheet
 from keras_multigrid.datasets.digits import load_digits
 from keras_multigrid.datasets.drawn import (
     load_located_digits,
@@ -26,7 +25,6 @@ __all__ = [
     "Segmentation",
     "SpatialTransformer",
     "draw_batches",
-    "draw_contact_sheet",
     "fit_whitening",
     "list_images",
     "load",

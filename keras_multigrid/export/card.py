@@ -61,63 +61,54 @@ def model_card(version, file_format, served, macs, facts):
         macs: The `Macs`.
         facts: The `Facts`.
     """
-    name = model_name(version.parent)
     height, width, channels = served.image_shape
     shape = f"(N, {height or 'height'}, {width or 'width'}, {channels})"
     colours = "grey" if channels == 1 else "RGB"
-    resizing = (
-        f", and so is resizing: the central square, to {served.resize.size}x{served.resize.size}"
-        if served.resize
-        else ""
-    )
-    lines = [f"# {name}", "", *([facts.description, ""] if facts.description else [])]
-    lines += [*facts.notes, ""] if facts.notes else []
-    lines += [
+    resizing = ""
+    if served.resize:
+        size = f"{served.resize.size}x{served.resize.size}"
+        resizing = f", and so is resizing: the central square, to {size}"
+    parts = [
+        f"# {model_name(version.parent)}",
+        facts.description,
+        "\n".join(facts.notes),
         f"{macs.exported:,} multiply-adds per image of {macs.height}x{macs.width} "
         f"({macs.trained:,} as trained).",
-        "",
-    ]
-    lines += [
-        *("## Input", ""),
-        *("| name | type | shape | what |", "|---|---|---|---|"),
-        f"| `images` | {served.dtype} | {shape} | {colours} images, values from 0 to 255 |",
-        *("", f"Normalization is inside{resizing}.", ""),
-        *("## Outputs", "", "| name | type | shape | what |", "|---|---|---|---|"),
-        *_outputs(served.predict),
-        "",
+        "## Input",
+        _table(f"| `images` | {served.dtype} | {shape} | {colours} images, values from 0 to 255 |"),
+        f"Normalization is inside{resizing}.",
+        "## Outputs",
+        _table(*_outputs(served.predict)),
     ]
     if facts.class_names:
-        named = ", ".join(
-            f"{number} {printable(name)}" for number, name in enumerate(facts.class_names)
+        names = ", ".join(f"{n} {printable(name)}" for n, name in enumerate(facts.class_names))
+        parts += ["## Classes", f"{names}."]
+        parts.append(f"The names, in this order, are in `{CLASS_NAMES}`, too.")
+    if file_format == "savedmodel" and takes_files(served):
+        one_size = served.resize is None and None in served.size
+        parts.append(
+            "Besides `serving_default` there is the signature `image_files`, which takes encoded "
+            "PNG or JPEG files (`image_files`, string, (N,)) and gives the same outputs"
+            f"{'; files of one request are of one size.' if one_size else '.'}"
         )
-        lines += ["## Classes", "", f"{named}.", ""]
-        lines += [f"Their names, in this order, are in `{CLASS_NAMES}`, too.", ""]
-    if file_format == "savedmodel":
-        if takes_files(served):
-            one_size = served.resize is None and None in served.size
-            end = "; files of one request are of one size." if one_size else "."
-            lines += [
-                "Besides `serving_default` there is the signature `image_files`, which takes "
-                "encoded PNG or JPEG files (`image_files`, string, (N,)) and gives the same "
-                f"outputs{end}",
-                "",
-            ]
-        if served.features is not None:
-            lines += [
-                "The signature `features` takes `images` and gives the network's last pyramid, "
-                "finest grid first:",
-                *("", "| name | type | shape | what |", "|---|---|---|---|"),
-                *_outputs(served.features),
-                "",
-            ]
+    if file_format == "savedmodel" and served.features is not None:
+        parts += [
+            "The signature `features` takes `images` and gives the network's last pyramid, finest "
+            "grid first:",
+            _table(*_outputs(served.features)),
+        ]
     if facts.metrics:
         rows = [f"| {key} | {value:.4g} |" for key, value in facts.metrics.items()]
-        lines += ["## Metrics", "", "| metric | value |", "|---|---|", *rows, ""]
+        parts += ["## Metrics", "\n".join(["| metric | value |", "|---|---|", *rows])]
     if facts.recipe:
-        lines += ["## Recipe", "", "```", facts.recipe, "```", ""]
-    example = _example(version, file_format, served)
-    lines += ["## How to call it", "", *example, "", "## Licence", "", f"{facts.licence}", ""]
-    return "\n".join(lines)
+        parts += ["## Recipe", f"```\n{facts.recipe}\n```"]
+    parts += ["## How to call it", *_example(version, file_format, served)]
+    parts += ["## Licence", facts.licence]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _table(*rows):
+    return "\n".join(["| name | type | shape | what |", "|---|---|---|---|", *rows])
 
 
 def _outputs(model):
@@ -135,57 +126,45 @@ def _outputs(model):
 
 
 def _example(version, file_format, served):
-    """Returns the lines of a program that calls the model, and of requests to a server."""
+    """Returns a program that calls the model, and a request to a server, each with its sentence."""
     name = model_name(version.parent)
-    folder = f"{name}/{version.name}"
-    shape = (1, *[side or 64 for side in served.size], served.image_shape[-1])
-    images = f'images = np.zeros({shape}, "{served.dtype}")  # yours'
-    program = {
-        "savedmodel": [
+    path = f"{name}/{version.name}"
+    images = (1, *[side or 64 for side in served.size], served.image_shape[-1])
+    imported, loaded, called = {
+        "savedmodel": (
             "import numpy as np, tensorflow as tf",
-            "",
-            f'model = tf.saved_model.load("{folder}")',
-            images,
+            f'model = tf.saved_model.load("{path}")',
             'outputs = model.signatures["serving_default"](images=images)',
-        ],
-        "onnx": [
+        ),
+        "onnx": (
             "import numpy as np, onnxruntime",
-            "",
-            f'session = onnxruntime.InferenceSession("{folder}/model.onnx")',
-            images,
-            "names = [output.name for output in session.get_outputs()]",
+            f'session = onnxruntime.InferenceSession("{path}/model.onnx")',
+            "names = [output.name for output in session.get_outputs()]\n"
             'outputs = dict(zip(names, session.run(names, {"images": images})))',
-        ],
-        "litert": [
-            "import numpy as np",
-            "from ai_edge_litert.interpreter import Interpreter",
-            "",
-            f'interpreter = Interpreter("{folder}/model.tflite")',
-            images,
-            'index = interpreter.get_input_details()[0]["index"]',
-            "interpreter.resize_tensor_input(index, images.shape)",
+        ),
+        "litert": (
+            "import numpy as np\nfrom ai_edge_litert.interpreter import Interpreter",
+            f'interpreter = Interpreter("{path}/model.tflite")',
+            'index = interpreter.get_input_details()[0]["index"]\n'
+            "interpreter.resize_tensor_input(index, images.shape)\n"
             'outputs = interpreter.get_signature_runner("serving_default")(images=images)',
-        ],
-        "keras": [
-            "import keras, numpy as np",
-            "import keras_multigrid  # its layers",
-            "",
-            f'model = keras.models.load_model("{folder}/model.keras")',
-            images,
+        ),
+        "keras": (
+            "import keras, numpy as np\nimport keras_multigrid  # its layers",
+            f'model = keras.models.load_model("{path}/model.keras")',
             "outputs = model.predict(images)",
-        ],
+        ),
     }[file_format]
-    lines = [f"In the folder above `{name}`:", "", "```python", *program, "```"]
+    made = f'images = np.zeros({images}, "{served.dtype}")  # yours'
+    yield f"In the folder above `{name}`:"
+    yield f"```python\n{imported}\n\n{loaded}\n{made}\n{called}\n```"
     if file_format == "savedmodel" and takes_files(served):
-        lines += [
-            "",
+        yield (
             "On a server, `keras-multigrid serve` or TensorFlow Serving, whose folder of versions "
-            f"is named `{name}`:",
-            "",
-            "```",
-            'echo \'{"signature_name": "image_files", "instances": '
-            '[{"b64": "\'$(base64 < image.png | tr -d "\\n")\'"}]}\' |',
-            f"    curl -d @- http://localhost:8501/v1/models/{name}:predict",
-            "```",
-        ]
-    return lines
+            f"is named `{name}`:"
+        )
+        yield (
+            '```\necho \'{"signature_name": "image_files", "instances": '
+            '[{"b64": "\'$(base64 < image.png | tr -d "\\n")\'"}]}\' |\n'
+            f"    curl -d @- http://localhost:8501/v1/models/{name}:predict\n```"
+        )

@@ -28,6 +28,7 @@ def export_model(
     model,
     folder,
     format="savedmodel",
+    *,
     preprocessing=(),
     features=(),
     size=None,
@@ -55,7 +56,7 @@ def export_model(
         size: Height and width of the images that are sent; None is any size, but for LiteRT the
             network's own.
         dtype: Their type, `"float32"` or `"uint8"`.
-        rewrite: Whether to rewrite the network with `kmg.stock.stock_network`: batch normalizations
+        rewrite: Whether to rewrite the network with `kmg.stock.rewrite`: batch normalizations
             folded into convolutions before them, nothing computed that reaches no output.
         calibration: For LiteRT: images as they are sent, by which convolutions are quantized to
             int8; None leaves them float32.
@@ -76,7 +77,7 @@ def export_model(
     >>> network = kmg.applications.PMGSEG(classes=3, width_multiplier=0.05)
     >>> folder = pathlib.Path(tempfile.mkdtemp(), "digits")
     >>> layers = [keras.layers.Rescaling(1 / 255)]
-    >>> version = kmg.export.export_model(network, folder, "keras", layers)
+    >>> version = kmg.export.export_model(network, folder, "keras", preprocessing=layers)
     >>> sorted(path.name for path in version.iterdir())
     ['README.md', 'model.keras']
     """
@@ -104,7 +105,13 @@ def export_model(
         if None in size:
             raise ValueError("litert takes images of one size, and the network any; give a size.")
     served = serving_model(
-        model, preprocessing, features, size, dtype, rewrite, float32=format in ("onnx", "litert")
+        model,
+        preprocessing,
+        features=features,
+        size=size,
+        dtype=dtype,
+        rewrite=rewrite,
+        float32=format in ("onnx", "litert"),
     )
     if calibration is not None:
         calibration = _checked_calibration(calibration, served)

@@ -6,9 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_multigrid import checks
+from keras_multigrid import checks, stock
 from keras_multigrid.layers import ResizedCentre
-from keras_multigrid.stock import stock_network
 
 DTYPES = ("float32", "uint8")
 EXAMPLE_SIDE = 64
@@ -55,7 +54,7 @@ class ServingModel:
 
 
 def serving_model(
-    model, preprocessing=(), features=(), size=None, dtype="float32", rewrite=True, float32=False
+    model, preprocessing=(), *, features=(), size=None, dtype="float32", rewrite=True, float32=False
 ):
     """Puts a network between what clients send and what they want to have.
 
@@ -67,7 +66,7 @@ def serving_model(
         features: Tensors of the model, its pyramid.
         size: Height and width of the images that are sent; None is any.
         dtype: Their type, `"float32"` or `"uint8"`.
-        rewrite: Whether to rewrite the network with `stock_network`, which predicts the same with
+        rewrite: Whether to rewrite the network with `kmg.stock.rewrite`, to predict the same with
             fewer multiply-adds.
         float32: Whether to compute in float32, whatever the network's precision.
 
@@ -146,7 +145,7 @@ def _networks(model, features, size, rewrite, float32):
     joint = keras.Model(model.inputs[0], [model.outputs[0], *features], name=model.name)
     joint = at_size(joint, size, float32)
     if rewrite:
-        joint = stock_network(joint, for_inference=True)
+        joint = stock.rewrite(joint, for_inference=True)
     prediction, *grids = joint.outputs
     network = keras.Model(joint.input, prediction, name=model.name)
     if not features:

@@ -5,17 +5,15 @@ import dataclasses
 import math
 
 from keras_multigrid import checks
-from keras_multigrid.figures.style import BLUE, VERMILION, new_figure
+from keras_multigrid.figures import style
 from keras_multigrid.figures.wiring import wiring
 
 COLUMN, ROW = 0.36, 0.42  # inches
 MARGIN, MOST_NARROW = 0.24, 3.4
 WIDTH = 0.62  # of a box, in columns
 LIFT = 0.56  # of a box that another one is in the way of, in rows
-OWN = "0.45"
 SAME, FINER, COARSER = "from the same size", "from a finer grid", "from a coarser grid"
-EDGES = {SAME: OWN, FINER: VERMILION, COARSER: BLUE}
-CONVOLUTION, DENSE = "#DDEAF4", "#E4E4E4"
+EDGES = {SAME: style.DARK_GREY, FINER: style.VERMILION, COARSER: style.BLUE}
 
 
 def draw_network(path, model, input_shape=None, title=None):
@@ -23,8 +21,8 @@ def draw_network(path, model, input_shape=None, title=None):
 
     A column for each layer with kernels, from the first to the last, and a row for each size of
     grids, the finest above; in the boxes are the numbers of channels, and the kernel's side where
-    it is not 3. Lines say who reads whom, in colour where the grids' sizes differ, be it by pooling
-    on the way; circles are sums. A model within the model is one box.
+    it is not 3. Lines lead from a grid to those that read it, in colour where their sizes differ,
+    also by pooling on the way; circles are sums. A model within the model is one box.
 
     Args:
         path: Path of the PNG or PDF file.
@@ -34,19 +32,13 @@ def draw_network(path, model, input_shape=None, title=None):
 
     Raises:
         ValueError: If the model is not functional, or the size of its input is not known.
-        ImportError: If matplotlib is missing.
 
     Example:
 
-    >>> import pathlib, tempfile
     >>> import keras_multigrid as kmg
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = pathlib.Path(folder, "network.png")
-    ...     kmg.figures.draw_network(path, kmg.applications.PMG(depth=9))
-    ...     path.read_bytes()[1:4]
-    b'PNG'
+    >>> kmg.figures.draw_network("network.png", kmg.applications.PMG(depth=9))
     """
-    checks.paths(path=path)
+    style.check_file(path)
     checks.optional(checks.lists, input_shape=input_shape)
     checks.optional(checks.texts, title=title)
     boxes = wiring(model, input_shape)
@@ -56,7 +48,7 @@ def draw_network(path, model, input_shape=None, title=None):
     first, last = (end(box.row for box in boxes) for end in (min, max))
     width = max(COLUMN * (columns + 0.8), MOST_NARROW)
     height = ROW * (last - first + 1.3) + 2 * MARGIN
-    figure = new_figure(path, width, height, layout=None)
+    figure = style.new_figure(width, height, layout=None)
     axis = figure.add_axes((0, MARGIN / height, 1, 1 - 2 * MARGIN / height))
     axis.set(xlim=(0.1, 0.1 + width / COLUMN), ylim=(last + 0.5, first - 0.8))
     axis.axis("off")
@@ -68,7 +60,8 @@ def draw_network(path, model, input_shape=None, title=None):
     for box in boxes:
         _draw_box(axis, box)
     figure.text(0.1 / width, 1 - 0.06 / height, title or model.name, fontsize=8, va="top")
-    _add_legend(figure)
+    options = {"loc": "lower left", "borderpad": 0.1, "handlelength": 1.5}
+    style.legend_of_lines(figure, EDGES.items(), fontsize=5.5, **options)
     figure.savefig(path)
 
 
@@ -86,24 +79,23 @@ def _draw_box(axis, box):
     from matplotlib.patches import Rectangle
 
     if box.is_sum:
-        axis.plot(
-            box.column, box.row, "o", color="white", markeredgecolor=OWN, markersize=3.5, zorder=4
-        )
+        options = {"color": "white", "markeredgecolor": style.DARK_GREY, "markersize": 3.5}
+        axis.plot(box.column, box.row, "o", zorder=4, **options)
         return
     half = _height(box) / 2
-    colour = DENSE if box.kernel is None else CONVOLUTION
+    colour = style.LIGHT_GREY if box.kernel is None else style.PALE_BLUE
     corner = (box.column - WIDTH / 2, box.row - half)
-    style = {"facecolor": colour, "edgecolor": "0.3", "lw": 0.5, "zorder": 4}  # above the lines
-    axis.add_patch(Rectangle(corner, WIDTH, 2 * half, **style))
+    options = {"facecolor": colour, "edgecolor": style.DARK_GREY, "lw": 0.5}
+    axis.add_patch(Rectangle(corner, WIDTH, 2 * half, zorder=4, **options))  # above the lines
     lifted = box.row != round(box.row)
     shows_kernel = box.kernel not in (3, None)
     middle = box.row - 0.04 if shows_kernel and not lifted else box.row
-    style = {"ha": "center", "zorder": 5}
-    axis.text(box.column, middle, str(box.channels), fontsize=5.5, va="center", **style)
+    options = {"ha": "center", "zorder": 5}
+    axis.text(box.column, middle, str(box.channels), fontsize=5.5, va="center", **options)
     if shows_kernel:  # in a lifted box there is no room
         place = box.row - half - 0.03 if lifted else box.row + half - 0.03
         text = f"{box.kernel}x{box.kernel}"
-        axis.text(box.column, place, text, fontsize=3.8, va="bottom", **style)
+        axis.text(box.column, place, text, fontsize=3.8, va="bottom", **options)
 
 
 def _connect(axis, source, target, occupied):
@@ -115,7 +107,7 @@ def _connect(axis, source, target, occupied):
         colour = EDGES[FINER if finer else COARSER]
     start, end = _side(source, 1), _side(target, -1)
     between = range(math.floor(source.column) + 1, math.ceil(target.column))
-    style = {"arrowstyle": "-|>,head_length=0.12,head_width=0.06", "color": colour}
+    options = {"arrowstyle": "-|>,head_length=0.12,head_width=0.06", "color": colour}
     if source.row == target.row and any((column, source.row) in occupied for column in between):
         top = source.row - 0.47
         bend = min(0.5, (end - start) / 2)
@@ -127,7 +119,7 @@ def _connect(axis, source, target, occupied):
             solid_joinstyle="round",
         )
         return
-    arrow = {"arrowprops": {**style, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 0}}
+    arrow = {"arrowprops": {**options, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 0}}
     axis.annotate("", (end, target.row), (start, source.row), **arrow)
 
 
@@ -138,18 +130,3 @@ def _side(box, sign):
 def _height(box):
     """Coarser grids are lower, but not so much that no number would fit."""
     return max(0.66 - 0.07 * box.row, 0.36) if box.row == round(box.row) else 0.22
-
-
-def _add_legend(figure):
-    from matplotlib.lines import Line2D
-
-    handles = [Line2D([], [], color=colour, label=label) for label, colour in EDGES.items()]
-    figure.legend(
-        handles=handles,
-        loc="lower left",
-        ncols=len(handles),
-        fontsize=5.5,
-        frameon=False,
-        borderpad=0.1,
-        handlelength=1.5,
-    )

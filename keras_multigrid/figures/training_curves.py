@@ -3,12 +3,12 @@
 import math
 
 from keras_multigrid import checks
-from keras_multigrid.figures.style import COLOURS, new_figure, open_frame
+from keras_multigrid.figures import style
 
 NO_METRICS = ("epoch", "step", "seconds")
 MOST_COLUMNS = 4
-MOST_CURVES = len(COLOURS)
-LABEL_INCH = 1.1  # of the legend
+MOST_CURVES = len(style.COLOURS)
+LABEL_INCH = 1.1  # in the legend
 
 
 def draw_training_curves(path, logs):
@@ -21,21 +21,15 @@ def draw_training_curves(path, logs):
 
     Raises:
         ValueError: If a log is empty, none has metrics, or there are more than 7.
-        ImportError: If matplotlib is missing.
 
     Example:
 
-    >>> import pathlib, tempfile
     >>> import keras_multigrid as kmg
     >>> log = [{"epoch": n, "loss": 1 / n, "val_loss": 1.1 / n} for n in (1, 2, 3)]
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = pathlib.Path(folder, "curves.png")
-    ...     kmg.figures.draw_training_curves(path, {"PMG-11": log})
-    ...     path.read_bytes()[1:4]
-    b'PNG'
+    >>> kmg.figures.draw_training_curves("curves.png", {"PMG-11": log})
     """
+    style.check_file(path)
     checks.mappings(logs=logs)
-    checks.paths(path=path)
     if len(logs) > MOST_CURVES:
         raise ValueError(
             f"There are {len(logs)} trainings; expected at most {MOST_CURVES}, for more colours "
@@ -52,41 +46,34 @@ def draw_training_curves(path, logs):
         raise ValueError("There are no metrics; expected a log with one or more.")
     columns = min(len(metrics), MOST_COLUMNS)
     rows = math.ceil(len(metrics) / columns)
-    figure = new_figure(path, 2.7 * columns, 2.2 * rows + 0.3)
+    figure = style.new_figure(2.7 * columns, 2.2 * rows + 0.3)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis, metric in zip(axes, metrics):
-        for log, colour in zip(logs.values(), COLOURS):
+        for log, colour in zip(logs.values(), style.COLOURS):
             _draw(axis, log, f"val_{metric}", colour)
-            _draw(axis, log, metric, colour, style=":")
+            _draw(axis, log, metric, colour, line_style=":")
         axis.set_title(metric.replace("_", " "), fontsize=8)
         axis.set_xlabel("epoch", fontsize=7)
         axis.tick_params(which="both", labelsize=7)
         axis.xaxis.get_major_locator().set_params(integer=True)
         if metric in ("loss", "learning_rate"):
             axis.set_yscale("log", nonpositive="mask")
-        open_frame(axis)
+        style.open_frame(axis)
     for axis in axes[len(metrics) :]:
         axis.axis("off")
-    _add_legend(figure, logs, with_validation=any(name.startswith("val_") for name in names))
+    lines = [*zip(logs, style.COLOURS)]
+    if any(name.startswith("val_") for name in names):
+        lines.append(("validation", style.DARK_GREY))
+    lines.append(("training", {"color": style.DARK_GREY, "linestyle": ":"}))
+    style.legend_of_lines(figure, lines, ncols=int(2.7 * columns / LABEL_INCH))
     figure.savefig(path)
 
 
-def _draw(axis, log, name, colour, style="-"):
+def _draw(axis, log, name, colour, line_style="-"):
     if name in log[-1]:
         marker = "o" if len(log) < 20 else None
         values = [line.get(name, math.nan) for line in log]
         epochs = [line["epoch"] for line in log]
-        axis.plot(epochs, values, style, color=colour, marker=marker, markersize=2, linewidth=1)
-
-
-def _add_legend(figure, logs, with_validation):
-    from matplotlib.lines import Line2D
-
-    handles = [Line2D([], [], color=colour, label=label) for label, colour in zip(logs, COLOURS)]
-    if with_validation:
-        handles.append(Line2D([], [], color="0.4", label="validation"))
-    handles.append(Line2D([], [], color="0.4", linestyle=":", label="training"))
-    columns = int(figure.get_size_inches()[0] / LABEL_INCH)
-    figure.legend(
-        handles=handles, loc="outside lower center", ncols=columns, fontsize=7, frameon=False
-    )
+        axis.plot(
+            epochs, values, line_style, color=colour, marker=marker, markersize=2, linewidth=1
+        )

@@ -5,8 +5,7 @@ import functools
 import pathlib
 
 from keras_multigrid import checks
-from keras_multigrid.applications import create_model
-from keras_multigrid.applications.paper import paper_model
+from keras_multigrid.applications import PAPER_MODELS, create_model
 from keras_multigrid.attention_maps import bounding_box_probes, sweep
 from keras_multigrid.datasets.spatial_transformer import DISTORTIONS
 from keras_multigrid.figures import (
@@ -23,7 +22,7 @@ from keras_multigrid.figures import (
 from keras_multigrid.figures.style import draw_both, stretched
 from keras_multigrid.figures.training_curves import MOST_CURVES
 from keras_multigrid.papers.finished_runs import FinishedRuns
-from keras_multigrid.papers.tables import PAPER_TABLES, check_rows
+from keras_multigrid.papers.tables import check_rows
 from keras_multigrid.progress import say
 from keras_multigrid.recipes import Cifar100, MnistSegmentation, MnistSpatialTransformer
 from keras_multigrid.recipes.overrides import resolve
@@ -185,16 +184,19 @@ def _attending(runs):
 
 
 def _errors(runs):
-    results = [
-        Result(network, 1e6 * paper_model(network).macs, scores["error"])
-        for network, scores in PAPER_TABLES["table1"].rows.items()
-    ]
+    listed = {row.name: row for row in PAPER_MODELS if "1" in row.scores}
+    results = [_result(row, 1e6 * row.macs, row.scores["1"]["error"]) for row in listed.values()]
     results += [
-        Result(network, each.metrics["macs"], each.metrics["scores"]["error"], is_ours=True)
-        for network, each in runs.of(Cifar100).items()
-        if network in PAPER_TABLES["table1"].rows
+        _result(listed[name], each.metrics["macs"], each.metrics["scores"]["error"], is_ours=True)
+        for name, each in runs.of(Cifar100).items()
+        if name in listed
     ]
     yield "", lambda path: draw_error_cost(path, results)
+
+
+def _result(row, macs, error, is_ours=False):
+    is_small = row.arguments.get("small", False)
+    return Result(row.family, macs, error, row.residual, is_small, is_ours)
 
 
 def _curves(runs):

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable
 
 from keras_multigrid.applications.paper import BASELINE, paper_model
+from keras_multigrid.figures import draw_accuracy_cost
 from keras_multigrid.papers.tables import check_rows
 from keras_multigrid.progress import say
 from keras_multigrid.recipes import LocatedMnist, TopDownImageNet
@@ -11,7 +12,6 @@ from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.runs import run
 from keras_multigrid.runs.run_folder import RESULTS
 from keras_multigrid.runs.trained import read_results
-from keras_multigrid.top_down import draw_accuracy_cost
 
 SET_BY_SESSIONS = ("model", "image_size", "target_locations", "level_weights", "start", "variant")
 

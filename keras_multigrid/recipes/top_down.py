@@ -8,17 +8,15 @@ import numpy as np
 
 from keras_multigrid.applications.paper import TOP_DOWN, paper_model
 from keras_multigrid.datasets.class_folders import printable
+from keras_multigrid.figures import draw_accuracy_cost, draw_attended_windows, draw_parse_tree
+from keras_multigrid.figures.parse_tree import MOST_NODES
 from keras_multigrid.recipes.dense_prediction import EVALUATION_SEED
 from keras_multigrid.recipes.recipe import Recipe
 from keras_multigrid.top_down import (
     TopDown,
     TopDownLoss,
     confidence_curve,
-    draw_accuracy_cost,
-    draw_attention,
-    draw_parse_tree,
 )
-from keras_multigrid.top_down.pictures.parse_tree import MOST_NODES
 
 SHOWN_IMAGES = 8
 MEASURED_BATCHES = 20  # for the picture of early stopping
@@ -112,7 +110,9 @@ class TopDownRecipe(Recipe):
             for label, seen in zip(labels, outputs.argmax(axis=1))
         ]
         shown = slice(SHOWN_IMAGES)
-        draw_attention(folder / "attention.png", images[shown], attention[shown], titles[shown])
+        draw_attended_windows(
+            folder / "attention.png", images[shown], attention[shown], titles[shown]
+        )
         pictures = [("What is attended in test images", "attention.png")]
         if attention.counts()[0].sum() <= MOST_NODES:
             draw_parse_tree(folder / "parse_tree.png", images[0], attention)

@@ -2,7 +2,7 @@
 
 from keras_multigrid.routing.ablation import Ablation, Effect, ablate, without
 from keras_multigrid.routing.exchanges import Exchange, exchanges
-from keras_multigrid.routing.reading import Reading, Routing, routing
+from keras_multigrid.routing.measurement import Reading, Routing, measure
 
 __all__ = [
     "Ablation",
@@ -12,6 +12,6 @@ __all__ = [
     "Routing",
     "ablate",
     "exchanges",
-    "routing",
+    "measure",
     "without",
 ]

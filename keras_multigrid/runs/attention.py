@@ -9,7 +9,7 @@ from keras_multigrid.attention_maps import sweep, write_attention_page
 from keras_multigrid.decoding import read_image
 from keras_multigrid.export.serving import at_size
 from keras_multigrid.figures import draw_attention_maps
-from keras_multigrid.figures.attention import check_probe_count
+from keras_multigrid.figures.attention_maps import check_probe_count
 from keras_multigrid.figures.style import draw_both
 from keras_multigrid.runs.run_folder import load_run
 from keras_multigrid.whole_files import whole
@@ -37,7 +37,7 @@ def attend_run(
         image_files: Paths of images, of one size; none takes test images of the run.
         probes: List of `(row, column)` in the output; None is those of `bounding_box_probes`.
         samples: Number of test images.
-        occluder_size, stride, channel: As for `occlusion_attention`.
+        occluder_size, stride, channel: As for `kmg.attention_maps.sweep`.
         output: Folder; None is the run's own. It gets `attention.png`, `attention.pdf`,
             `attention.npz` (images, outputs, probes and maps) and `attention.html`, on which every
             pixel can be pointed at.
@@ -80,7 +80,9 @@ def attend_run(
     else:
         data = recipe.load_evaluation(recipe.TEST_SPLIT).unbatch().take(samples)
         images, _ = next(data.batch(samples).as_numpy_iterator())
-    swept = sweep(model, images, probes, occluder_size, stride, channel=channel)
+    swept = sweep(
+        model, images, probes, occluder_size=occluder_size, stride=stride, channel=channel
+    )
     maps = swept.maps()
     shown = {recipe.model: (swept.outputs, swept.probes, maps)}
     pictures = draw_both(output / ATTENTION, draw_attention_maps, images, shown)
@@ -93,9 +95,9 @@ def attend_run(
         page,
         model,
         images,
-        f"What influences {recipe.model}",
-        occluder_size,
-        max(stride, PAGE_STRIDE),
+        title=f"What influences {recipe.model}",
+        occluder_size=occluder_size,
+        stride=max(stride, PAGE_STRIDE),
         channel=channel,
         names=_names(image_files) if image_files else None,
     )

@@ -83,13 +83,13 @@ def export_run(
         model,
         output or run / format / recipe.model,
         format,
-        recipe.preprocessing(run),
-        _pyramid(recipe, model),
-        size,
-        dtype,
-        rewrite,
-        calibration,
-        _facts(recipe, results, profile(model).trainable_params, licence, notes),
+        preprocessing=recipe.preprocessing(run),
+        features=_pyramid(recipe, model),
+        size=size,
+        dtype=dtype,
+        rewrite=rewrite,
+        calibration=calibration,
+        facts=_facts(recipe, results, profile(model).trainable_params, licence, notes),
     )
     print(f"Written: {version}; its README.md shows how to call it.")
     return version

@@ -3,12 +3,6 @@
 from keras_multigrid.top_down.attention import Attention
 from keras_multigrid.top_down.early_stopping import confidence_curve
 from keras_multigrid.top_down.model import TopDown
-from keras_multigrid.top_down.pictures import (
-    draw_accuracy_cost,
-    draw_attention,
-    draw_parse_tree,
-    seen_image,
-)
 from keras_multigrid.top_down.policy_gradient import (
     TopDownLoss,
     count_penalty,
@@ -28,12 +22,8 @@ __all__ = [
     "count_penalty",
     "coverage_penalty",
     "coverage_target",
-    "draw_accuracy_cost",
-    "draw_attention",
-    "draw_parse_tree",
     "likelihood_ratio_loss",
     "log_likelihood",
     "log_probability",
     "moving_baseline",
-    "seen_image",
 ]

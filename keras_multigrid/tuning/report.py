@@ -1,12 +1,10 @@
 """What a search found: the ranking, the picture, and the recipe file of the best."""
 
+from keras_multigrid.figures import draw_pareto
 from keras_multigrid.runs.run_folder import write_recipe
 from keras_multigrid.tuning.trial import RESULT, read_result
 
 BEST, RANKING, PARETO = "best.json", "ranking.md", "pareto.png"
-WHOLE = {"color": "0.6", "label": "trials"}
-SHORT = {"facecolor": "none", "edgecolor": "0.6", "label": "shorter trainings"}
-FIRST = {"color": "tab:orange", "marker": "D", "label": "the first trial", "zorder": 3}
 
 
 def read_results(trials_folder, direction):
@@ -32,7 +30,7 @@ def write_report(folder, search, results):
         best = search.recipe_of(scored[0].settings)
         write_recipe(folder / BEST, best)
         try:
-            draw_pareto(folder / PARETO, scored, search.objective, search.direction)
+            _draw(folder / PARETO, scored, search.objective, search.direction)
             text += ["", f"![{search.objective} against multiply-adds]({PARETO})"]
         except ImportError:
             print("There is no picture: pip install 'keras_multigrid[plot]' for it.")
@@ -40,52 +38,21 @@ def write_report(folder, search, results):
     (folder / RANKING).write_text("\n".join([*text, ""]))
 
 
-def draw_pareto(path, results, objective, direction):
-    """Draws scores against multiply-adds, with the Pareto front: what none betters in both.
-
-    The front is of the longest trainings, for Hyperband's shorter ones are no match.
-
-    Args:
-        path: Path of the PNG file.
-        results: List of `Result` with scores.
-        objective: Name of the scores.
-        direction: `"min"` or `"max"`.
-    """
-    from matplotlib.figure import Figure  # no pyplot: no display is needed
-
+def _draw(path, results, objective, direction):
+    """Draws the Pareto front of the longest trainings; Hyperband's shorter ones are no match."""
     longest = max(result.epochs for result in results)
     whole = [result for result in results if result.epochs == longest]
-    short = [result for result in results if result.epochs < longest]
-    front = pareto_front(whole, direction)
-    figure = Figure(figsize=(6.4, 4.4), dpi=120, layout="constrained")
-    axes = figure.subplots()
-    first = [result for result in results if int(result.trial) == 0]
-    for group, options in ((short, SHORT), (whole, WHOLE), (first, FIRST)):
-        if group:
-            axes.scatter([r.macs / 1e6 for r in group], [r.score for r in group], s=28, **options)
-    axes.step(
-        [result.macs / 1e6 for result in front],
-        [result.score for result in front],
-        where="post",
-        marker="o",
-        color="tab:blue",
-        label="Pareto front",
-        zorder=2,
-    )
-    for result in front:
-        axes.annotate(
-            _value(result.settings.get("channel_ratios")) or f"trial {result.trial}",
-            (result.macs / 1e6, result.score),
-            textcoords="offset points",
-            xytext=(5, 5 if direction == "max" else -10),
-            fontsize=7,
-        )
-    axes.set_xlabel("multiply-adds per image, in millions")
-    axes.set_ylabel(f"validation {objective}")
-    axes.grid(alpha=0.3)
-    axes.margins(0.12)
-    axes.legend(loc="best", fontsize=8)
-    figure.savefig(path)
+    groups = {
+        "shorter trainings": [result for result in results if result.epochs < longest],
+        "trials": whole,
+        "the first trial": [result for result in results if int(result.trial) == 0],
+    }
+    front = [
+        (r.macs, r.score, _value(r.settings.get("channel_ratios")) or f"trial {r.trial}")
+        for r in pareto_front(whole, direction)
+    ]
+    trials = {label: [(r.macs, r.score) for r in group] for label, group in groups.items()}
+    draw_pareto(path, trials, front, f"validation {objective}")
 
 
 def pareto_front(results, direction):

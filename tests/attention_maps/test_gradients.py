@@ -43,7 +43,7 @@ def smooth_network():
 @pytest.mark.parametrize("channel", [None, 1])
 def test_gradient_equals_finite_differences(channel):
     model, images = smooth_network(), random_images(2, 8, 7, 3)
-    gradients = input_gradient(model, images, PROBES, channel, verbose=0)
+    gradients = input_gradient(model, images, PROBES, channel=channel, verbose=0)
     assert gradients.shape == (2, 3, 8, 7, 3)
     step = 1e-2
     for place in ((0, 0, 0), (3, 4, 1), (2, 5, 2), (6, 2, 0)):
@@ -71,20 +71,20 @@ def test_batch_size_does_not_matter(batch_size):
         expected = function(model, images, other, verbose=0)
         maps = function(model, images, other, batch_size=batch_size, verbose=0)
         np.testing.assert_allclose(maps, expected, atol=1e-5)
-        first = function(model, images[:1], PROBES, baseline_of(function, images), verbose=0)
+        first = function(model, images[:1], PROBES, **baseline_of(function, images), verbose=0)
         np.testing.assert_allclose(first, expected[:1], atol=1e-5)
 
 
 def baseline_of(function, images):
-    """The fourth argument: a baseline, or the channel of plain gradients."""
-    return float(images.min()) if function is integrated_gradients else None
+    """The baseline of all images, for functions that have one."""
+    return {"baseline": float(images.min())} if function is integrated_gradients else {}
 
 
 @pytest.mark.parametrize("baseline", [None, 0.0, "image"])
 def test_integrated_gradients_are_complete(baseline):
     model, images = smooth_network(), random_images(2, 8, 7, 3)
     baseline = random_images(8, 7, 3) if baseline == "image" else baseline
-    maps = integrated_gradients(model, images, PROBES, baseline, steps=128, verbose=0)
+    maps = integrated_gradients(model, images, PROBES, baseline=baseline, steps=128, verbose=0)
     start = images.min() if baseline is None else baseline
     starts = np.broadcast_to(start, images.shape).astype("float32")
     outputs = values_at(model, images, PROBES)

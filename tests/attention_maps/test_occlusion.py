@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 import keras_multigrid as kmg
-from keras_multigrid.attention_maps import occlusion_attention, sweep
+from keras_multigrid.attention_maps import sweep
 from tests.attention_maps.oracle import noise, occlusion_map
 from tests.random_weights import randomize
 
@@ -26,11 +26,11 @@ def random_images(*shape):
     return RNG.normal(size=shape).astype("float32")
 
 
-def attend(model, images, probes, **options):
-    return occlusion_attention(model, images, probes, verbose=0, **options)
+def attend(model, images, probes, threshold=0.0, **options):
+    return sweep(model, images, probes, verbose=0, **options).maps(threshold)
 
 
-def test_identity_heeds_only_what_covers_the_probe():
+def test_only_what_covers_the_probe_influences_the_identity():
     images = random_images(1, 14, 12, 1)
     maps = attend(identity((14, 12, 1)), images, [(6, 5)], occluder_size=3, window=1)
     map_ = maps[0, 0]
@@ -258,9 +258,9 @@ def test_other_data_formats_are_refused():
 
 def test_progress_is_shown_unless_silent(capsys):
     model, images = identity((9, 9, 1)), random_images(2, 9, 9, 1)
-    occlusion_attention(model, images, [(4, 4)], batch_size=1)
+    sweep(model, images, [(4, 4)], batch_size=1)
     assert "8/8" in capsys.readouterr().out  # 2 x 2 positions of 2 images
-    occlusion_attention(model, images, [(4, 4)], verbose=0)
+    sweep(model, images, [(4, 4)], verbose=0)
     assert capsys.readouterr().out == ""
 
 
@@ -294,7 +294,7 @@ def test_progress_is_shown_unless_silent(capsys):
 def test_misuse(changes, message):
     arguments = {"images": np.zeros((1, 9, 9, 1)), "probes": [(4, 4)], **changes}
     with pytest.raises(ValueError, match=message):
-        occlusion_attention(identity((9, 9, 1)), **arguments, verbose=0)
+        sweep(identity((9, 9, 1)), **arguments, verbose=0)
 
 
 def test_several_inputs_are_refused():

@@ -40,7 +40,7 @@ def page(browser, tmp_path_factory):
     images = random_images(2, 20, 16, 1)
     settings = {"occluder_size": 4, "stride": 2, "seed": 7}
     path = tmp_path_factory.mktemp("page") / "attention.html"
-    write_attention_page(path, model, images, "Noise & <more>", **settings, verbose=0)
+    write_attention_page(path, model, images, title="Noise & <more>", **settings, verbose=0)
     browser.get(path.as_uri())
     probes = np.stack(np.indices((20, 16)), axis=-1).reshape(-1, 2)
     return browser, sweep(model, images, probes, **settings, verbose=0)
@@ -165,7 +165,7 @@ def test_any_names_and_titles_are_shown_as_they_are(browser, tmp_path):
     model, images = identity((8, 8, 1)), np.zeros((len(NAMES), 8, 8, 1))
     path = tmp_path / os.fsdecode(b"page-\xff.html")
     title = "".join(NAMES) + "{{data}}{{other}}"
-    write_attention_page(path, model, images, title, stride=8, verbose=0, names=NAMES)
+    write_attention_page(path, model, images, title=title, stride=8, verbose=0, names=NAMES)
     copy = tmp_path / "page.html"
     copy.write_bytes(path.read_bytes())
     browser.get(copy.as_uri())

@@ -1,7 +1,6 @@
-"""`kmg.datasets.load`: what comes out for each name, and pictures of it."""
+"""`kmg.datasets.load`: what comes out for each name."""
 
 import inspect
-import struct
 
 import numpy as np
 import pytest
@@ -10,9 +9,7 @@ import tensorflow as tf
 from keras_multigrid.datasets import (
     Segmentation,
     SpatialTransformer,
-    contact_sheet,
     digits,
-    draw_contact_sheet,
     load,
     load_digits,
     loading,
@@ -330,83 +327,3 @@ def test_image_folders_take_their_options(tmp_path):
     options = {"image_size": 32, "first_batch": 3, "share": (1, 2)}
     dataset = load("image_folder", "validation", 2, data_dir=tmp_path, **options)
     assert next(iter(dataset))[1].numpy().tolist() == [1]
-
-
-# Pictures.
-
-
-def picture_size(path):
-    """Returns width and height from the header of a PNG file."""
-    header = path.read_bytes()[:24]
-    assert header.startswith(b"\x89PNG\r\n\x1a\n")
-    return struct.unpack(">II", header[16:24])
-
-
-def samples_of(images, targets, batch_size=5):
-    return tf.data.Dataset.from_tensor_slices((images, targets)).batch(batch_size)
-
-
-def random_images(*shape):
-    return np.random.default_rng(0).random(shape).astype("float32")
-
-
-@pytest.mark.parametrize("targets, lines", [(np.arange(20), 1), (random_images(20, 9, 9, 10), 2)])
-def test_contact_sheets_grow_by_lines_of_eight_and_their_masks(targets, lines, tmp_path):
-    dataset = samples_of(random_images(20, 9, 9, 1), targets)
-    sizes = []
-    for samples in (3, 8, 9, 32):  # there are 20
-        draw_contact_sheet(tmp_path / "sheet.png", dataset, samples, title="A title")
-        sizes.append(picture_size(tmp_path / "sheet.png"))
-    widths, heights = zip(*sizes)
-    assert len(set(widths)) == 1
-    np.testing.assert_allclose(np.diff(heights), [0, lines * 132, lines * 132], atol=1)
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    """Returns a list to which pictures are added in place of drawing them."""
-    pictures = []
-    monkeypatch.setattr(
-        "matplotlib.axes.Axes.imshow", lambda self, image, **_: pictures.append(np.array(image))
-    )
-    return pictures
-
-
-def test_a_contact_sheet_shows_images_and_labels(shown, tmp_path, monkeypatch):
-    titles = []
-    monkeypatch.setattr(
-        "matplotlib.axes.Axes.set_title", lambda self, text, **_: titles.append(text)
-    )
-    images = random_images(6, 4, 4, 1)
-    draw_contact_sheet(tmp_path / "sheet.png", samples_of(images, np.arange(6) + 3), 4)
-    np.testing.assert_array_equal(shown, images[:4, ..., 0])
-    assert titles == ["3", "4", "5", "6"]
-
-
-def test_a_contact_sheet_mixes_the_colours_of_classes_that_overlap(shown, tmp_path):
-    images = random_images(1, 4, 4, 1)
-    masks = np.zeros((1, 4, 4, 10), "float32")
-    masks[0, 0, 0, 3] = masks[0, 1, 1, 5] = masks[0, 1, 1, 7] = 1
-    draw_contact_sheet(tmp_path / "sheet.png", samples_of(images, masks))
-    image, coloured = shown
-    colours = contact_sheet.CLASS_COLOURS
-    np.testing.assert_array_equal(image, images[0, ..., 0])
-    np.testing.assert_allclose(coloured[0, 0], colours[3])
-    np.testing.assert_allclose(coloured[1, 1], (colours[5] + colours[7]) / 2)
-    np.testing.assert_array_equal(coloured[2, 2], [1, 1, 1])
-
-
-def test_a_contact_sheet_stretches_normalized_images_and_shows_one_crop_of_ten(shown, tmp_path):
-    crops = random_images(3, 10, 4, 4, 3) * 4 - 2
-    draw_contact_sheet(tmp_path / "sheet.png", samples_of(crops, np.arange(3)))
-    assert len(shown) == 3
-    for image, first in zip(shown, crops[:, 0]):
-        assert image.min() == 0 and image.max() == 1
-        assert np.corrcoef(image.ravel(), first.ravel())[0, 1] == pytest.approx(1)
-
-
-def test_a_data_set_without_samples_has_no_contact_sheet(tmp_path):
-    empty = samples_of(random_images(1, 4, 4, 1), [0]).take(0)
-    with pytest.raises(ValueError, match="data set has no samples"):
-        draw_contact_sheet(tmp_path / "sheet.png", empty)
-    assert not list(tmp_path.iterdir())

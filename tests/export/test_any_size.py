@@ -158,7 +158,7 @@ def unsaturated(model):
     if "logits" in {layer.name for layer in model.layers}:
         logits = model.get_layer("logits")
         features = keras.Model(model.input, logits.output)
-        spread = features.predict(images_of(*split(model.input_shape)), verbose=0).std()
+        spread = np.asarray(features(images_of(*split(model.input_shape)))).std()
         for weight in logits.weights:
             weight.assign(weight / spread)
     return model

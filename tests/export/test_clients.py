@@ -23,7 +23,7 @@ def unsaturated(model):
     logits = model.get_layer("logits")
     features = keras.Model(model.input, logits.output)
     images = np.random.default_rng(3).uniform(-1, 1, (8, *model.input_shape[1:]))
-    spread = features.predict(images, verbose=0).std()
+    spread = np.asarray(features(images), "float32").std()
     for weight in logits.weights:
         weight.assign(weight / spread)
     return model
@@ -49,7 +49,7 @@ def r_mg_34():
     return unsaturated(prepared(model))
 
 
-# Network, options of the export, sizes of the images.
+# Network, options of the export, sizes of the images; the last with `--runslow` only.
 CASES = {
     "classifier": (classifier, {"resize": (32, 36), "dtype": "uint8"}, [(32, 32), (40, 57)]),
     "dense": (dense, {}, [(64, 64), (37, 51)]),
@@ -68,32 +68,45 @@ def expected_outputs(model, images, resize):
         again = zoo.PMGSEG(input_shape=inputs.shape[1:], width_multiplier=0.1, classes=3)
         again.set_weights(model.get_weights())
         model = again
-    return model.predict(inputs, verbose=0)
+    return np.asarray(model(inputs, training=False)).astype("float32")
 
 
-@pytest.fixture(scope="module", params=RUNTIMES)
-def exported(request, tmp_path_factory):
-    """All cases in a format, with images, and what should come out."""
-    file_format = request.param
-    root = tmp_path_factory.mktemp(file_format)
-    expected = {}
-    for name, (make, options, sizes) in CASES.items():
+@pytest.fixture(scope="module")
+def networks(request):
+    """Each case's network, options, and for each size of images these and what should come out."""
+    made = {}
+    cases = list(CASES.items()) if request.config.getoption("--runslow") else [*CASES.items()][:-1]
+    for name, (make, options, sizes) in cases:
         model, options = make(), dict(options)
         resize = options.pop("resize", None)
         preprocessing = [layers.ResizedCentre(*resize)] if resize else []
         preprocessing.append(keras.layers.Rescaling(1 / 127.5, -1, dtype="float32"))
-        if file_format == "litert":  # which has images of one size
-            sizes = sizes[-1:]
-            options["size"] = sizes[0]
-        export_model(model, root / name, file_format, preprocessing, **options)
         rng = np.random.default_rng(0)
+        answered = {}
         for size in sizes:
+            shape = (max(BATCHES), *size, model.input_shape[-1])
+            images = rng.integers(0, 256, shape).astype(options.get("dtype", "float32"))
+            answered[size] = images, expected_outputs(model, images, resize)
+        made[name] = model, {**options, "preprocessing": preprocessing}, answered
+    return made
+
+
+@pytest.fixture(scope="module", params=RUNTIMES)
+def exported(request, networks, tmp_path_factory):
+    """All cases in a format, with images, and what should come out."""
+    file_format = request.param
+    root = tmp_path_factory.mktemp(file_format)
+    expected = {}
+    for name, (model, options, answered) in networks.items():
+        if file_format == "litert":  # which has images of one size
+            answered = dict([*answered.items()][-1:])
+            options = {**options, "size": next(iter(answered))}
+        export_model(model, root / name, file_format, **options)
+        for size, (images, outputs) in answered.items():
             for batch in BATCHES:
-                shape = (batch, *size, model.input_shape[-1])
-                images = rng.integers(0, 256, shape).astype(options.get("dtype", "float32"))
                 key = f"{'x'.join(map(str, size))}_{batch}"
-                np.save(root / name / f"images_{key}.npy", images)
-                expected[name, key] = expected_outputs(model, images, resize)
+                np.save(root / name / f"images_{key}.npy", images[:batch])
+                expected[name, key] = outputs[:batch]
     return file_format, root, expected
 
 

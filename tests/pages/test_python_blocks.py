@@ -31,7 +31,7 @@ def own_network():
 
 SUPPOSED = {  # what the reader has, by the beginning of the first block that takes it
     "import keras, keras_multigrid as kmg": own_photographs,
-    "maps = kmg.attention_maps.occlusion_attention(": own_network,
+    "maps = kmg.attention_maps.sweep(": own_network,
 }
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_multigrid.attention_maps import occlusion_attention, sweep
+from keras_multigrid.attention_maps import sweep
 from keras_multigrid.cli import main
+from keras_multigrid.figures import Result
 from keras_multigrid.papers import multigrid_figures
 from keras_multigrid.papers.finished_runs import FinishedRuns
 from keras_multigrid.recipes import (
@@ -59,7 +60,7 @@ def test_attention_writes_pictures_arrays_and_a_page(runs, capsys, tmp_path):
     arrays = np.load(tmp_path / "attention.npz")
     model = keras.models.load_model(runs / "pmg" / "model.keras")
     probes = [(24, 32), (40, 31)]
-    expected = occlusion_attention(model, arrays["images"], probes, stride=14, verbose=0)
+    expected = sweep(model, arrays["images"], probes, stride=14, verbose=0).maps()
     np.testing.assert_allclose(arrays["maps"], expected, atol=1e-6)
     assert arrays["images"].shape == (2, 64, 64, 1) and arrays["probes"].shape == (2, 2, 2)
     outputs = model.predict(arrays["images"], verbose=0)
@@ -230,11 +231,12 @@ def test_table_1_has_the_papers_errors_and_those_of_runs(tmp_path, monkeypatch):
     )
     for _, draw in multigrid_figures.FIGURES["multigrid-table1"](FinishedRuns([tmp_path])):
         draw("table1.png")
-    paper = {result.network: result for result in shown if not result.is_ours}
-    assert len(paper) == 36 and paper["R-MG-32"].error == 25.29
-    assert paper["R-MG-32"].macs == pytest.approx(1558.2e6)
-    ours = [result for result in shown if result.is_ours]
-    assert [(result.network, result.macs, result.error) for result in ours] == [("MG-6", 123, 45.6)]
+    paper = {round(result.macs / 1e4): result for result in shown if not result.is_ours}
+    assert len(shown) == 36 + 1 and paper[155820] == Result("MG", 1e6 * 1558.2, 25.29, True)
+    assert paper[18012] == Result("MG", 1e6 * 180.12, 30.24, True, True)
+    assert [result for result in shown if result.is_ours] == [
+        Result("MG", 123, 45.6, is_residual=False, is_ours=True)
+    ]
 
 
 def test_reproduce_trains_what_a_figure_needs_once(capsys, tmp_path):

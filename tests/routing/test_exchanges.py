@@ -6,7 +6,7 @@ import pytest
 
 from keras_multigrid.applications import PMGSEG, UNETSEG
 from keras_multigrid.layers import ImagePyramid, MultigridConv2D
-from keras_multigrid.routing import Exchange, ablate, exchanges, routing, without
+from keras_multigrid.routing import Exchange, ablate, exchanges, measure, without
 from tests.routing.networks import network
 
 
@@ -110,6 +110,6 @@ def test_the_model_remembers_nothing():
     layer = model.get_layer("full_unit1_conv")
     before = [tuple(tensor.shape) for tensor in layer.output]
     exchanges(model)
-    routing(model, np.ones((1, 16, 16, 1)), verbose=0)
+    measure(model, np.ones((1, 16, 16, 1)), verbose=0)
     ablate(model, lambda model: 1.0, verbose=0)
     assert [tuple(tensor.shape) for tensor in layer.output] == before

@@ -43,12 +43,6 @@ def ablated(found):
     return Ablation("net", 0.5, tuple(rows))
 
 
-DRAWINGS = {
-    "routing": lambda path: draw_routing(path, measured(exchanges(*PROGRESSIVE))),
-    "ablation": lambda path: draw_ablation(path, ablated(exchanges(*PROGRESSIVE)), "IoU"),
-}
-
-
 def bars_of(axis):
     """Returns (bottom, height) of the bars of an axis, by source and layer."""
     containers = zip(("coarser", "own", "finer"), axis.containers)
@@ -152,19 +146,6 @@ def test_no_change_is_the_middle_of_the_scale(drawn):
     still = Ablation("net", 0.5, (Effect(Exchange("unit", 0, "coarser", (8, 8)), 0.5, 0.0),))
     (image,) = drawn(draw_ablation, still).axes[0].images
     assert image.norm(0.0) == 0.5
-
-
-@pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)
-@pytest.mark.parametrize("suffix, start", [(".png", b"\x89PNG"), (".pdf", b"%PDF")])
-def test_suffix_chooses_the_format(tmp_path, draw, suffix, start):
-    draw(tmp_path / f"figure{suffix}")
-    assert (tmp_path / f"figure{suffix}").read_bytes().startswith(start)
-
-
-@pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)
-def test_other_suffixes_are_refused(tmp_path, draw):
-    with pytest.raises(ValueError, match=r"figure'; expected .*\.png or \.pdf"):
-        draw(tmp_path / "figure")
 
 
 def test_nothing_ablated_is_refused(tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_multigrid import checks
-from keras_multigrid.attention_maps.probes import check_images
+from keras_multigrid.attention_maps.image_networks import check_images
 from keras_multigrid.layers.resampling import pool_half, repeat_like
 from keras_multigrid.routing.exchanges import (
     SOURCES,
@@ -38,7 +38,7 @@ class Reading:
 
     >>> import keras_multigrid as kmg
     >>> model = kmg.applications.PMGSEG(width_multiplier=0.1)
-    >>> reading = kmg.routing.routing(model).rows[0]  # the coarsest grid begins, alone
+    >>> reading = kmg.routing.measure(model).rows[0]  # the coarsest grid begins, alone
     >>> reading.exchange.source, reading.exchange.size, reading.kernel_share
     ('own', (8, 8), 1.0)
     """
@@ -52,7 +52,7 @@ class Reading:
 
 @dataclasses.dataclass(frozen=True)
 class Routing:
-    """What `routing` returns; printing it shows a table.
+    """What `measure` returns; printing it shows a table.
 
     Attributes:
         name: The model's name.
@@ -62,7 +62,7 @@ class Routing:
 
     >>> import keras_multigrid as kmg
     >>> model = kmg.applications.PMGSEG(width_multiplier=0.1, channel_ratios=(1, 0.5))
-    >>> text = str(kmg.routing.routing(model))
+    >>> text = str(kmg.routing.measure(model))
     >>> print("\\n".join(line[:60] for line in text.splitlines()[:3]))
     layer                                grid       size source
     progressive1_unit1_conv                 0      32x32 own
@@ -121,7 +121,7 @@ class Routing:
         return "\n".join(lines)
 
 
-def routing(model, images=None, batch_size=32, verbose="auto"):
+def measure(model, images=None, batch_size=32, verbose="auto"):
     """Measures how much each grid reads from the finer, its own and the coarser grid.
 
     The paper says that multigrid convolutions "route information" across scales (section 3, Figure
@@ -147,7 +147,7 @@ def routing(model, images=None, batch_size=32, verbose="auto"):
     >>> import keras_multigrid as kmg
     >>> model = kmg.applications.PMGSEG(width_multiplier=0.1, input_shape=(16, 16, 1))
     >>> images = np.random.default_rng(0).normal(size=(2, 16, 16, 1))
-    >>> measured = kmg.routing.routing(model, images, verbose=0)
+    >>> measured = kmg.routing.measure(model, images, verbose=0)
     >>> reading = measured.rows[-2]
     >>> print(reading.exchange)
     grid 1 of drop_unit2_conv from own

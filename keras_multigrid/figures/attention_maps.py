@@ -3,16 +3,18 @@
 import numpy as np
 
 from keras_multigrid import checks
-from keras_multigrid.figures.style import COLOURS, MARKERS, new_figure, stretched
+from keras_multigrid.figures import style
 
 INCH = 0.95  # side of a picture
-PROBE_COLOURS, PROBE_MARKERS = COLOURS[1:] + COLOURS[:1], MARKERS  # vermilion and green first
+PROBE_COLOURS = style.COLOURS[1:] + style.COLOURS[:1]  # vermilion and green first
+PROBE_MARKERS = style.MARKERS
 LEAST_POSITIONS = 4  # of the occluder that are shown
 MOST_PROBES = len(PROBE_MARKERS)
+PROBE_LINE = 1.6  # width of the frame in a probe's colour
 
 
 def draw_attention_maps(path, images, attention):
-    """Draws what probed pixels of outputs heed, image by image (paper, Figure 6).
+    """Draws what influences probed pixels of outputs, image by image (paper, Figure 6).
 
     A row per image: the image, and for each network its output with the probes, and the attention
     map of each probe, framed in the probe's colour.
@@ -22,29 +24,23 @@ def draw_attention_maps(path, images, attention):
         images: `(images, height, width, 1 or 3)`, in any range.
         attention: Mapping from networks to `(outputs, probes, maps)`: outputs `(images, height,
             width, channels)`, of which the largest channel is shown, from 0 to 1; probes `(images,
-            probes, 2)`; and maps `(images, probes, height, width)` as of `occlusion_attention`,
+            probes, 2)`; and maps `(images, probes, height, width)` as of `Sweep.maps`,
             each drawn from zero to its own largest value.
 
     Raises:
         ValueError: If there are no networks or more than 7 probes, or shapes do not agree.
-        ImportError: If matplotlib is missing.
 
     Example:
 
-    >>> import pathlib, tempfile
     >>> import numpy as np
     >>> import keras_multigrid as kmg
     >>> model = kmg.applications.PMGSEG(width_multiplier=0.05, input_shape=(32, 32, 1), classes=1)
     >>> images = np.random.default_rng(0).random((2, 32, 32, 1))
     >>> swept = kmg.attention_maps.sweep(model, images, [(9, 9), (20, 9)], stride=6, verbose=0)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = pathlib.Path(folder, "figure6.png")
-    ...     shown = {"PMG-11": (swept.outputs, swept.probes, swept.maps())}
-    ...     kmg.figures.draw_attention_maps(path, images, shown)
-    ...     path.read_bytes()[1:4]
-    b'PNG'
+    >>> shown = {"PMG-11": (swept.outputs, swept.probes, swept.maps())}
+    >>> kmg.figures.draw_attention_maps("figure6.png", images, shown)
     """
-    checks.paths(path=path)
+    style.check_file(path)
     checks.arrays(images=images)
     checks.mappings(attention=attention)
     images = np.asarray(images)
@@ -53,7 +49,7 @@ def draw_attention_maps(path, images, attention):
     widths = [1 + probes.shape[1] for _, probes, _ in attention.values()]
     columns, rows = 1 + sum(widths), len(images)
     width, height = INCH * columns + 0.12 * len(widths), INCH * rows + 0.3
-    figure = new_figure(path, width, height, layout=None)
+    figure = style.new_figure(width, height, layout=None)
 
     def place(row, column, gaps):
         left, bottom = INCH * column + 0.12 * gaps + 0.03, INCH * (rows - row - 1) + 0.03
@@ -62,7 +58,7 @@ def draw_attention_maps(path, images, attention):
 
     for row, image in enumerate(images):
         axis = place(row, 0, 0)
-        _show(axis, stretched(image))
+        _show(axis, style.stretched(image))
         titled = [(axis, "input")]
         column = 1
         for gaps, (network, (outputs, probes, maps)) in enumerate(attention.items(), 1):
@@ -73,8 +69,7 @@ def draw_attention_maps(path, images, attention):
                 _mark(axis, probe, colour, marker)
             for number, map_ in enumerate(maps[row]):
                 axis = place(row, column + 1 + number, gaps)
-                _show(axis, map_, cmap="magma", vmax=_top(map_))
-                _frame(axis, PROBE_COLOURS[number])
+                _show_map(axis, map_, map_.max(), PROBE_COLOURS[number], PROBE_LINE)
                 titled.append((axis, f"probe {number + 1}"))
             column += widths[gaps - 1]
         if row == 0:
@@ -94,31 +89,24 @@ def draw_attention_generation(path, image, model, swept, index=0):
         path: Path of the PNG or PDF file.
         image: `(height, width, 1 or 3)`, one of those that were swept.
         model: The network.
-        swept: `Sweep` of it.
+        swept: The `kmg.attention_maps.Sweep` of it.
         index: Number of the image in the sweep.
 
     Raises:
         ValueError: If there are more than 7 probes.
-        ImportError: If matplotlib is missing.
 
     Example:
 
-    >>> import pathlib, tempfile
     >>> import numpy as np
     >>> import keras_multigrid as kmg
     >>> model = kmg.applications.PMGSEG(width_multiplier=0.05, input_shape=(32, 32, 1), classes=1)
     >>> images = np.random.default_rng(0).random((1, 32, 32, 1))
     >>> swept = kmg.attention_maps.sweep(model, images, stride=6, verbose=0)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = pathlib.Path(folder, "figure7.png")
-    ...     kmg.figures.draw_attention_generation(path, images[0], model, swept)
-    ...     path.read_bytes()[1:4]
-    b'PNG'
+    >>> kmg.figures.draw_attention_generation("figure7.png", images[0], model, swept)
     """
-    from keras_multigrid.attention_maps import Sweep
-
-    checks.instances(Sweep, swept=swept)
-    checks.paths(path=path)
+    style.check_file(path)
+    needed = ("outputs", "probes", "changes", "occluder", "maps")
+    style.check_result("kmg.attention_maps.Sweep", needed, swept=swept)
     checks.arrays(image=image)
     checks.models(model=model)
     checks.integers(index=index)
@@ -136,23 +124,21 @@ def draw_attention_generation(path, image, model, swept, index=0):
     changed = model.predict(occluded, verbose=0)[..., shown]
     differences = np.abs(changed - output[..., shown]).max(-1)
 
-    figure = new_figure(path, INCH * (1 + count) + 0.6, INCH * 4 + 0.5)
+    figure = style.new_figure(INCH * (1 + count) + 0.6, INCH * 4 + 0.5)
     axes = figure.subplots(4, 1 + count)
     for axis in axes.flat:
         axis.axis("off")
     for axis, label in zip(axes[:, 0], ("occluded", "output", "change", "attention")):
         axis.text(0.95, 0.5, label, transform=axis.transAxes, ha="right", va="center", fontsize=8)
     for column, corner in enumerate(corners, 1):
-        _show(axes[0, column], stretched(occluded[column - 1]))
-        _outline(axes[0, column], corner, side, "white")
+        _show(axes[0, column], style.stretched(occluded[column - 1]))
+        _outline(axes[0, column], corner, side)
         _show(axes[1, column], changed[column - 1].max(-1))
-        _show(axes[2, column], differences[column - 1], cmap="magma", vmax=_top(differences))
+        _show_map(axes[2, column], differences[column - 1], differences.max())
         corner = probes[most] - swept.window // 2
-        _outline(axes[2, column], corner, swept.window, "white")
+        _outline(axes[2, column], corner, swept.window)
     for number, map_ in enumerate(maps):
-        axis = axes[3, number + 1]
-        _show(axis, map_, cmap="magma", vmax=_top(map_))
-        _frame(axis, PROBE_COLOURS[number])
+        _show_map(axes[3, number + 1], map_, map_.max(), PROBE_COLOURS[number], PROBE_LINE)
     for column in range(1, len(corners) + 1):
         for place, colour, marker in zip(probes, PROBE_COLOURS, PROBE_MARKERS):
             _mark(axes[1, column], place, colour, marker)
@@ -167,15 +153,17 @@ def _some_corners(changes, count):
     return np.stack(np.unravel_index(chosen, changes.shape), axis=1)
 
 
-def _show(axis, picture, **options):
-    axis.imshow(picture.squeeze(), **{"cmap": "gray", "vmin": 0, "vmax": 1, **options})
+def _show(axis, picture):
+    style.show(axis, picture)
     axis.axis("on")
-    axis.set(xticks=[], yticks=[])
-    axis.spines[:].set(color="0.6", linewidth=0.4)
+    style.frame(axis)
 
 
-def _frame(axis, colour):
-    axis.spines[:].set(color=colour, linewidth=1.6)
+def _show_map(axis, map_, largest, colour=style.GREY, linewidth=0.4):
+    """Shows what is measured, from zero to the largest value, in a frame."""
+    style.show(axis, map_, cmap="magma", vmax=largest or 1)
+    axis.axis("on")
+    style.frame(axis, colour, linewidth)
 
 
 def _mark(axis, probe, colour, marker):
@@ -184,17 +172,9 @@ def _mark(axis, probe, colour, marker):
     axis.plot(column, row, marker, color=colour, clip_on=False, **edge)
 
 
-def _outline(axis, corner, side, colour):
-    from matplotlib.patches import Rectangle
-
+def _outline(axis, corner, side):
     row, column = corner
-    axis.add_patch(
-        Rectangle((column - 0.5, row - 0.5), side, side, fill=False, color=colour, lw=0.9)
-    )
-
-
-def _top(map_):
-    return map_.max() or 1
+    style.outline(axis, column - 0.5, row - 0.5, side, color="white", lw=0.9)
 
 
 def _check(images, attention):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_multigrid.layers import ImagePyramid, MultigridConv2D
-from keras_multigrid.routing import exchanges, routing
+from keras_multigrid.routing import exchanges, measure
 from tests import oracle
 from tests.routing.networks import network, read_by
 from tests.routing.oracle import contributions
@@ -42,7 +42,7 @@ def test_norms_of_kernels_by_hand():
     model = network([1, 1], widths=(1, 1), kernel_size=1, use_bias=False)
     fine, coarse = np.array([3, 4]), np.array([-2, 0])  # own, coarser; finer, own
     model.get_layer("conv").set_weights([part.reshape(1, 1, 2, 1) for part in (fine, coarse)])
-    rows = rows_of(routing(model), "conv")
+    rows = rows_of(measure(model), "conv")
     assert [row.kernel_norm for row in rows] == [3, 4, 2, 0]
     assert [row.kernel_share for row in rows] == pytest.approx([9 / 25, 16 / 25, 1, 0])
     assert rows[0].activation_norm is None and rows[0].activation_share is None
@@ -58,7 +58,7 @@ def test_norms_of_activations_by_hand():
     model.get_layer("conv").set_weights([parts[0], bias + 7, parts[1], bias + 7])
     ones = np.ones((2, 8, 8, 2))
     ones[1] *= 3  # the root of the mean of 1 and 9 is the root of 5
-    rows = rows_of(routing(model, ones, verbose=0), "conv")
+    rows = rows_of(measure(model, ones, verbose=0), "conv")
     expected = np.sqrt(5) * np.array([3, 4, 2, 1])
     np.testing.assert_allclose([row.activation_norm for row in rows], expected, rtol=1e-6)
     shares = [row.activation_share for row in rows]
@@ -79,7 +79,7 @@ def test_activations_equal_the_oracle(case):
         bias = layer.biases[grid].numpy() if layer.use_bias else 0
         np.testing.assert_allclose(output, total + bias, atol=1e-5)
 
-    measured = routing(model, batch, verbose=0)
+    measured = measure(model, batch, verbose=0)
     assert [row.exchange for row in measured.rows] == exchanges(model)
     rows = rows_of(measured, "conv")
     assert [(row.exchange.grid, row.exchange.source) for row in rows] == [*added]
@@ -92,8 +92,8 @@ def test_activations_equal_the_oracle(case):
 @pytest.mark.parametrize("batch_size", [1, 2, 100])
 def test_batch_size_does_not_matter(batch_size):
     model = network([2, 2])
-    expected = routing(model, images(), batch_size=3, verbose=0)
-    measured = routing(model, images(), batch_size, verbose=0)
+    expected = measure(model, images(), batch_size=3, verbose=0)
+    measured = measure(model, images(), batch_size, verbose=0)
     for row, other in zip(measured.rows, expected.rows):
         assert row.activation_norm == pytest.approx(other.activation_norm, rel=1e-6)
 
@@ -109,7 +109,7 @@ def test_all_calls_of_a_layer_count():
     ]
     kernels = [kernel.numpy() for kernel in layer.kernels]
     calls = [contributions(pyramid, kernels) for pyramid in pyramids]
-    measured = routing(model, images(), verbose=0)
+    measured = measure(model, images(), verbose=0)
     for row in measured.rows:
         key = row.exchange.grid, row.exchange.source
         square = np.mean([np.mean(added[key] ** 2) for added in calls])
@@ -120,26 +120,26 @@ def test_models_within_the_model_are_measured():
     inner = network([2, 2])
     image = keras.Input((8, 8, 2))
     model = keras.Model(image, inner(keras.layers.Rescaling(2.0)(image)))
-    measured = routing(model, images(), verbose=0)
-    expected = routing(inner, 2 * images(), verbose=0)
+    measured = measure(model, images(), verbose=0)
+    expected = measure(inner, 2 * images(), verbose=0)
     for row, other in zip(measured.rows, expected.rows):
         assert row.exchange.layer == f"net/{other.exchange.layer}"
         assert row.activation_norm == pytest.approx(other.activation_norm, rel=1e-6)
 
 
 def test_images_give_the_size_that_the_model_leaves_open():
-    measured = routing(network([1, 1], size=(None, None)), images((6, 4)), verbose=0)
+    measured = measure(network([1, 1], size=(None, None)), images((6, 4)), verbose=0)
     assert [row.exchange.size for row in measured.rows[-4:]] == [(6, 4)] * 2 + [(3, 2)] * 2
 
 
 def test_half_precision_is_measured_in_single():
     keras.config.set_dtype_policy("mixed_bfloat16")
     model = network([2, 2])
-    half = routing(model, images(), verbose=0)
+    half = measure(model, images(), verbose=0)
     keras.config.set_dtype_policy("float32")
     single = network([2, 2])
     single.set_weights(model.get_weights())
-    for row, other in zip(half.rows, routing(single, images(), verbose=0).rows):
+    for row, other in zip(half.rows, measure(single, images(), verbose=0).rows):
         assert row.activation_norm == pytest.approx(other.activation_norm, rel=2e-2)
 
 
@@ -148,7 +148,7 @@ def test_the_model_stays_as_it_was():
     model.compile("sgd", ["mse", "mse"])
     before, weights = model.optimizer, model.get_weights()
     outputs = model.predict(images(), verbose=0)
-    routing(model, images(), verbose=0)
+    measure(model, images(), verbose=0)
     assert model.optimizer is before and model.get_layer("conv").output[0] is model.output[0]
     for weight, value in zip(model.get_weights(), weights):
         np.testing.assert_array_equal(weight, value)
@@ -159,7 +159,7 @@ def test_the_model_stays_as_it_was():
 def test_nothing_read_is_no_share():
     model = network([1, 1])
     model.get_layer("conv").set_weights([0 * w for w in model.get_layer("conv").get_weights()])
-    for row in rows_of(routing(model, images(), verbose=0), "conv"):
+    for row in rows_of(measure(model, images(), verbose=0), "conv"):
         assert row.kernel_share == row.activation_share == row.activation_norm == 0
 
 
@@ -170,14 +170,14 @@ def test_mean_shares_are_of_grids_with_a_choice():
         model.get_layer(name).set_weights([np.ones_like(weight) for weight in weights])
     image = keras.Input((8, 8, 2))
     last = MultigridConv2D([1], name="last")
-    measured = routing(keras.Model(image, last(model(image))))
+    measured = measure(keras.Model(image, last(model(image))))
     # widen reads two channels of its own and two of the neighbour, conv one and one; last itself.
     assert measured.rows[-1].kernel_share == 1
     assert measured.mean_shares() == {source: (0.5, None) for source in ("finer", "own", "coarser")}
 
 
 def test_the_table_has_a_line_per_exchange_and_the_means():
-    measured = routing(network([1, 1]), images(), verbose=0)
+    measured = measure(network([1, 1]), images(), verbose=0)
     header, *lines = str(measured).splitlines()
     assert (
         header.split() == "layer grid size source kernel norm share activation norm share".split()
@@ -187,17 +187,17 @@ def test_the_table_has_a_line_per_exchange_and_the_means():
     values = [f"{row.kernel_norm:.4g}", f"{row.kernel_share:.3f}"]
     values += [f"{row.activation_norm:.4g}", f"{row.activation_share:.3f}"]
     assert lines[0].split() == ["widen", "0", "8x8", "own", *values]
-    assert "activation" not in str(routing(network([1, 1])))
+    assert "activation" not in str(measure(network([1, 1])))
 
 
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda model: routing(keras.Sequential()), "is a Sequential; expected a functional"),
-        (lambda model: routing(model, images()[0]), "images have shape .8, 8, 2.; expected"),
-        (lambda model: routing(model, images(channels=3)), "shape .3, 8, 8, 3.; expected"),
-        (lambda model: routing(model, images() * np.nan), "not finite"),
-        (lambda model: routing(model, images(), 0), "batch_size is 0; expected an integer from 1"),
+        (lambda model: measure(keras.Sequential()), "is a Sequential; expected a functional"),
+        (lambda model: measure(model, images()[0]), "images have shape .8, 8, 2.; expected"),
+        (lambda model: measure(model, images(channels=3)), "shape .3, 8, 8, 3.; expected"),
+        (lambda model: measure(model, images() * np.nan), "not finite"),
+        (lambda model: measure(model, images(), 0), "batch_size is 0; expected an integer from 1"),
     ],
 )
 def test_bad_input(call, message):

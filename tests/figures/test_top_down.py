@@ -3,23 +3,18 @@
 import numpy as np
 import pytest
 
-from keras_multigrid.top_down import Attention
-from keras_multigrid.top_down.pictures import (
+from keras_multigrid.figures import (
     draw_accuracy_cost,
-    draw_attention,
+    draw_attended_windows,
     draw_parse_tree,
     seen_image,
 )
+from keras_multigrid.top_down import Attention
 
 pytest.importorskip("matplotlib")
 BASE, LEVELS = 4, 3
 SIDE = BASE * 2 ** (LEVELS - 1)
 CURVES = {"M1": [(2e6, 0.9, "2.2"), (3e6, 0.95, "")], "B3": [(5e6, 0.96, "")]}
-FIGURES = {
-    "attention": lambda path: draw_attention(path, images(), attended(1)),
-    "tree": lambda path: draw_parse_tree(path, images()[0], attended(1)),
-    "accuracy": lambda path: draw_accuracy_cost(path, CURVES),
-}
 
 
 def images(side=SIDE, channels=1, count=1):
@@ -98,7 +93,7 @@ def test_index_and_levels_choose():
 @pytest.mark.parametrize("count", [1, 5])
 def test_attention_has_a_row_per_image(drawn, count):
     titles = [f"seen as {index}" for index in range(count)]
-    figure = drawn(draw_attention, images(count=count), attended(count, [0, 1]), titles)
+    figure = drawn(draw_attended_windows, images(count=count), attended(count, [0, 1]), titles)
     assert len(pictures_in(figure)) == count * (1 + LEVELS)
     assert texts_in(figure) == {*titles, "image", "1 level", "2 levels", "3 levels"}
     (legend,) = figure.legends
@@ -110,7 +105,7 @@ def test_attention_has_a_row_per_image(drawn, count):
 
 def test_attention_outlines_windows_once(drawn):
     # Candidate 8 of candidate 0 and candidate 0 of candidate 4 are the same window.
-    figure = drawn(draw_attention, images(), attended(1, [0, 8], [0, 7], [4, 4], [4, 0]))
+    figure = drawn(draw_attended_windows, images(), attended(1, [0, 8], [0, 7], [4, 4], [4, 0]))
     boxes = [[(*box.get_xy(), box.get_width()) for box in axis.patches] for axis in figure.axes]
     coarse = {(0, 0, 0.5), (0.25, 0.25, 0.5)}
     fine = {(0.25, 0.25, 0.25), (0.125, 0.25, 0.25), (0.375, 0.375, 0.25)}
@@ -120,7 +115,7 @@ def test_attention_outlines_windows_once(drawn):
 
 
 def test_attention_of_one_level_has_no_legend(drawn):
-    figure = drawn(draw_attention, images(BASE), attended(1, levels=1))
+    figure = drawn(draw_attended_windows, images(BASE), attended(1, levels=1))
     assert len(pictures_in(figure)) == 2 and not figure.legends
 
 
@@ -128,7 +123,7 @@ def test_attention_of_one_level_has_no_legend(drawn):
     "image", [np.zeros([SIDE, SIDE, 1]), np.arange(256).reshape(SIDE, SIDE, 1)]
 )
 def test_any_range_is_stretched(drawn, image):
-    figure = drawn(draw_attention, image[None].astype("uint8"), everything(1))
+    figure = drawn(draw_attended_windows, image[None].astype("uint8"), everything(1))
     shown = pictures_in(figure)[-1].get_array()
     np.testing.assert_allclose(shown, image[..., 0] / (image.max() or 1), atol=1e-12)
 
@@ -177,19 +172,6 @@ def test_axis_of_costs(drawn, costs, letter, scale):
     assert axis.get_xscale() == scale and axis.get_xlabel().endswith(letter)
 
 
-@pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
-@pytest.mark.parametrize("suffix, start", [(".png", b"\x89PNG"), (".pdf", b"%PDF")])
-def test_suffix_chooses_the_format(tmp_path, draw, suffix, start):
-    draw(tmp_path / f"figure{suffix}")
-    assert (tmp_path / f"figure{suffix}").read_bytes().startswith(start)
-
-
-@pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
-def test_other_suffixes_are_refused(tmp_path, draw):
-    with pytest.raises(ValueError, match=r"figure'; expected .*\.png or \.pdf"):
-        draw(tmp_path / "figure")
-
-
 @pytest.mark.parametrize(
     "call, message",
     [
@@ -198,10 +180,10 @@ def test_other_suffixes_are_refused(tmp_path, draw):
         (lambda: seen_image(images()[0, ..., 0], attended(1), 0, 1), "shape .*; expected .*16"),
         (lambda: seen_image(images(8)[0], attended(1), 0, 1), "shape .8, 8, 1.; expected .*16"),
         (lambda: seen_image(images(channels=2)[0], attended(1), 0, 1), "1 or 3"),
-        (lambda: draw_attention("a.png", images(), attended(2)), "expected .2, side"),
-        (lambda: draw_attention("a.png", images()[0], attended(1)), "expected .1, side"),
-        (lambda: draw_attention("a.png", images(), attended(1), []), "0 titles; expected 1"),
-        (lambda: draw_attention("a.png", images() * np.nan, attended(1)), "not finite"),
+        (lambda: draw_attended_windows("a.png", images(), attended(2)), "expected .2, side"),
+        (lambda: draw_attended_windows("a.png", images()[0], attended(1)), "expected .1, side"),
+        (lambda: draw_attended_windows("a.png", images(), attended(1), []), "0 titles; expected 1"),
+        (lambda: draw_attended_windows("a.png", images() * np.nan, attended(1)), "not finite"),
         (lambda: draw_parse_tree("a.png", images()[0], attended(1), 3), "index is 3"),
         (lambda: draw_parse_tree("a.png", images(32)[0], everything(1, 5)), "7381 nodes; .* 1000"),
         (lambda: draw_accuracy_cost("a.png", {}), "no points"),

@@ -1,11 +1,11 @@
-"""Accuracy against cost (second paper, Figures 4 and 6)."""
+"""Accuracy against multiply-adds (second paper, Figures 4 and 6)."""
 
 import itertools
 
 import numpy as np
 
 from keras_multigrid import checks
-from keras_multigrid.figures.style import COLOURS, MARKERS, new_figure, open_frame
+from keras_multigrid.figures import style
 
 UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "K"))
 LOG_FROM = 20  # ratio of the largest to the smallest cost
@@ -21,21 +21,15 @@ def draw_accuracy_cost(path, curves):
             locations, or empty.
 
     Raises:
-        ValueError: If there are no points, or one is none.
-        ImportError: If matplotlib is missing.
+        ValueError: If there are no points, or one has another form.
 
     Example:
 
-    >>> import pathlib, tempfile
-    >>> from keras_multigrid.top_down import draw_accuracy_cost
+    >>> from keras_multigrid.figures import draw_accuracy_cost
     >>> curves = {"M1": [(2.1e6, 0.97, "2.2"), (3.4e6, 0.98, "4.1")], "B3": [(9e6, 0.98, "")]}
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = pathlib.Path(folder, "accuracy.png")
-    ...     draw_accuracy_cost(path, curves)
-    ...     path.read_bytes()[1:4]
-    b'PNG'
+    >>> draw_accuracy_cost("accuracy.png", curves)
     """
-    checks.paths(path=path)
+    style.check_file(path)
     checks.mappings(curves=curves)
     for label, points in curves.items():
         for point in points:
@@ -48,29 +42,26 @@ def draw_accuracy_cost(path, curves):
     if not costs:
         raise ValueError("The curves have no points; expected one or more.")
     unit, letter = next((unit for unit in UNITS if max(costs) >= unit[0]), (1, ""))
-    figure = new_figure(path, 4.8, 3.4)
+    figure = style.new_figure(4.8, 3.4)
     axis = figure.subplots()
-    styles = zip(itertools.cycle(COLOURS), itertools.cycle(MARKERS))
+    styles = zip(itertools.cycle(style.COLOURS), itertools.cycle(style.MARKERS))
     for (label, points), (colour, marker) in zip(curves.items(), styles):
         places = [(cost / unit, 100 * accuracy) for cost, accuracy, _ in points]
-        style = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.2}
-        axis.plot(*zip(*places), **style, label=label)
+        options = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.2}
+        axis.plot(*zip(*places), **options, label=label)
         others = [other for key in curves if key != label for other in curves[key]]
         for point, place in zip(points, places):
-            style = {"textcoords": "offset points", "color": colour, "fontsize": 6.5}
+            options = {"textcoords": "offset points", "color": colour, "fontsize": 6.5}
             if _is_above_nearest(point, others):
-                axis.annotate(point[2], place, (-3, 5), ha="right", va="center", **style)
+                axis.annotate(point[2], place, (-3, 5), ha="right", va="center", **options)
             else:
-                axis.annotate(point[2], place, (4, -5), ha="left", va="center", **style)
+                axis.annotate(point[2], place, (4, -5), ha="left", va="center", **options)
     axis.margins(0.1)
     if max(costs) > LOG_FROM * min(costs):
-        axis.set_xscale("log")
-        axis.xaxis.get_major_locator().set_params(subs=(1, 2, 5))
-        axis.xaxis.set_major_formatter("{x:g}")
-        axis.xaxis.set_minor_formatter("")
+        style.log_costs(axis)
     axis.set_xlabel(f"multiply-adds per image{letter and f' ({letter})'}")
     axis.set_ylabel("accuracy (%)")
-    open_frame(axis)
+    style.open_frame(axis)
     axis.legend(fontsize=8, frameon=False)
     figure.savefig(path)
 

@@ -5,12 +5,11 @@ import itertools
 import numpy as np
 
 from keras_multigrid import checks
-from keras_multigrid.figures.style import new_figure, stretched
-from keras_multigrid.top_down.attention import Attention
-from keras_multigrid.top_down.pictures.drawing import (
+from keras_multigrid.figures import style
+from keras_multigrid.figures.attended_windows import (
+    check_attention,
     level_images,
-    outline,
-    show,
+    outline_window,
     window,
 )
 
@@ -23,35 +22,29 @@ def draw_parse_tree(path, image, attention, index=0):
     Args:
         path: Path of the PNG or PDF file.
         image: `(side, side, 1 or 3)`, in any range.
-        attention: `Attention`.
+        attention: A `kmg.top_down.Attention`.
         index: Which of the attention's images it is.
 
     Raises:
         ValueError: If an argument does not fit the attention, or the tree is too large to draw.
-        ImportError: If matplotlib is missing.
 
     Example:
 
-    >>> import pathlib, tempfile
     >>> import numpy as np
+    >>> from keras_multigrid.figures import draw_parse_tree
     >>> from keras_multigrid.top_down import Attention
-    >>> from keras_multigrid.top_down import draw_parse_tree
     >>> attended, probabilities = np.arange(9)[None] < 2, np.full([1, 1, 9], 0.4)
     >>> attention = Attention((np.ones([1, 1], bool), attended), (probabilities,), base_size=14)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = pathlib.Path(folder, "tree.pdf")
-    ...     draw_parse_tree(path, np.eye(28)[..., None], attention)
-    ...     path.read_bytes()[1:4]
-    b'PDF'
+    >>> draw_parse_tree("tree.pdf", np.eye(28)[..., None], attention)
     """
-    checks.paths(path=path)
+    style.check_file(path)
     checks.arrays(image=image)
-    checks.instances(Attention, attention=attention)
+    check_attention(attention)
     checks.integers(0, len(attention.attended[0]) - 1, index=index)
     count = int(attention.counts()[index].sum())
     if count > MOST_NODES:
         raise ValueError(f"The tree has {count} nodes; expected at most {MOST_NODES} to draw.")
-    pyramid = level_images(stretched(image), attention)
+    pyramid = level_images(style.stretched(image), attention)
     placed, leaves = [], itertools.count()
     _place(attention.tree(index), leaves, placed)
     # Lengths are in inches; crops shrink where many lie side by side.
@@ -66,7 +59,7 @@ def draw_parse_tree(path, image, attention, index=0):
     halves = [(sides[node.level - 1] / 2, x * pitch) for node, x, _ in placed]
     left = 0.6 + max(half - x for half, x in halves)
     right = margin + max(half + x for half, x in halves)
-    figure = new_figure(path, left + right, tops[depth] - edge, layout=None)
+    figure = style.new_figure(left + right, tops[depth] - edge, layout=None)
     axis = figure.add_axes((0, 0, 1, 1))
     for level in range(depth):
         axis.text(margin, tops[level] + sides[level] / 2, f"level {level + 1}", size=7, va="center")
@@ -74,8 +67,8 @@ def draw_parse_tree(path, image, attention, index=0):
         side, top, middle = sides[node.level - 1], tops[node.level - 1], left + x * pitch
         of_level, start = pyramid[node.level - 1], middle - side / 2
         crop = of_level[window(node, len(of_level))]
-        show(axis, crop, (start, start + side, top + side, top))
-        outline(axis, start, top, side, node.level)
+        style.show(axis, crop, extent=(start, start + side, top + side, top))
+        outline_window(axis, start, top, side, node.level)
         bottom = top + side
         if node.level > 1:
             bottom += label
@@ -83,7 +76,7 @@ def draw_parse_tree(path, image, attention, index=0):
             axis.text(middle, bottom - label / 2, text, size=5.5, ha="center", va="center")
         for child in below:
             ends = (middle, left + child * pitch), (bottom, tops[node.level])
-            axis.plot(*ends, color="0.6", linewidth=0.6, zorder=0)
+            axis.plot(*ends, color=style.GREY, linewidth=0.6, zorder=0)
     axis.set(xlim=(0, left + right), ylim=(tops[depth] - edge, 0))
     axis.axis("off")
     figure.savefig(path)
