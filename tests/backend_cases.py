@@ -30,6 +30,8 @@ def layer_cases():
         ("conv_grid_drop", layers.MultigridConv2D([2, 3], use_bias=False), [pyramid]),
         ("conv_valid", layers.MultigridConv2D([2, 3], [3, 2], padding="valid"), [pyramid]),
         ("conv_one_grid", layers.MultigridConv2D([2], 4), [pyramid[:1]]),
+        ("conv_strides", layers.MultigridConv2D([2, 3], strides=2, activation="relu"), [pyramid]),
+        ("conv_dilated", layers.MultigridConv2D([2, 3], dilation_rate=2), [pyramid]),
         *(
             (f"conv_{name}", layers.MultigridConv2D([2, 3], formulation=name), [larger])
             for name in ("textbook", "transposed", "phases")

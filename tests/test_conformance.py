@@ -57,7 +57,8 @@ def test_config_round_trip(case):
 def test_config_has_every_argument(case):
     layer = case.make()
     parameters = inspect.signature(type(layer).__init__).parameters.values()
-    named = {entry.name for entry in parameters if entry.kind is entry.POSITIONAL_OR_KEYWORD}
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    named = {entry.name for entry in parameters if entry.kind in kinds}
     assert named - {"self"} <= set(layer.get_config())
 
 

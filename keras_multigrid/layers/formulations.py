@@ -12,7 +12,19 @@ MIN_SIDE_IN_TRAINING = 14
 MIN_SIDE_IN_INFERENCE = 28
 
 
-def convolve(pooled, own, coarser, kernel, formulation, padding, data_format, training=False):
+def convolve(
+    pooled,
+    own,
+    coarser,
+    kernel,
+    *,
+    formulation="fastest",
+    strides=1,
+    padding="same",
+    dilation_rate=1,
+    data_format="channels_last",
+    training=False,
+):
     """Convolves one grid together with its neighbours, without bias.
 
     The repetition of a coarser grid makes half of the convolution's work superfluous: per axis, the
@@ -27,9 +39,9 @@ def convolve(pooled, own, coarser, kernel, formulation, padding, data_format, tr
       for each position of an output pixel in its coarse pixel; the outputs are interleaved.
     - `"fastest"`: the one that `fastest_formulation` names.
 
-    The last three need an odd kernel, padding "same", channels last, and sides that are known and
-    even; elsewhere they are the textbook's. In half precision the sums of the taps are rounded
-    as well, which adds up to twice the textbook's own rounding error.
+    The last three need an odd kernel, padding "same", channels last, no strides, no dilation, and
+    sides that are known and even; elsewhere they are the textbook's. In half precision the sums of
+    the taps are rounded as well, which adds up to twice the textbook's own rounding error.
 
     Args:
         pooled: The pooled finer grid, or None.
@@ -37,7 +49,9 @@ def convolve(pooled, own, coarser, kernel, formulation, padding, data_format, tr
         coarser: The coarser grid, not repeated yet, or None.
         kernel: `(k, k, channels, filters)`, the channels of the three in this order.
         formulation: One of `FORMULATIONS`.
+        strides: Step of the convolution.
         padding: `"same"` or `"valid"`.
+        dilation_rate: Distance between the taps of the kernel.
         data_format: `"channels_last"` or `"channels_first"`.
         training: Whether gradients will be asked for; only the rule asks.
 
@@ -49,11 +63,12 @@ def convolve(pooled, own, coarser, kernel, formulation, padding, data_format, tr
 
     def convolution(parts, weights):
         joined = ops.concatenate(parts, axis=channel_axis) if len(parts) > 1 else parts[0]
-        return ops.conv(joined, weights, padding=padding, data_format=data_format)
+        return ops.conv(joined, weights, strides, padding, data_format, dilation_rate)
 
     if coarser is None:
         return convolution(fine, kernel)
-    if data_format == "channels_first" or None in coarser.shape[1:3]:
+    has_steps = strides > 1 or dilation_rate > 1
+    if data_format == "channels_first" or has_steps or None in coarser.shape[1:3]:
         formulation = "textbook"
     else:
         share = coarser.shape[-1] / kernel.shape[2]

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_multigrid import checks
 from keras_multigrid.layers.pyramid_layer import PyramidLayer, half
 
 
@@ -36,13 +37,10 @@ class ImagePyramid(PyramidLayer):
     [(1, 64, 64, 3), (1, 32, 32, 3), (1, 16, 16, 3)]
     """
 
-    def __init__(self, num_grids, data_format=None, **kwargs):
+    def __init__(self, num_grids, *, data_format=None, **kwargs):
         super().__init__(data_format=data_format, **kwargs)
-        if isinstance(num_grids, bool) or not isinstance(num_grids, int) or num_grids < 1:
-            raise ValueError(
-                f"{self._label}: num_grids is {num_grids!r}; expected a positive integer."
-            )
-        self.num_grids = num_grids
+        checks.positive_integers(num_grids=num_grids)
+        self.num_grids = int(num_grids)
 
     def build(self, input_shape):
         self._check_image(input_shape)

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_multigrid import checks
 from keras_multigrid.layers.formulations import FORMULATIONS, convolve
 from keras_multigrid.layers.pyramid_layer import PyramidLayer, one_per_grid
 from keras_multigrid.layers.resampling import pool_half
@@ -16,13 +17,19 @@ class MultigridConv2D(PyramidLayer):
     Output grid i is a convolution of the concatenation, along channels, of the 2x2 max-pooled
     finer grid i - 1, grid i itself, and the coarser grid i + 1 repeated to twice its size, as far
     as they exist. With fewer entries in `filters` than grids in the input, the coarsest grids are
-    dropped: nobody reads them ("grid drop", section 3.3).
+    dropped: nobody reads them ("grid drop", section 3.3). On a pyramid of one grid this is
+    `keras.layers.Conv2D`.
 
     Args:
         filters: One integer per output grid, the finest first.
         kernel_size: Side of the square kernels: an integer, or one per output grid.
-        padding: `"same"`, or `"valid"`, which shrinks all grids alike, so that of several grids
-            the result is no pyramid any more.
+        strides: Step of the convolution, an integer for all grids. With padding `"same"` the
+            result is a pyramid again.
+        padding: `"same"`, or `"valid"`, which shrinks all grids by as many pixels, so that several
+            grids are not a pyramid any more.
+        dilation_rate: Distance between the taps of the kernels, an integer for all grids. It cannot
+            be combined with strides.
+        activation: Activation function of the outputs, as for `keras.layers.Conv2D`.
         use_bias: Whether to add a bias per filter.
         tie_filters: Whether the grids that have both a finer and a coarser neighbour share one
             kernel (section 3: "tie parameters between scales"); they then need equal shapes.
@@ -54,7 +61,7 @@ class MultigridConv2D(PyramidLayer):
         A list of `len(filters)` tensors, grid i with `filters[i]` channels.
 
     Raises:
-        ValueError: If an argument is invalid, or the input is no pyramid or not the one the
+        ValueError: If an argument is invalid, or the input is not a pyramid, or not the one the
             layer was built for. The message names the grid.
 
     Example:
@@ -71,7 +78,11 @@ class MultigridConv2D(PyramidLayer):
         self,
         filters,
         kernel_size=3,
+        *,
+        strides=1,
         padding="same",
+        dilation_rate=1,
+        activation=None,
         use_bias=True,
         tie_filters=False,
         kernel_initializer=None,
@@ -86,13 +97,12 @@ class MultigridConv2D(PyramidLayer):
     ):
         super().__init__(data_format=data_format, **kwargs)
         self.filters = one_per_grid(filters, "filters", self._label)
-        if isinstance(kernel_size, int):
-            kernel_size = [kernel_size] * len(self.filters)
-        self.kernel_size = one_per_grid(kernel_size, "kernel_size", self._label)
-        if len(self.kernel_size) != len(self.filters):
+        self.kernel_size = one_per_grid(kernel_size, "kernel_size", self._label, len(self.filters))
+        checks.positive_integers(strides=strides, dilation_rate=dilation_rate)
+        if strides > 1 and dilation_rate > 1:
             raise ValueError(
-                f"{self._label}: kernel_size has {len(self.kernel_size)} entries; expected "
-                f"{len(self.filters)}, one per entry of filters, or a single integer."
+                f"{self._label}: strides is {strides} and dilation_rate is {dilation_rate}; "
+                "expected at least one of them to be 1, as for keras.layers.Conv2D."
             )
         if padding not in ("same", "valid"):
             raise ValueError(f"{self._label}: padding is {padding!r}; expected 'same' or 'valid'.")
@@ -100,7 +110,10 @@ class MultigridConv2D(PyramidLayer):
             raise ValueError(
                 f"{self._label}: formulation is {formulation!r}; expected one of {FORMULATIONS}."
             )
+        self.strides = int(strides)
         self.padding = padding
+        self.dilation_rate = int(dilation_rate)
+        self.activation = keras.activations.get(activation)
         self.formulation = formulation
         self.use_bias = use_bias
         self.tie_filters = tie_filters
@@ -175,26 +188,31 @@ class MultigridConv2D(PyramidLayer):
         return _slices(self._grid_channels[:grids], grid)
 
     def call(self, pyramid, training=None):
-        self._check_window(self.check_pyramid([grid.shape for grid in pyramid]))
+        self._check_spans(self.check_pyramid([grid.shape for grid in pyramid]))
         kept = self.computable(pyramid[: len(self.filters)])
         return [self._convolve(kept, grid, bool(training)) for grid in range(len(kept))]
 
     def compute_output_shape(self, input_shape):
         shapes = self.check_pyramid(input_shape)
-        self._check_window(shapes)
-        outputs = []
-        for shape, filters, window in zip(shapes, self.filters, self.kernel_size):
-            shrink = window - 1 if self.padding == "valid" else 0
-            size = [None if side is None else side - shrink for side in self.grid_size(shape)]
-            outputs.append(self.grid_shape(shape[0], size, filters))
-        return outputs
+        self._check_spans(shapes)
+        return [
+            self.grid_shape(
+                shape[0],
+                [self._output_side(side, span) for side in self.grid_size(shape)],
+                filters,
+            )
+            for shape, filters, span in zip(shapes, self.filters, self._spans)
+        ]
 
     def get_config(self):
         return {
             **super().get_config(),
             "filters": list(self.filters),
             "kernel_size": list(self.kernel_size),
+            "strides": self.strides,
             "padding": self.padding,
+            "dilation_rate": self.dilation_rate,
+            "activation": keras.activations.serialize(self.activation),
             "use_bias": self.use_bias,
             "tie_filters": self.tie_filters,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
@@ -212,15 +230,17 @@ class MultigridConv2D(PyramidLayer):
             pyramid[grid],
             pyramid[grid + 1] if grid + 1 < len(pyramid) else None,
             ops.cast(self.kernels[grid], self.compute_dtype),
-            self.formulation,
-            self.padding,
-            self.data_format,
-            training,
+            formulation=self.formulation,
+            strides=self.strides,
+            padding=self.padding,
+            dilation_rate=self.dilation_rate,
+            data_format=self.data_format,
+            training=training,
         )
-        if not self.use_bias:
-            return output
-        bias = ops.cast(self.biases[grid], self.compute_dtype)
-        return add_bias(output, bias, self.data_format)
+        if self.use_bias:
+            bias = ops.cast(self.biases[grid], self.compute_dtype)
+            output = add_bias(output, bias, self.data_format)
+        return self.activation(output)
 
     def _add_kernel(self, grid, shape):
         return self.add_weight(
@@ -240,15 +260,26 @@ class MultigridConv2D(PyramidLayer):
             constraint=self.bias_constraint,
         )
 
-    def _check_window(self, shapes):
+    @property
+    def _spans(self):
+        """How many pixels along a side each grid's kernel covers."""
+        return [self.dilation_rate * (size - 1) + 1 for size in self.kernel_size]
+
+    def _output_side(self, side, span):
+        if side is None:
+            return None
+        positions = side if self.padding == "same" else side - span + 1
+        return (positions + self.strides - 1) // self.strides
+
+    def _check_spans(self, shapes):
         if self.padding == "same":
             return
-        for grid, (shape, window) in enumerate(zip(shapes, self.kernel_size)):
-            if any(side is not None and side < window for side in self.grid_size(shape)):
+        for grid, (shape, span) in enumerate(zip(shapes, self._spans)):
+            if any(side is not None and side < span for side in self.grid_size(shape)):
                 raise ValueError(
-                    f"{self._label}: grid {grid} of shape {shape} is smaller than its kernel of "
-                    f"{window}x{window}; expected at least that with padding 'valid'. "
-                    "Use padding='same'."
+                    f"{self._label}: grid {grid} of shape {shape} is smaller than the "
+                    f"{span}x{span} pixels that its kernel covers; expected at least as many with "
+                    "padding 'valid'. Use padding='same'."
                 )
 
 

@@ -68,7 +68,7 @@ def test_each_one_is_computed_as_it_says(formulation, operation):
 
     @tf.function
     def traced(own, coarser, kernel):
-        return convolve(None, own, coarser, kernel, formulation, "same", "channels_last")
+        return convolve(None, own, coarser, kernel, formulation=formulation)
 
     shapes = [(2, 8, 8, 3), (2, 4, 4, 2), (3, 3, 5, 4)]
     graph = traced.get_concrete_function(*[tf.TensorSpec(shape) for shape in shapes]).graph
