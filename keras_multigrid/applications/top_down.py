@@ -113,9 +113,9 @@ def top_down_network(
         extractor,
         classes if include_top else None,
         levels,
-        sample,
-        classifier_activation,
-        seed,
+        sample=sample,
+        classifier_activation=classifier_activation,
+        seed=seed,
         name=name or paper_name,
     )
     network.build((None, *(input_shape or default)))

@@ -32,7 +32,7 @@ class MultigridConv2D(PyramidLayer):
         activation: Activation function of the outputs, as for `keras.layers.Conv2D`.
         use_bias: Whether to add a bias per filter.
         tie_filters: Whether the grids that have both a finer and a coarser neighbour share one
-            kernel (section 3: "tie parameters between scales"); they then need equal shapes.
+            kernel (section 3: "tie parameters between scales"), which needs equal shapes.
         kernel_initializer: Initializer of the kernels, copied for each grid. The default is a
             normal distribution of variance 2 / (kernel_size^2 filters).
         bias_initializer: Initializer of the biases.
@@ -137,26 +137,23 @@ class MultigridConv2D(PyramidLayer):
             )
         channels = self.known_channels(shapes)
         grids = len(self.filters)
-        tied_kernel = None
         self.kernels, self.biases = [], []
         for grid, (filters, size) in enumerate(zip(self.filters, self.kernel_size)):
             *_, last = _slices(channels[:grids], grid).values()
             shape = (size, size, last.stop, filters)
-            tied = self.tie_filters and 0 < grid < grids - 1
-            if tied and tied_kernel is not None and tuple(tied_kernel.shape) != shape:
-                raise ValueError(
-                    f"{self._label}: with tie_filters, grid {grid} would need a kernel of shape "
-                    f"{shape}; expected {tuple(tied_kernel.shape)} as grid 1's. "
-                    "Give all inner grids equal channels, filters and kernel_size."
-                )
-            kernel = tied_kernel if tied else None
-            if kernel is None:
-                kernel = self._add_kernel(grid, shape)
-            if tied:
-                tied_kernel = kernel
+            if self.tie_filters and 1 < grid < grids - 1:
+                kernel = self.kernels[1]
+                if tuple(kernel.shape) != shape:
+                    raise ValueError(
+                        f"{self._label}: with tie_filters, grid {grid} would need a kernel of "
+                        f"shape {shape}; expected {tuple(kernel.shape)} as grid 1's. "
+                        "Give all inner grids equal channels, filters and kernel_size."
+                    )
+            else:
+                kernel = self._add("kernel", grid, shape)
             self.kernels.append(kernel)
             if self.use_bias:
-                self.biases.append(self._add_bias(grid, filters))
+                self.biases.append(self._add("bias", grid, (filters,)))
         self._grid_channels = tuple(channels)
 
     def sources(self, grid):
@@ -170,7 +167,7 @@ class MultigridConv2D(PyramidLayer):
             of the kernel's axis 2, in its order.
 
         Raises:
-            ValueError: If the layer is not built, or has no such grid.
+            ValueError: If the layer is not built, or does not have this grid.
 
         Example:
 
@@ -242,22 +239,14 @@ class MultigridConv2D(PyramidLayer):
             output = add_bias(output, bias, self.data_format)
         return self.activation(output)
 
-    def _add_kernel(self, grid, shape):
+    def _add(self, kind, grid, shape):
+        """Returns a new weight, a "kernel" or a "bias"."""
         return self.add_weight(
-            name=f"kernel_{grid}",
+            name=f"{kind}_{grid}",
             shape=shape,
-            initializer=copy_initializer(self.kernel_initializer, grid),
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
-
-    def _add_bias(self, grid, filters):
-        return self.add_weight(
-            name=f"bias_{grid}",
-            shape=(filters,),
-            initializer=copy_initializer(self.bias_initializer, grid),
-            regularizer=self.bias_regularizer,
-            constraint=self.bias_constraint,
+            initializer=copy_initializer(getattr(self, f"{kind}_initializer"), grid),
+            regularizer=getattr(self, f"{kind}_regularizer"),
+            constraint=getattr(self, f"{kind}_constraint"),
         )
 
     @property

@@ -44,14 +44,14 @@ def node_places(level):
 
 
 def check_levels(levels, most=MAX_LEVELS):
-    """Raises a `ValueError` for a number of levels that is not from 1 to `most`."""
+    """Raises a `ValueError` unless `levels` is an integer from 1 to `most`."""
     is_integer = isinstance(levels, numbers.Integral) and not isinstance(levels, bool)
     if not is_integer or not 1 <= levels <= most:
         raise ValueError(f"levels is {levels!r}; expected an integer from 1 to {most}.")
 
 
 def check_images(shape, base_size, channels, levels):
-    """Raises a `ValueError` for a shape of images that cannot be traversed to so many levels."""
+    """Raises a `ValueError` for images of a shape that does not allow so many levels."""
     side = base_size * 2 ** (levels - 1)
     expected = (
         f"expected (batch, side, side, {channels}) with a side of {base_size} x 2^k pixels, at "

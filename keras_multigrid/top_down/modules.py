@@ -137,15 +137,16 @@ def classification_module(vector, classes, **options):
     return _chain("classification", vector, Dense(classes, name="logits", **options))
 
 
-def fitting(modules, new):
+def reused(modules, new):
     """Returns the module of that name if there is one of the same shapes, or else the new one."""
     module = modules.get(new.name) if new else None
-    if module is None or (module.input_shape, module.output_shape) != (
-        new.input_shape,
-        new.output_shape,
-    ):
+    if module is None or _shapes(module) != _shapes(new):
         return new
     return module
+
+
+def _shapes(module):
+    return module.input_shape, module.output_shape
 
 
 def _flatten(name, length, options):

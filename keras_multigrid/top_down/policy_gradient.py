@@ -120,8 +120,8 @@ def log_probability(logits, attended):
     """Returns log p of Bernoulli decisions, without loss of precision.
 
     Args:
-        logits: Of their probabilities, of shape `(nodes, 9)`.
-        attended: What was decided, boolean, of the same shape.
+        logits: Logits of their probabilities, of shape `(nodes, 9)`.
+        attended: The decisions, boolean, of the same shape.
 
     Returns:
         An array of shape `(nodes,)`: the sum over each node's candidates.
@@ -141,7 +141,7 @@ def log_likelihood(logits, labels):
     """Returns log p(label), of shape `(rows,)`.
 
     Args:
-        logits: Of the classes, of shape `(rows, classes)`.
+        logits: Logits of the classes, of shape `(rows, classes)`.
         labels: Integers, of shape `(rows,)`.
 
     Returns:
@@ -162,7 +162,7 @@ def moving_baseline(baseline, log_likelihoods):
     """Returns the next baseline b, equation (12).
 
     Args:
-        baseline: The one before.
+        baseline: The present one.
         log_likelihoods: l_i of a batch, of shape `(rows,)`.
 
     Returns:
@@ -188,8 +188,8 @@ class TopDownLoss(keras.losses.Loss):
     Args:
         target_locations: c_t, how many locations to attend per image on average; or, for
             multi-level learning, a list of them, for 2, 3, ... levels.
-        level_weights: lambda_z for 1, 2, ... levels: how much classification after so many levels
-            counts. None is learning rule (4), that of the last level alone.
+        level_weights: lambda_z for 1, 2, ... levels: how much the classification after so many
+            levels counts. None is learning rule (4), the last level alone.
         samples: M, Monte Carlo samples per image.
         reward_weight: lambda_f.
         coverage_weight: lambda_r.
@@ -215,6 +215,7 @@ class TopDownLoss(keras.losses.Loss):
         self,
         target_locations=2.0,
         level_weights=None,
+        *,
         samples=2,
         reward_weight=1e-6,
         coverage_weight=1e-7,
@@ -226,20 +227,23 @@ class TopDownLoss(keras.losses.Loss):
         checks.arrays(target_locations=target_locations)
         checks.optional(checks.lists, level_weights=level_weights)
         checks.texts(name=name)
-        for argument, value in (
-            ("reward_weight", reward_weight),
-            ("coverage_weight", coverage_weight),
-            ("count_weight", count_weight),
-        ):
-            checks.numbers(**{argument: value})
+        weights = {
+            "reward_weight": reward_weight,
+            "coverage_weight": coverage_weight,
+            "count_weight": count_weight,
+        }
+        checks.numbers(**weights)
+        for argument, value in weights.items():
             if not value >= 0:
-                raise ValueError(f"{argument} is {value}; expected no negative number.")
+                raise ValueError(f"{argument} is {value}; expected 0 or more.")
         if level_weights is not None:
             level_weights = [float(weight) for weight in level_weights]
-            if not (np.isfinite(level_weights).all() and min(level_weights) >= 0):
-                raise ValueError(f"level_weights is {level_weights}; expected no negative numbers.")
-            if not any(level_weights):
-                raise ValueError(f"level_weights is {level_weights}; expected one above zero.")
+            finite = np.isfinite(level_weights).all()
+            if not finite or min(level_weights) < 0 or not any(level_weights):
+                raise ValueError(
+                    f"level_weights is {level_weights}; expected numbers of 0 or more, at least "
+                    "one above 0."
+                )
         targets = np.asarray(target_locations, float)
         if not ((targets > 0) & np.isfinite(targets)).all():
             raise ValueError(
@@ -253,10 +257,10 @@ class TopDownLoss(keras.losses.Loss):
         self.count_weight = count_weight
 
     def weights_and_targets(self, levels):
-        """Returns lambda_z, c_t and c_r of a network for 1, 2, ... levels; of 1 level no targets.
+        """Returns lambda_z, c_t and c_r for 1, 2, ... levels; 1 level has no targets.
 
         Raises:
-            ValueError: If their numbers do not fit the number of levels.
+            ValueError: If there are too few or too many weights or targets for these levels.
         """
         weights = self.level_weights or (*[0.0] * (levels - 1), 1.0)
         if len(weights) != levels:
@@ -284,8 +288,8 @@ class TopDownLoss(keras.losses.Loss):
     def call(self, y_true, y_pred):
         """Raises a `ValueError`: a `TopDown` applies the rule itself, in its own `fit`."""
         raise ValueError(
-            "TopDownLoss is the loss of a TopDown model, not of a model around one; expected "
-            "model.compile and model.fit of the TopDown itself."
+            "TopDownLoss trains a TopDown, not a model around one; expected model.compile and "
+            "model.fit of the TopDown itself."
         )
 
     def get_config(self):

@@ -518,7 +518,7 @@ def test_a_model_around_one_does_not_learn_where_to_look_and_says_so():
     with pytest.warns(UserWarning, match="does not learn where to look"):
         outer.fit(*data(2), verbose=0)
     outer.compile("sgd", TopDownLoss(), run_eagerly=True)
-    with pytest.raises(ValueError, match="loss of a TopDown model, not of a model around one"):
+    with pytest.raises(ValueError, match="trains a TopDown, not a model around one"):
         outer.fit(*data(2), verbose=0)
 
 
