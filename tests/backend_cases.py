@@ -97,31 +97,18 @@ def record(results, name, outputs):
 
 def run(all_networks):
     """Returns all outputs by name, as channels-last arrays."""
-    results = {}
-    for name, layer, inputs in layer_cases():
-        inputs = [
-            [to_backend(grid) for grid in value] if isinstance(value, list) else to_backend(value)
-            for value in inputs
-        ]
-        layer(*inputs)
-        randomize(layer)
-        record(results, name, layer(*inputs))
-        if name == "batch_norm":
-            record(results, f"{name}_training", layer(*inputs, training=True))
-            record(results, f"{name}_statistics", [weight.value for weight in layer.weights])
+    results = layer_results()
     for name, model, image in model_cases(all_networks):
         randomize(model)
-        record(results, name, model(to_backend(image), training=False))
+        image_here = ops.convert_to_numpy(to_backend(image))
+        record(results, name, ops.convert_to_tensor(model.predict(image_here, verbose=0)))
         if name == "PMGSEG":
-            measured = kmg.routing.routing(
-                model, ops.convert_to_numpy(to_backend(image)), verbose=0
-            )
+            measured = kmg.routing.routing(model, image_here, verbose=0)
             results["routing"] = np.array([row.activation_norm for row in measured.rows])
             if not channels_first():
-                results.update(attention_results(model, image))
+                results.update(attention_results(model, image, all_networks))
             model.compile(keras.optimizers.SGD(0.1), "binary_crossentropy")
-            image = ops.convert_to_numpy(to_backend(image))
-            model.train_on_batch(image, np.zeros((2, *model.output_shape[1:])))
+            model.train_on_batch(image_here, np.zeros((2, *model.output_shape[1:])))
             for index, weight in enumerate(model.weights):
                 results[f"{name}_trained/{index}"] = ops.convert_to_numpy(weight.value)
     for name in ("textbook", "transposed", "phases"):
@@ -133,13 +120,40 @@ def run(all_networks):
     return results
 
 
-def attention_results(model, images):
+def layer_results():
+    """Returns the outputs of the layers, on JAX compiled together: that takes most of the time."""
+    results, built = {}, []
+    for name, layer, inputs in layer_cases():
+        inputs = keras.tree.map_structure(to_backend, inputs)
+        layer(*keras.tree.map_structure(lambda x: keras.KerasTensor(x.shape, "float32"), inputs))
+        randomize(layer)
+        built.append((name, layer, inputs))
+
+    def outputs_of(all_inputs):
+        return [layer(*inputs) for (_, layer, _), inputs in zip(built, all_inputs)]
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        outputs_of = jax.jit(outputs_of)
+    for (name, *_), outputs in zip(built, outputs_of([inputs for *_, inputs in built])):
+        record(results, name, outputs)
+    ((layer, inputs),) = [case[1:] for case in built if case[0] == "batch_norm"]
+    record(results, "batch_norm_training", layer(*inputs, training=True))
+    record(results, "batch_norm_statistics", [weight.value for weight in layer.weights])
+    return results
+
+
+def attention_results(model, images, all_ways):
     """Returns attention maps of two probes, by occlusion and by gradients."""
     probes, maps = [(9, 4), (12, 9)], kmg.attention_maps
     options = {"batch_size": 8, "verbose": 0}
+    gradient = maps.input_gradient(model, images, probes, **options)
+    if not all_ways:
+        return {"gradient": gradient}
     return {
+        "gradient": gradient,
         "occlusion": maps.occlusion_attention(model, images, probes, stride=10, **options),
-        "gradient": maps.input_gradient(model, images, probes, **options),
         "integrated": maps.integrated_gradients(model, images, probes, steps=3, **options),
     }
 

@@ -97,25 +97,13 @@ def is_even(size):
 
 
 def fastest_formulation(side, coarser_share, training):
-    """Returns a formulation that measured as fast as the textbook's or faster.
+    """Returns a formulation that measured as fast as the textbook's or faster (results/speed.md).
 
-    Training (forward and backward) / inference, as medians of time over the textbook's, float32,
-    on two cores with AVX-512 (results/speed.md has all rows and the command):
-
-    | side, pooled + own + coarser -> filters | TensorFlow, transposed | JAX, phases |
-    |---|---|---|
-    | 64, 0 + 64 + 32 -> 64 | 0.85 / 0.83 | 0.86 / 0.90 |
-    | 28, 0 + 128 + 64 -> 128 | 0.87 / 0.87 | 0.93 / 0.84 |
-    | 28, 64 + 32 + 16 -> 32 | 0.97 / 1.07 | 0.96 / 0.98 |
-    | 14, 0 + 256 + 128 -> 256 | 0.89 / 1.12 | 0.97 / 0.90 |
-    | 8, 0 + 64 + 32 -> 64 | 0.98 / 1.13 | 0.64 / 0.88 |
-    | 8, 8 + 16 + 32 -> 16 | 1.16 / 1.33 | 0.79 / 1.06 |
-
-    Transposed convolutions take two to five times as long as the textbook in XLA's backward pass on
-    a CPU (with `jit_compile` on TensorFlow too: take "textbook" there). In whole networks on JAX,
-    phases gain a fifth in inference and nothing in training. They are slower in TensorFlow; PyTorch
-    gains on the largest grids alone. Other devices have not been measured. Where nothing is gained
-    the textbook's is taken, and so on small grids on JAX, where it depends on the channels.
+    In XLA on a CPU transposed convolutions take up to five times as long as the textbook in the
+    backward pass, with `jit_compile` on TensorFlow too: take "textbook" there. In whole networks on
+    JAX phases gain a fifth in inference and nothing in training; in TensorFlow they are slower.
+    PyTorch gains only on the largest grids. Other devices have not been measured. Where nothing is
+    gained, and on small grids on JAX, where it depends on the channels, it is the textbook's.
 
     Args:
         side: The smaller side of the finer grid.
@@ -127,11 +115,12 @@ def fastest_formulation(side, coarser_share, training):
     """
     backend = keras.backend.backend()
     min_side = MIN_SIDE_IN_TRAINING if training else MIN_SIDE_IN_INFERENCE
-    if side < min_side or coarser_share < MIN_COARSER_SHARE or not _runs_on_cpu(backend):
+    too_small = side < min_side or coarser_share < MIN_COARSER_SHARE
+    if too_small or backend not in ("tensorflow", "jax") or not _runs_on_cpu():
         return "textbook"
     if backend == "tensorflow":
         return "transposed"
-    return "phases" if backend == "jax" and not training else "textbook"
+    return "textbook" if training else "phases"
 
 
 def transposed(coarser, kernel):
@@ -184,13 +173,5 @@ def _combine_taps(matrix, kernel):
     return ops.matmul(ops.cast(matrix, kernel.dtype), taps)
 
 
-def _runs_on_cpu(backend):
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        return all(device.device_type == "CPU" for device in tf.config.list_logical_devices())
-    if backend == "jax":
-        import jax
-
-        return jax.default_backend() == "cpu"
-    return True
+def _runs_on_cpu():
+    return all(device.startswith("cpu") for device in keras.distribution.list_devices())

@@ -212,12 +212,7 @@ class MultigridConv2D(PyramidLayer):
             "activation": keras.activations.serialize(self.activation),
             "use_bias": self.use_bias,
             "tie_filters": self.tie_filters,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
-            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
-            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
+            **serialized_options(self, "initializer", "regularizer", "constraint"),
             "formulation": self.formulation,
         }
 
@@ -285,6 +280,12 @@ def _slices(channels, grid):
 def fan_out_normal():
     """Returns the paper's initializer: normal, variance 2 / (kernel_size^2 filters)."""
     return keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
+
+
+def serialized_options(layer, *kinds):
+    """Returns the serialized initializers, ... of a layer's kernels and biases, by argument."""
+    names = [f"{weight}_{kind}" for kind in kinds for weight in ("kernel", "bias")]
+    return {name: keras.saving.serialize_keras_object(getattr(layer, name)) for name in names}
 
 
 def copy_initializer(initializer, grid):

@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_multigrid import checks
 from keras_multigrid.layers.grid_layers import GridLayers
-from keras_multigrid.layers.multigrid_conv2d import copy_initializer
+from keras_multigrid.layers.multigrid_conv2d import copy_initializer, serialized_options
 from keras_multigrid.layers.pyramid_layer import half, one_per_grid
 from keras_multigrid.layers.resampling import crop
 from keras_multigrid.layers.unfused_bias_conv2d import add_bias
@@ -135,10 +135,7 @@ class MultigridConv2DTranspose(GridLayers):
             "strides": self.strides,
             "activation": keras.activations.serialize(self.activation),
             "use_bias": self.use_bias,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
+            **serialized_options(self, "initializer", "regularizer"),
         }
 
     def _output_sizes(self, finest):

@@ -169,7 +169,7 @@ class TopDown(TopDownTrainer):
         confidence=None,
         return_attention=False,
     ):
-        """Returns class probabilities as an array.
+        """Returns class probabilities, an array `(images, classes)`.
 
         Args:
             x, batch_size, verbose, steps, callbacks: As for `keras.Model.predict`.
@@ -178,10 +178,7 @@ class TopDown(TopDownTrainer):
             sample: Whether candidates are attended at random; None is the model's own.
             confidence: An image whose most probable class has this probability, or more, after some
                 level goes no further; None goes through all levels.
-            return_attention: Whether to return an `Attention`, too: what was attended.
-
-        Returns:
-            An array `(images, classes)`, or a tuple of it and an `Attention`.
+            return_attention: Whether to return a tuple with what was attended, an `Attention`.
 
         Raises:
             ValueError: If an argument is out of its range, or the images do not fit.

@@ -34,10 +34,10 @@ class Design(NamedTuple):
     """A column of the paper's tables.
 
     Attributes:
-        base_size: Side of what the feature extraction reads, in pixels.
-        channels: Of the images.
+        base_size: Side of the windows that the feature extraction reads, in pixels.
+        channels: Number of channels of the images.
         features: Length of the feature vectors.
-        classes: Their number.
+        classes: Number of classes.
         layers: The feature extraction.
     """
 

@@ -39,15 +39,12 @@ def likelihood_ratio_loss(log_likelihoods, log_probabilities, baseline, weight):
 
 
 def count_penalty(expected_counts, target, weight):
-    """Returns minus R_t, equation (2): draws the mean number of locations to a target.
+    """Returns minus R_t, equation (2), a scalar: draws the mean number of locations to a target.
 
     Args:
         expected_counts: Sum of the probabilities of each row, of shape `(rows,)`.
         target: c_t.
         weight: lambda_t.
-
-    Returns:
-        A scalar.
 
     Example:
 
@@ -61,15 +58,12 @@ def count_penalty(expected_counts, target, weight):
 
 
 def coverage_penalty(candidate_means, target, weight):
-    """Returns minus R_r, equation (3): draws all candidates to the same mean probability.
+    """Returns minus R_r, equation (3), a scalar: draws all candidates to the same probability.
 
     Args:
         candidate_means: Mean probability of each candidate, of shape `(9,)`.
         target: c_r.
         weight: lambda_r.
-
-    Returns:
-        A scalar.
 
     Example:
 
@@ -83,16 +77,13 @@ def coverage_penalty(candidate_means, target, weight):
 
 
 def coverage_target(target_locations, levels):
-    """Returns c_r that fits c_t: equal probabilities a/9 of all candidates in all levels.
+    """Returns the c_r that fits c_t, a float: the same probability a/9 of all candidates.
 
-    The paper gives no c_r. With a attended candidates per node there are a + a^2 + ... in all.
+    The paper does not give c_r. With a attended candidates per node there are a + a^2 + ... in all.
 
     Args:
         target_locations: c_t, positive.
         levels: Number of levels, at least 2.
-
-    Returns:
-        A float.
 
     Raises:
         ValueError: If there cannot be so many locations.
@@ -117,14 +108,11 @@ def coverage_target(target_locations, levels):
 
 
 def log_probability(logits, attended):
-    """Returns log p of Bernoulli decisions, without loss of precision.
+    """Returns log p of Bernoulli decisions, summed over a node's candidates, of shape `(nodes,)`.
 
     Args:
         logits: Logits of their probabilities, of shape `(nodes, 9)`.
         attended: The decisions, boolean, of the same shape.
-
-    Returns:
-        An array of shape `(nodes,)`: the sum over each node's candidates.
 
     Example:
 
@@ -144,9 +132,6 @@ def log_likelihood(logits, labels):
         logits: Logits of the classes, of shape `(rows, classes)`.
         labels: Integers, of shape `(rows,)`.
 
-    Returns:
-        An array of shape `(rows,)`.
-
     Example:
 
     >>> import keras_multigrid as kmg
@@ -159,14 +144,11 @@ def log_likelihood(logits, labels):
 
 
 def moving_baseline(baseline, log_likelihoods):
-    """Returns the next baseline b, equation (12).
+    """Returns the next baseline b, equation (12), a scalar.
 
     Args:
         baseline: The present one.
         log_likelihoods: l_i of a batch, of shape `(rows,)`.
-
-    Returns:
-        A scalar.
 
     Example:
 

@@ -249,7 +249,7 @@ def exact_gradients(model, image):
     return location, tape.gradient(expectation, others)
 
 
-@pytest.mark.parametrize("baseline", [0.0, -4.0])
+@pytest.mark.parametrize("baseline", [pytest.param(0.0, marks=pytest.mark.slow), -4.0])
 def test_the_gradient_of_the_likelihood_ratio_is_unbiased(baseline):
     model, image = problem()
     groups, rows = 60, 256
