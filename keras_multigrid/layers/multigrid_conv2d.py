@@ -5,6 +5,11 @@ from keras import ops
 
 from keras_multigrid import checks
 from keras_multigrid.layers.formulations import FORMULATIONS, convolve
+from keras_multigrid.layers.kernel_options import (
+    copy_initializer,
+    fan_out_normal,
+    serialized_options,
+)
 from keras_multigrid.layers.pyramid_layer import PyramidLayer, one_per_grid
 from keras_multigrid.layers.resampling import pool_half
 from keras_multigrid.layers.unfused_bias_conv2d import add_bias
@@ -275,27 +280,3 @@ def _slices(channels, grid):
             slices[source] = slice(start, start + channels[index])
             start += channels[index]
     return slices
-
-
-def fan_out_normal():
-    """Returns the paper's initializer: normal, variance 2 / (kernel_size^2 filters)."""
-    return keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
-
-
-def serialized_options(layer, *kinds):
-    """Returns the serialized initializers, ... of a layer's kernels and biases, by argument."""
-    names = [f"{weight}_{kind}" for kind in kinds for weight in ("kernel", "bias")]
-    return {name: keras.saving.serialize_keras_object(getattr(layer, name)) for name in names}
-
-
-def copy_initializer(initializer, grid):
-    """Returns a copy for one grid, so that grids of equal shape do not start with equal values."""
-    if not isinstance(initializer, keras.initializers.Initializer):
-        return initializer
-    config = initializer.get_config()
-    seed = config.get("seed")
-    if isinstance(seed, dict):  # a serialized SeedGenerator, which draws anew for each grid anyway
-        return initializer
-    if isinstance(seed, int):
-        config["seed"] += grid
-    return type(initializer).from_config(config)

@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_multigrid import checks
 from keras_multigrid.layers.grid_layers import GridLayers
-from keras_multigrid.layers.multigrid_conv2d import copy_initializer, serialized_options
+from keras_multigrid.layers.kernel_options import copy_initializer, serialized_options
 from keras_multigrid.layers.pyramid_layer import half, one_per_grid
 from keras_multigrid.layers.resampling import crop
 from keras_multigrid.layers.unfused_bias_conv2d import add_bias
