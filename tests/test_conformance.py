@@ -1,7 +1,6 @@
 """The same checks for every public layer and every network: see `conformance.py`."""
 
 import copy
-import functools
 import inspect
 import json
 import os
@@ -43,10 +42,14 @@ def _parameter(case, *others, slow=False):
     return pytest.param(case, *others, id="-".join([case.name, *others]), marks=marks)
 
 
-@functools.cache
+MADE = {}
+
+
 def built(case):
-    """Returns the model of a case, or of a layer, that several tests use."""
-    return case.model()
+    """Returns the one model of a case that several tests use."""
+    if case.name not in MADE:
+        MADE[case.name] = case.model()
+    return MADE[case.name]
 
 
 def test_every_public_name_has_a_case():
