@@ -39,7 +39,7 @@ class SGD(keras.optimizers.SGD):
             `use_ema` and `gradient_accumulation_steps`.
 
     Raises:
-        ValueError: If `weight_decay` is negative or no number.
+        ValueError: If `weight_decay` is not None or a number of at least 0.
 
     Example:
 
@@ -53,7 +53,7 @@ class SGD(keras.optimizers.SGD):
     """
 
     def __init__(
-        self, learning_rate=0.1, momentum=0.9, weight_decay=5e-4, decoupled=False, **kwargs
+        self, learning_rate=0.1, momentum=0.9, *, weight_decay=5e-4, decoupled=False, **kwargs
     ):
         checks.flags(decoupled=decoupled)
         if weight_decay is not None and not _is_nonnegative(weight_decay):

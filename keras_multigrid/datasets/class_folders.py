@@ -175,7 +175,7 @@ class _Images:
 def _class_folders(directory):
     """Returns the paths of the class folders by their names."""
     if not os.path.isdir(directory):
-        raise ValueError(f"{directory} is no directory; {_expected()}")
+        raise ValueError(f"{directory} is not a directory; {_expected()}")
     folders = {}
     for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
         if entry.is_symlink() and not _is_left_behind(entry.name):

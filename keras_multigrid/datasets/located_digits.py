@@ -33,7 +33,8 @@ class LocatedDigits:
     Example:
 
     >>> from keras_multigrid.datasets import LocatedDigits, draw_batches, load_digits
-    >>> draw = LocatedDigits(*load_digits("test"), background="noisy", size=28)
+    >>> digits, labels = load_digits("test", source="digits")
+    >>> draw = LocatedDigits(digits, labels, background="noisy", size=28)
     >>> images, labels = next(iter(draw_batches(draw, samples=300, batch_size=4)))
     >>> images.shape, labels.shape
     (TensorShape([4, 28, 28, 1]), TensorShape([4]))

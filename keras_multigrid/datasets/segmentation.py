@@ -44,7 +44,7 @@ class Segmentation:
 
     >>> import tensorflow as tf
     >>> from keras_multigrid.datasets import Segmentation, load_digits
-    >>> draw = Segmentation(*load_digits("test"))
+    >>> draw = Segmentation(*load_digits("test", source="digits"))
     >>> images, masks = draw(tf.range(2), tf.constant([0, 1], tf.int64))
     >>> images.shape, masks.shape
     (TensorShape([2, 64, 64, 1]), TensorShape([2, 64, 64, 10]))

@@ -17,7 +17,7 @@ from keras_multigrid.datasets.drawing import (
 )
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Distortion:
     """How digits are distorted; the defaults are the paper's.
 
@@ -75,7 +75,8 @@ class SpatialTransformer:
     Example:
 
     >>> from keras_multigrid.datasets import SpatialTransformer, draw_batches, load_digits
-    >>> draw = SpatialTransformer(load_digits("test")[0], canvas=32)
+    >>> digits, _ = load_digits("test", source="digits")
+    >>> draw = SpatialTransformer(digits, canvas=32)
     >>> images, masks = next(iter(draw_batches(draw, samples=4, batch_size=4)))
     >>> images.shape, masks.shape
     (TensorShape([4, 32, 32, 1]), TensorShape([4, 32, 32, 1]))

@@ -102,8 +102,10 @@ class Quickstart(DensePrediction):
 
     def drawing(self, split):
         """Returns the `SpatialTransformer` that draws the samples of a split."""
-        digits, _ = load_digits(split, self.source, self.data_dir)
-        distortion = Distortion(self.rotation, self.shear, self.scale, digit_share=self.digit_share)
+        digits, _ = load_digits(split, source=self.source, data_dir=self.data_dir)
+        distortion = Distortion(
+            rotation=self.rotation, shear=self.shear, scale=self.scale, digit_share=self.digit_share
+        )
         return SpatialTransformer(digits, self.canvas, distortion)
 
 

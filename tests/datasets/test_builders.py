@@ -89,11 +89,10 @@ def examples(folder):
     return found
 
 
-def run_process(order, call, *arguments, **environment):
-    """Runs `call` of this file in a process that imports two libraries in an order before."""
+def run_process(call, *arguments, **environment):
+    """Runs `call` of this file in another process."""
     program = (
-        f"import sys, {order}, tensorflow_datasets as tfds; tfds.builder_cls('located_mnist'); "
-        f"from tests.datasets import test_builders as tests; tests.{call}(*sys.argv[1:])"
+        f"import sys; from tests.datasets import test_builders; test_builders.{call}(*sys.argv[1:])"
     )
     return subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)],
@@ -151,9 +150,9 @@ def test_a_label_is_one_of_ten(tmp_path):
 def test_builders_write_what_is_drawn_from_the_digits_of_each_split(name, tmp_path, monkeypatch):
     asked, drawn = [], []
 
-    def load(*arguments):
-        asked.append(arguments)
-        return load_digits("test")
+    def load(split, **options):
+        asked.append((split, *options.values()))
+        return load_digits("test", source="digits")
 
     def draw_batches(*arguments, **options):
         drawn.append(drawn_without_xla(*arguments, **options))
@@ -191,7 +190,6 @@ def prepare_compiled(data_dir):
 
 def test_another_process_with_more_threads_writes_the_same_samples(compiled, tmp_path):
     done = run_process(
-        "tensorflow_datasets, keras_multigrid",
         "prepare_compiled",
         tmp_path,
         TF_NUM_INTRAOP_THREADS="4",
@@ -255,7 +253,7 @@ def test_splits_share_no_digit_and_cover_all(monkeypatch):
 @pytest.mark.parametrize("split", SIZES)
 def test_digits_are_images_of_all_classes(split, monkeypatch):
     monkeypatch.undo()  # the small sizes
-    images, labels = load_digits(split)
+    images, labels = load_digits(split, source="digits")
     assert images.shape == (len(labels), 28, 28)
     assert images.dtype == np.float32
     assert images.min() >= 0 and images.max() <= 1
@@ -271,7 +269,7 @@ def test_mnist_is_split_by_the_number_of_training_digits(split, part, monkeypatc
         return tf.fill([2, 28, 28, 1], tf.constant(51, tf.uint8)), tf.constant([3, 4])
 
     monkeypatch.setattr(tfds, "load", load)
-    images, labels = load_digits(split, "mnist", training_digits=7)
+    images, labels = load_digits(split, training_digits=7)
     np.testing.assert_allclose(images, np.full((2, 28, 28), 0.2), atol=1e-7)
     assert labels.tolist() == [3, 4]
 
@@ -295,15 +293,15 @@ def test_missing_mnist_is_one_line_that_names_the_way_out(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize(
-    "arguments, message",
+    "split, source, message",
     [
-        (("dev",), "no split 'dev'; expected one of train, validation, test"),
-        (("test", "svhn"), "no source 'svhn'; expected one of mnist, digits"),
+        ("dev", "mnist", "no split 'dev'; expected one of train, validation, test"),
+        ("test", "svhn", "no source 'svhn'; expected one of mnist, digits"),
     ],
 )
-def test_unknown_digits_are_an_error(arguments, message):
+def test_unknown_digits_are_an_error(split, source, message):
     with pytest.raises(ValueError, match=message):
-        load_digits(*arguments)
+        load_digits(split, source=source)
 
 
 # What is half there.
@@ -386,7 +384,7 @@ def prepare_and_die(data_dir):
 
 
 def test_a_killed_preparation_leaves_nothing_in_the_way(undisturbed, quick, tmp_path):
-    done = run_process("keras_multigrid, tensorflow_datasets", "prepare_and_die", tmp_path)
+    done = run_process("prepare_and_die", tmp_path)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert list((tmp_path / "located_mnist/plain_digits").glob("incomplete*"))
     loaded = tfds.load("located_mnist/plain_digits", data_dir=tmp_path)

@@ -123,7 +123,7 @@ def test_the_sentence_names_server_and_ways_without_one(name, no_network, tmp_pa
 
 def test_the_whitening_of_cifar_says_so_too(no_network, tmp_path):
     with pytest.raises(OSError, match=r"www\.cs\.toronto\.edu cannot be reached"):
-        kmg.datasets.fit_whitening("cifar100", str(tmp_path))
+        kmg.datasets.fit_whitening("cifar100", data_dir=str(tmp_path))
 
 
 def test_a_server_that_keeps_silent(monkeypatch, tmp_path):

@@ -70,7 +70,7 @@ def expected_image(seed, ten_crop=False):
 
 
 def test_each_image_once_with_its_label(data_dir):
-    dataset = load(data_dir, shuffle=True, training=False)
+    dataset = load(data_dir, shuffle=True, augment=False)
     for _ in range(2):
         found = {
             (int(label), image.numpy().round(3).tobytes())
@@ -151,10 +151,10 @@ def decoded(monkeypatch):
         numbers.append(key[1])
         return key
 
-    def network_input(*_):
+    def input_function(*_):
         return lambda *sample: tf.numpy_function(decode, sample, tf.int64)
 
-    monkeypatch.setattr(imagenet, "augmentation_named", lambda name: network_input)
+    monkeypatch.setattr(imagenet, "input_function", input_function)
     return numbers
 
 
@@ -183,7 +183,7 @@ def test_missing_data_is_one_line_that_names_the_ways_out(tmp_path):
 def test_bad_arguments(data_dir):
     with pytest.raises(ValueError, match="batch_size is 0; expected a positive integer"):
         load(data_dir, batch_size=0)
-    with pytest.raises(ValueError, match="expected training=False"):
+    with pytest.raises(ValueError, match="expected augment=False"):
         load(data_dir, ten_crop=True)
     with pytest.raises(ValueError, match="expected a multiple of 2"):
         load(data_dir, share=(0, 2))

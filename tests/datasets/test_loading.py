@@ -114,7 +114,7 @@ def test_fresh_passes_have_other_samples(name, without_xla):
 def test_only_training_data_are_shuffled_unless_asked(name, monkeypatch):
     asked = []
 
-    def record(draw, samples, batch_size, shuffle, seed, *_):
+    def record(draw, samples, batch_size, shuffle, seed, **_):
         asked.append((samples, batch_size, shuffle, seed))
 
     monkeypatch.setattr("keras_multigrid.datasets.drawn.draw_batches", record)
@@ -181,8 +181,9 @@ def test_batches_are_seekable_and_shared(fresh, without_xla, data_dir):
 def test_all_pass_on_where_to_begin_and_whose_share_it_is(name, fresh, monkeypatch):
     asked = []
 
-    def record(*arguments):
-        asked.append(arguments[-2:])
+    def record(*arguments, **options):
+        batching = options or vars(arguments[-1])
+        asked.append((batching["first_batch"], batching["share"]))
         return tf.data.Dataset.range(1).map(lambda number: (tf.zeros([1, 56, 56, 1]), number))
 
     monkeypatch.setattr(f"{DRAWN}.{'draw_batches' if fresh else '_batches'}", record)
@@ -221,7 +222,7 @@ def test_prepared_samples_are_those_drawn_by_the_builder(without_xla, data_dir):
     )
     np.testing.assert_array_equal(np.round(255 * images), stored["image"])
     np.testing.assert_array_equal(labels, stored["label"])
-    np.testing.assert_array_equal(labels, load_digits("test")[1])
+    np.testing.assert_array_equal(labels, load_digits("test", source="digits")[1])
 
 
 @pytest.mark.parametrize("variant", DISTORTIONS)
@@ -229,7 +230,7 @@ def test_the_name_or_an_option_says_which_distortion(variant, monkeypatch):
     asked = []
     monkeypatch.setattr(
         "keras_multigrid.datasets.drawn.draw_batches",
-        lambda draw, *_: asked.append(draw._distortion),
+        lambda draw, *_, **__: asked.append(draw._distortion),
     )
     load_small(f"mnist_spatial_transformer/{variant}", fresh=True)
     load_small("mnist_spatial_transformer", variant=variant, fresh=True)

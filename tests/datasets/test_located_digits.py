@@ -15,7 +15,7 @@ PLACES = CANVAS - 28 + 1
 @pytest.fixture(scope="module")
 def digits():
     """Returns digits with ink in opposite corners, which show where they are, and labels."""
-    images, labels = (array[:300].copy() for array in load_digits("train"))
+    images, labels = (array[:300].copy() for array in load_digits("train", source="digits"))
     images[:, 0, 0] = images[:, -1, -1] = 0.75
     return images, labels
 

@@ -41,7 +41,7 @@ def test_crop_is_a_piece_of_the_image():
 
 
 def test_training_images_differ_by_method_mirror_and_colour():
-    prepare = tf.function(mild.mild_input(16, training=True))
+    prepare = tf.function(mild.mild_input(16, augment=True))
     encoded = tf.io.encode_jpeg(ramp(), quality=100)
     images = np.stack([prepare(encoded, key).numpy() for key in keys(40)])
     assert images.dtype == np.float32
@@ -59,7 +59,7 @@ def test_each_method_resizes(method, monkeypatch):
     monkeypatch.setattr(mild, "colour_jitter", lambda image, key: image)
     monkeypatch.setattr(mild, "pca_lighting", lambda image, key: image)
     monkeypatch.setattr(mild, "crop", lambda *_, **__: tf.constant(ramp()))
-    image = mild.mild_input(15, training=True)(None, keys(1)[0]).numpy()
+    image = mild.mild_input(15, augment=True)(None, keys(1)[0]).numpy()
     expected = tf.image.resize(ramp(), (15, 15), mild.METHODS[method]).numpy() / 127.5 - 1
     difference = np.abs(image - expected).max(), np.abs(image[:, ::-1] - expected).max()
     assert min(difference) < 1e-5

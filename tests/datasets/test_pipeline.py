@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_multigrid.datasets.pipeline import draw_batches, index_batches
+from keras_multigrid.datasets import pipeline
+from keras_multigrid.datasets.pipeline import Batching, draw_batches
 from tests.datasets.seeking import assert_continues, assert_seekable, assert_shared, first_of
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -28,6 +29,10 @@ def one_pass(dataset):
 def order(dataset):
     """Returns the indices of one pass in their order."""
     return np.concatenate([np.atleast_1d(indices) for indices, _ in one_pass(dataset)]).tolist()
+
+
+def index_batches(samples, batch_size, **options):
+    return pipeline.index_batches(samples, Batching(batch_size, **options))
 
 
 def random_rows(indices, key):
@@ -52,22 +57,16 @@ def assert_same(batches, expected):
 
 
 @pytest.mark.parametrize("shuffle", [False, True])
-@pytest.mark.parametrize("samples, batch_size", [(1, 1), (2, None), (10, 4), (12, 4), (3, 8)])
+@pytest.mark.parametrize("samples, batch_size", [(1, 1), (2, 1), (10, 4), (12, 4), (3, 8)])
 def test_a_pass_visits_every_sample_once(samples, batch_size, shuffle):
-    dataset = index_batches(samples, batch_size, shuffle)
+    dataset = index_batches(samples, batch_size, shuffle=shuffle)
     for _ in range(2):
         assert sorted(order(dataset)) == list(range(samples))
-    assert len(dataset) == len(one_pass(dataset)) == math.ceil(samples / (batch_size or 1))
+    assert len(dataset) == len(one_pass(dataset)) == math.ceil(samples / batch_size)
 
 
 def test_the_last_batch_has_what_is_left():
     assert [len(indices) for indices, _ in one_pass(index_batches(10, 4))] == [4, 4, 2]
-
-
-def test_single_samples_have_no_batch_dimension():
-    (indices, key), *_ = index_batches(2)
-    assert indices.shape == () and key.shape == (2,)
-    assert indices.dtype == key.dtype == tf.int64
 
 
 def test_samples_are_in_order_unless_shuffled():
@@ -113,11 +112,11 @@ def test_another_seed_gives_another_order_and_other_keys(seed):
     assert not {key for _, key in ours} & {key for _, key in others}
 
 
-@pytest.mark.parametrize("samples, batch_size", [(0, 4), (-1, None), (4, 0), (4, -2)])
+@pytest.mark.parametrize("samples, batch_size", [(0, 4), (-1, 1), (4, 0), (4, -2)])
 @pytest.mark.parametrize("make", [index_batches, lambda *sizes: draw_batches(random_rows, *sizes)])
 def test_nothing_to_iterate_over_is_an_error(make, samples, batch_size):
-    message = f"There are {samples} samples in batches of {batch_size}; expected at least 1 of each"
-    with pytest.raises(ValueError, match=message):
+    wrong = f"samples is {samples}" if samples < 1 else f"batch_size is {batch_size}"
+    with pytest.raises(ValueError, match=f"{wrong}; expected a positive integer"):
         make(samples, batch_size)
 
 
@@ -199,10 +198,10 @@ def test_checkpoints_hold_a_position_and_no_elements(tmp_path):
 
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_indices_begin_with_any_batch(shuffle):
-    passes = index_batches(10, 4, shuffle, seed=3)
+    passes = index_batches(10, 4, shuffle=shuffle, seed=3)
     full = [batch for _ in range(4) for batch in one_pass(passes)[:2]]
     for first_batch in (0, 1, 2, 5):
-        endless = index_batches(10, 4, shuffle, seed=3, first_batch=first_batch)
+        endless = index_batches(10, 4, shuffle=shuffle, seed=3, first_batch=first_batch)
         assert one_pass(endless.take(8 - first_batch)) == full[first_batch:]
 
 

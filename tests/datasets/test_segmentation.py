@@ -19,7 +19,7 @@ KEY = tf.constant([3, 7], tf.int64)
 
 @pytest.fixture(scope="module")
 def bank():
-    return load_digits("train")
+    return load_digits("train", source="digits")
 
 
 @pytest.fixture(scope="module")

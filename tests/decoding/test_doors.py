@@ -78,8 +78,8 @@ def test_folders_of_images(augmentation, training, tmp_path):
         (tmp_path / kind / "class").mkdir(parents=True)
         for number, data in enumerate(files):
             (tmp_path / kind / "class" / f"{number:03}.png").write_bytes(data)
-        options = {"image_size": 8, "training": training, "shuffle": False}
-        batches = load_image_folder(tmp_path / kind, 99, augmentation=augmentation, **options)
+        options = {"image_size": 8, "augment": training, "shuffle": False}
+        batches = load_image_folder(tmp_path, kind, 99, augmentation=augmentation, **options)
         return np.concatenate([images for images, _ in batches.as_numpy_iterator()])
 
     images = prepared("files", KNOWN.values())
@@ -101,7 +101,7 @@ def test_iterators_continue_exactly(tmp_path):
         (folder / "class" / f"{number:03}.png").write_bytes(data)
 
     def iterator():
-        return iter(load_image_folder(folder, 8, training=True, image_size=8).repeat())
+        return iter(load_image_folder(folder, ".", 8, augment=True, image_size=8).repeat())
 
     interrupted = iterator()
     for _ in range(3):
