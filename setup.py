@@ -38,6 +38,7 @@ setup(
         "tensorflow>=2.21",  # the default backend; tf.data, SavedModel
         "tensorflow-datasets>=4.9.10",  # MNIST, CIFAR, ImageNet
         "importlib_resources>=6.0",  # tensorflow-datasets imports it without declaring it
+        "filelock>=3.16",  # keeps other processes out of a run's folder, on Windows too
         "scikit-learn>=1.4.2",  # ships the handwritten digits; the first for NumPy 2
         "tensorboard>=2.20",  # TensorFlow's and keras-tuner's logs need it, both undeclared
         "pillow>=10.4",  # reads image files that TensorFlow misreads; the first for NumPy 2

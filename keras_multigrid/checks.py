@@ -1,11 +1,14 @@
 """Checks of arguments, by name: `positive_integers(batch_size=batch_size)`.
 
-Each raises a `ValueError` that says what came and what was expected.
+Each raises a `ValueError` that says what came and what was expected. Integers and numbers may be
+NumPy's, but not True or False. A layer says which one it is:
+`positive_integers(**{f"{label}: filters": filters})`.
 """
 
 import dataclasses
 import inspect
 import json
+import math
 import numbers as kinds
 import os
 import types
@@ -21,8 +24,14 @@ def optional(check, **values):
     check(**{name: value for name, value in values.items() if value is not None})
 
 
-def integers(**values):
-    _require(_is_integer, "an integer", values)
+def integers(low=None, high=None, /, **values):
+    """Takes integers from `low` to `high`, both included: `integers(0, 9, digit=digit)`."""
+    if low is None:
+        expected = "an integer"
+    else:
+        expected = f"an integer from {low} {'on' if high is None else f'to {high}'}"
+    low, high = (-math.inf if low is None else low), (math.inf if high is None else high)
+    _require(lambda value: _is_integer(value) and low <= value <= high, expected, values)
 
 
 def positive_integers(**values):
@@ -31,6 +40,11 @@ def positive_integers(**values):
 
 def numbers(**values):
     _require(_is_number, "a number", values)
+
+
+def positive_numbers(**values):
+    """Takes finite numbers above 0."""
+    _require(lambda value: _is_number(value) and 0 < value < math.inf, "a positive number", values)
 
 
 def flags(**values):

@@ -104,8 +104,8 @@ def check_options(include_top, pooling, classes):
     """Raises a `ValueError` for head options that no constructor takes."""
     if pooling not in (None, "avg", "max"):
         raise ValueError(f"pooling is {pooling!r}; expected None, 'avg' or 'max'.")
-    if include_top and (isinstance(classes, bool) or not isinstance(classes, int) or classes < 1):
-        raise ValueError(f"classes is {classes!r}; expected a positive integer.")
+    if include_top:
+        checks.positive_integers(classes=classes)
 
 
 def checked_depth(depth, default):

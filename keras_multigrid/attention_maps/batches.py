@@ -3,15 +3,6 @@
 import sys
 
 import keras
-import numpy as np
-
-
-def check_integer(name, value, low, high=None):
-    """Raises a `ValueError` for what is no integer from `low` on, up to `high` if there is one."""
-    is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not is_integer or value < low or (high is not None and value > high):
-        limits = f"from {low} on" if high is None else f"from {low} to {high}"
-        raise ValueError(f"{name} is {value!r}; expected an integer {limits}.")
 
 
 def even_batches(items, batch_size):

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_multigrid import checks
-from keras_multigrid.attention_maps.batches import check_integer, even_batches, progress_bar
+from keras_multigrid.attention_maps.batches import even_batches, progress_bar
 from keras_multigrid.attention_maps.probes import (
     check_channel,
     check_images,
@@ -97,7 +97,7 @@ def integrated_gradients(
     """
     checks.optional(checks.arrays, baseline=baseline)
     checks.verbosity(verbose=verbose)
-    check_integer("steps", steps, 1)
+    checks.integers(1, steps=steps)
     images, places = _checked(model, images, probes, channel, batch_size)
     try:
         baseline = np.broadcast_to(
@@ -191,7 +191,7 @@ def receptive_field(model, images, probe=None, channel=None, batch_size=32, verb
 def _checked(model, images, probes, channel, batch_size):
     """Returns images, and for each the places of its probes among the output's values."""
     checks.models(model=model)
-    check_integer("batch_size", batch_size, 1)
+    checks.integers(1, batch_size=batch_size)
     images = check_images(model, images)
     outputs = predict_maps(model, images, batch_size)
     check_channel(channel, outputs)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from keras_multigrid import checks
-from keras_multigrid.attention_maps.batches import check_integer, even_batches, progress_bar
+from keras_multigrid.attention_maps.batches import even_batches, progress_bar
 from keras_multigrid.attention_maps.probes import (
     check_channel,
     check_images,
@@ -191,10 +191,9 @@ def sweep(
     checks.verbosity(verbose=verbose)
     images = check_images(model, images)
     size = images.shape[1:3]
-    check_integer("occluder_size", occluder_size, 1, min(size))
-    for name, value in (("stride", stride), ("window", window), ("batch_size", batch_size)):
-        check_integer(name, value, 1)
-    check_integer("seed", seed, 0)
+    checks.integers(1, min(size), occluder_size=occluder_size)
+    checks.integers(1, stride=stride, window=window, batch_size=batch_size)
+    checks.integers(0, seed=seed)
     if window % 2 == 0:
         raise ValueError(f"window is {window}; expected an odd number, for its middle is a probe.")
     rows, columns = (range(0, side - occluder_size + 1, stride) for side in size)

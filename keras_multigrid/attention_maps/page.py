@@ -1,22 +1,19 @@
 """A page on which pointing at a pixel of the output shows what it heeds: one file, no network."""
 
 import base64
-import contextlib
 import html
 import importlib.resources
 import json
 import math
-import os
-import pathlib
 import re
 
 import numpy as np
 
 from keras_multigrid import checks
-from keras_multigrid.attention_maps.batches import check_integer
 from keras_multigrid.attention_maps.occlusion import sweep
 from keras_multigrid.attention_maps.probes import check_images, predict_maps
 from keras_multigrid.figures.style import stretched
+from keras_multigrid.whole_files import write_text
 
 MOST_BYTES = 24 * 2**20  # of all changes: a page of more can hardly be opened
 
@@ -74,9 +71,8 @@ def write_attention_page(
     checks.optional(checks.texts, title=title)
     checks.verbosity(verbose=verbose)
     images = check_images(model, images)
-    check_integer("occluder_size", occluder_size, 1, min(images.shape[1:3]))
-    for name, value in (("stride", stride), ("batch_size", batch_size)):
-        check_integer(name, value, 1)
+    checks.integers(1, min(images.shape[1:3]), occluder_size=occluder_size)
+    checks.integers(1, stride=stride, batch_size=batch_size)
     if images.shape[-1] not in (1, 3):
         raise ValueError(f"The images have {images.shape[-1]} channels; expected 1 or 3.")
     checks.optional(checks.lists, names=names)
@@ -94,7 +90,7 @@ def write_attention_page(
     if probe_stride is None:
         strides = range(1, max(height, width))
         probe_stride = next((each for each in strides if size(each) <= MOST_BYTES), 1)
-    check_integer("probe_stride", probe_stride, 1)
+    checks.integers(1, probe_stride=probe_stride)
     if size(probe_stride) > MOST_BYTES:
         raise ValueError(
             f"The page would have {size(probe_stride) / 2**20:,.0f} MiB; expected at most "
@@ -122,19 +118,7 @@ def write_attention_page(
         "data": data.replace("<", r"\u003c"),  # a name must not end the script that holds it
     }
     text = re.sub(r"{{(\w+)}}", lambda match: parts[match[1]], template)  # at once: texts have {{
-    with whole(path) as unfinished:
-        unfinished.write_text(text, encoding="utf-8")
-
-
-@contextlib.contextmanager
-def whole(path):
-    """Gives the path of a file to write, which then is whole under its own name, or not there."""
-    unfinished = pathlib.Path(f"{path}.unfinished")
-    try:
-        yield unfinished
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_text(path, text)
 
 
 def _method(swept):

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_multigrid import checks
 from keras_multigrid.layers.pyramid_layer import resolve_data_format
 
 
@@ -34,11 +35,7 @@ class ChannelPadding(keras.layers.Layer):
 
     def __init__(self, filters, data_format=None, **kwargs):
         super().__init__(**kwargs)
-        if isinstance(filters, bool) or not isinstance(filters, int) or filters < 1:
-            raise ValueError(
-                f"ChannelPadding '{self.name}': filters is {filters!r}; expected a positive "
-                "integer."
-            )
+        checks.positive_integers(**{f"ChannelPadding '{self.name}': filters": filters})
         self.filters = filters
         self.data_format = resolve_data_format(data_format)
 

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_multigrid import checks
 from keras_multigrid.layers.pyramid_layer import PyramidLayer, half
 
 
@@ -38,10 +39,7 @@ class ImagePyramid(PyramidLayer):
 
     def __init__(self, num_grids, data_format=None, **kwargs):
         super().__init__(data_format=data_format, **kwargs)
-        if isinstance(num_grids, bool) or not isinstance(num_grids, int) or num_grids < 1:
-            raise ValueError(
-                f"{self._label}: num_grids is {num_grids!r}; expected a positive integer."
-            )
+        checks.positive_integers(**{f"{self._label}: num_grids": num_grids})
         self.num_grids = num_grids
 
     def build(self, input_shape):

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_multigrid import checks
+
 
 class PyramidLayer(keras.layers.Layer):
     """Base class of the layers that read a pyramid: a list of tensors, finest grid first.
@@ -152,10 +154,7 @@ def one_per_grid(value, name, label):
             "grid, the finest first, for example [64, 32, 16]."
         )
     for grid, entry in enumerate(value):
-        if isinstance(entry, bool) or not isinstance(entry, int) or entry < 1:
-            raise ValueError(
-                f"{label}: {name} of grid {grid} is {entry!r}; expected a positive integer."
-            )
+        checks.positive_integers(**{f"{label}: {name} of grid {grid}": entry})
     return tuple(value)
 
 

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_multigrid import checks
 from keras_multigrid.layers.pyramid_layer import resolve_data_format
 
 
@@ -46,10 +47,7 @@ class ResizedCentre(keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)
         shorter = size if shorter is None else shorter
         for name, value in (("size", size), ("shorter", shorter)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(
-                    f"{self._label}: {name} is {value!r}; expected a positive integer."
-                )
+            checks.positive_integers(**{f"{self._label}: {name}": value})
         if shorter < size:
             raise ValueError(
                 f"{self._label}: shorter is {shorter}; expected at least size={size}, or the "

@@ -6,14 +6,13 @@ import numpy as np
 
 from keras_multigrid import checks
 from keras_multigrid.attention_maps import sweep, write_attention_page
-from keras_multigrid.attention_maps.batches import check_integer
-from keras_multigrid.attention_maps.page import whole
 from keras_multigrid.decoding import read_image
 from keras_multigrid.export.serving import at_size
 from keras_multigrid.figures import draw_attention_maps
 from keras_multigrid.figures.attention import check_probe_count
 from keras_multigrid.figures.style import draw_both
 from keras_multigrid.recipes.run_folder import load_run
+from keras_multigrid.whole_files import whole
 
 ATTENTION = "attention"
 PAGE_STRIDE = 4
@@ -62,7 +61,6 @@ def attend_run(
     checks.positive_integers(samples=samples, occluder_size=occluder_size, stride=stride)
     checks.optional(checks.integers, channel=channel)
     checks.optional(checks.paths, output=output, data_dir=data_dir)
-    check_integer("samples", samples, 1)
     run, output = pathlib.Path(run), pathlib.Path(output or run)
     recipe, model = load_run(run, data_dir)
     if len(getattr(model, "output_shape", ())) != 4:  # classifiers, top-down ones too
@@ -86,9 +84,9 @@ def attend_run(
     shown = {recipe.model: (swept.outputs, swept.probes, maps)}
     pictures = draw_both(output / ATTENTION, draw_attention_maps, images, shown)
     arrays, page = output / f"{ATTENTION}.npz", output / f"{ATTENTION}.html"
-    with whole(arrays) as unfinished, open(unfinished, "wb") as file:
+    with whole(arrays) as unfinished:
         np.savez_compressed(
-            file, images=images, outputs=swept.outputs, probes=swept.probes, maps=maps
+            unfinished, images=images, outputs=swept.outputs, probes=swept.probes, maps=maps
         )
     write_attention_page(
         page,

@@ -22,8 +22,9 @@ from keras_multigrid.recipes.run import (
     verbosity,
     without_gradient_warnings,
 )
-from keras_multigrid.recipes.run_folder import CHECKPOINTS, RESULTS, claim, locked, write_json
+from keras_multigrid.recipes.run_folder import CHECKPOINTS, RESULTS, claim, locked
 from keras_multigrid.training import JsonLines, resumable_fit
+from keras_multigrid.whole_files import write_json
 
 TEST_IMAGES = 1000
 SHOWN_IMAGES = 10

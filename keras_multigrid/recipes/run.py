@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import logging
-import os
 import pathlib
 import signal
 import sys
@@ -29,7 +28,6 @@ from keras_multigrid.recipes.run_folder import (
     default_folder,
     how_to_go_on,
     locked,
-    write_json,
 )
 from keras_multigrid.recipes.skipped import (
     skipped_sentence,
@@ -46,6 +44,7 @@ from keras_multigrid.training.distribution import (
     this_process,
 )
 from keras_multigrid.training.json_lines import LOG_REMEDY, read_json_lines
+from keras_multigrid.whole_files import whole, write_json
 
 LOG = "metrics.jsonl"
 
@@ -208,11 +207,10 @@ def _telling_how_to_go_on(recipe, output):
 
 
 def _save(recipe, model, output):
-    unfinished = output / f"unfinished.{MODEL}"
-    model.save(unfinished)
-    if recipe.label_names():
-        add_class_names(unfinished, recipe.label_names())
-    os.replace(unfinished, output / MODEL)
+    with whole(output / MODEL) as unfinished:
+        model.save(unfinished)
+        if recipe.label_names():
+            add_class_names(unfinished, recipe.label_names())
 
 
 def _validation_data(recipe, split):

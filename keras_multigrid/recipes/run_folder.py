@@ -2,18 +2,19 @@
 
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import json
-import os
 import pathlib
+
+import filelock
 
 from keras_multigrid.recipes.overrides import as_setting
 from keras_multigrid.recipes.report import versions
 from keras_multigrid.recipes.trained import read_model
 from keras_multigrid.stored import DamagedFile, check_fields, make, read_json, with_tuples
+from keras_multigrid.whole_files import unfinished_path, write_json
 
-RECIPE, RESULTS, MODEL = "recipe.json", "metrics.json", "model.keras"
+RECIPE, RESULTS, MODEL, LOCK = "recipe.json", "metrics.json", "model.keras", ".lock"
 CHECKPOINTS = "checkpoints"
 MAY_CHANGE = ("data_dir", "checkpoint_seconds", "on_error")  # between the parts of a run
 RECIPE_KINDS = {"recipe": str, "fields": dict, "versions": dict}
@@ -30,7 +31,7 @@ def default_folder(recipe):
 
 @contextlib.contextmanager
 def locked(folder):
-    """Makes the folder and keeps other processes out of it; a killed one lets go.
+    """Makes the folder and keeps other processes out of it, until the block or the process ends.
 
     Raises:
         OSError: If another process works in it.
@@ -39,28 +40,29 @@ def locked(folder):
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise OSError(f"{folder} cannot be a folder, for a file is there; name another.") from error
-    with open(folder / ".lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OSError(
-                f"Another process trains in {folder}; wait for it, or name another folder with "
-                "--output."
-            ) from error
+    lock = filelock.FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0.2)  # `is_locked` of another process holds it for a moment
+    except filelock.Timeout as error:
+        raise OSError(
+            f"Another process trains in {folder}; wait for it, or name another folder with "
+            "--output."
+        ) from error
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def is_locked(folder):
     """Returns whether a process works in a folder."""
-    path = folder / ".lock"
-    if not path.exists():
+    if not (folder / LOCK).exists():
         return False
-    with open(path) as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    try:
+        with filelock.FileLock(folder / LOCK, timeout=0):
+            return False
+    except filelock.Timeout:
+        return True
 
 
 def claim(folder, recipe):
@@ -82,7 +84,7 @@ def claim(folder, recipe):
 
 def check_empty(folder, path, kind):
     """Raises a `ValueError` if a folder has anything before its first file is written."""
-    own = (".lock", _unfinished(path).name)  # the latter of a process that was killed
+    own = (LOCK, unfinished_path(path).name)  # the latter of a process that was killed
     others = [entry.name for entry in folder.iterdir() if entry.name not in own]
     if others:
         raise ValueError(
@@ -221,17 +223,3 @@ def read_recipe_file(path, recipes):
     if name not in recipes:
         raise DamagedFile(path, f"it is of an unknown recipe {name!r}", RECIPE_REMEDY)
     return make(recipes[name], written["fields"], path, RECIPE_REMEDY)
-
-
-def write_json(path, value):
-    """Writes a file that is whole or not there."""
-    unfinished = _unfinished(path)
-    with open(unfinished, "w") as file:
-        file.write(json.dumps(value, indent=2) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(unfinished, path)
-
-
-def _unfinished(path):
-    return path.with_suffix(".unfinished")

@@ -3,6 +3,8 @@
 import contextlib
 import warnings
 
+from keras_multigrid.whole_files import write_text
+
 SKIPPED = "skipped.txt"
 MOST_NAMED = 10
 
@@ -13,7 +15,7 @@ def write_skipped(folder, names):
     before = path.read_text().split("\n")[:-1] if path.exists() else []
     names = sorted({*before, *names})
     if names:
-        path.write_text("\n".join([*names, ""]))
+        write_text(path, "\n".join([*names, ""]))
     return names
 
 

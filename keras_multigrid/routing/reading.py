@@ -7,7 +7,6 @@ import numpy as np
 from keras import ops
 
 from keras_multigrid import checks
-from keras_multigrid.attention_maps.batches import check_integer
 from keras_multigrid.attention_maps.probes import check_images
 from keras_multigrid.layers.resampling import pool_half, repeat_like
 from keras_multigrid.routing.exchanges import (
@@ -156,7 +155,7 @@ def routing(model, images=None, batch_size=32, verbose="auto"):
     (True, True)
     """
     checks.verbosity(verbose=verbose)
-    check_integer("batch_size", batch_size, 1)
+    checks.integers(1, batch_size=batch_size)
     copy = copy_of(model)
     copy.set_weights(model.get_weights())
     if images is None:

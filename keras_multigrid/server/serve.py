@@ -67,8 +67,6 @@ def serve(
     from keras_multigrid.server.worker import ServedModel
 
     limits = limits or Limits()
-    if batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size}; expected a positive integer.")
     if not 0 <= batch_seconds < limits.seconds:
         raise ValueError(
             f"The batch timeout is {batch_seconds} s; expected less than a request's time, "

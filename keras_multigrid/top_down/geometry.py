@@ -8,9 +8,10 @@ one. A node is named by its path from the root, a number of base 9 with one digi
 """
 
 import functools
-import numbers
 
 import numpy as np
+
+from keras_multigrid import checks
 
 GRID = 3
 CANDIDATES = GRID * GRID
@@ -45,9 +46,7 @@ def node_places(level):
 
 def check_levels(levels, most=MAX_LEVELS):
     """Raises a `ValueError` for a number of levels that is not from 1 to `most`."""
-    is_integer = isinstance(levels, numbers.Integral) and not isinstance(levels, bool)
-    if not is_integer or not 1 <= levels <= most:
-        raise ValueError(f"levels is {levels!r}; expected an integer from 1 to {most}.")
+    checks.integers(1, most, levels=levels)
 
 
 def check_images(shape, base_size, channels, levels):

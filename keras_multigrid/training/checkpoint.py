@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import pathlib
 import sys
 import zipfile
@@ -12,6 +11,7 @@ import ml_dtypes
 import numpy as np
 
 from keras_multigrid import checks
+from keras_multigrid.whole_files import remove, unfinished_path, whole
 
 KEPT = 2
 NOTES = "notes"  # the entry of the JSON text
@@ -52,28 +52,21 @@ def save_checkpoint(folder, number, arrays, notes):
     checks.json_values(notes=notes)
     folder = pathlib.Path(folder)
     path = folder / f"checkpoint-{number:09}.npz"
-    unfinished = path.with_suffix(".unfinished")
     entries = {ARRAYS + name: array for name, array in arrays.items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _remove(folder.glob("checkpoint-*.unfinished"))  # of a process that was killed
-        with open(unfinished, "wb") as file:
-            np.savez(file, **entries, **{NOTES: json.dumps(notes)})
-            file.flush()
-            os.fsync(file.fileno())
-        damage = _damage(unfinished)
-        if damage:
-            raise OSError(f"what was written reads back damaged ({damage})")
-        os.replace(unfinished, path)
-        _sync_folder(folder)
+        for abandoned in folder.glob(unfinished_path("checkpoint-*").name):  # by a killed process
+            remove(abandoned)
+        with whole(path, _verify) as unfinished:
+            np.savez(unfinished, **entries, **{NOTES: json.dumps(notes)})
     except OSError as error:
-        _remove([unfinished])
         kept = ", ".join(other.name for other in _paths(folder)[-1:]) or "none yet"
         raise OSError(
             f"The checkpoint {path} cannot be written: {error.strerror or error}. The last "
             f"good one is kept ({kept}); mend this and give the same command again."
         ) from error
-    _remove(_paths(folder)[:-KEPT])
+    for outdated in _paths(folder)[:-KEPT]:
+        remove(outdated)
     return path
 
 
@@ -143,10 +136,10 @@ def _read(path):
         return arrays, json.loads(str(archive[NOTES]))
 
 
-def _remove(paths):
-    for path in paths:
-        with contextlib.suppress(OSError):
-            path.unlink()
+def _verify(path):
+    damage = _damage(path)
+    if damage:
+        raise OSError(f"what was written reads back damaged ({damage})")
 
 
 def _damage(path):
@@ -164,12 +157,3 @@ def _damage(path):
 def _with_dtype(array):
     """Gives bfloat16, which NumPy stores as two bytes of no type, its type again."""
     return array.view(ml_dtypes.bfloat16) if array.dtype == np.dtype("V2") else array
-
-
-def _sync_folder(folder):
-    """Makes a renaming last through a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

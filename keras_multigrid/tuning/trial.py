@@ -3,20 +3,16 @@
 import dataclasses
 import gc
 import math
-import os
 import shutil
 
 import keras
 
 from keras_multigrid.recipes.run import LOG, set_up, train
-from keras_multigrid.recipes.run_folder import (
-    CHECKPOINTS,
-    claim,
-    write_json,
-)
+from keras_multigrid.recipes.run_folder import CHECKPOINTS, claim
 from keras_multigrid.stored import DamagedFile, make, read_json, with_tuples
 from keras_multigrid.training.json_lines import read_json_lines
 from keras_multigrid.tuning.hypermodel import Candidate
+from keras_multigrid.whole_files import whole, write_json
 
 RESULT, ATTEMPT = "result.json", "attempt.json"
 RESULT_REMEDY = "restore it from a copy, or remove its folder to leave the trial out of the ranking"
@@ -140,7 +136,8 @@ def _train(recipe, folder, epochs, objective, before):
 
 def _check_attempts(folder):
     """Raises a `MemoryError` for a trial in which one process after the other died."""
-    saved = max((path.name for path in (folder / CHECKPOINTS).glob("*.npz")), default=None)
+    names = [path.name for path in (folder / CHECKPOINTS).glob("checkpoint-*.npz")]
+    saved = max(names, default=None)
     deaths = 0
     if (folder / ATTEMPT).exists():  # nobody took it away
         kinds = {"deaths": int, "saved": str | None}
@@ -157,6 +154,5 @@ def _check_attempts(folder):
 def _copy(before, folder):
     """Copies what a longer training needs of a shorter one; the checkpoints last, at once."""
     shutil.copy(before / LOG, folder / LOG)
-    unfinished = folder / f"{CHECKPOINTS}.unfinished"
-    shutil.copytree(before / CHECKPOINTS, unfinished, dirs_exist_ok=True)
-    os.replace(unfinished, folder / CHECKPOINTS)
+    with whole(folder / CHECKPOINTS) as unfinished:
+        shutil.copytree(before / CHECKPOINTS, unfinished, dirs_exist_ok=True)

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import json
 import os
-import pathlib
 import signal
 import subprocess
 import sys
@@ -12,13 +11,8 @@ import sys
 import pytest
 
 from keras_multigrid.recipes import run_folder
-from keras_multigrid.recipes.run_folder import (
-    claim,
-    default_folder,
-    locked,
-    read_recipe,
-    write_json,
-)
+from keras_multigrid.recipes.run_folder import claim, default_folder, is_locked, locked, read_recipe
+from keras_multigrid.whole_files import unfinished_path, write_json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,14 +93,8 @@ def test_a_folder_with_foreign_files_is_left_alone(tmp_path):
     assert names(tmp_path) == [".lock", "thesis.tex"]
 
 
-def test_a_process_killed_while_it_claims_a_folder_does_no_harm(tmp_path, monkeypatch):
-    def die(*paths):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt), locked(tmp_path):
-        patch.setattr(run_folder.os, "replace", die)
-        claim(tmp_path, RECIPE)
-    assert names(tmp_path) == [".lock", "recipe.unfinished"]
+def test_a_process_killed_while_it_claims_a_folder_does_no_harm(tmp_path):
+    unfinished_path(tmp_path / "recipe.json").write_text("{")
     with locked(tmp_path):
         claim(tmp_path, RECIPE)
     assert names(tmp_path) == [".lock", "recipe.json"]
@@ -143,9 +131,9 @@ def test_the_default_folder_is_the_same_for_the_same_settings():
 
 # Without the imports of the package, which take long: another process that has the lock.
 HOLDER = """
-import fcntl, sys, time
-lock = open(sys.argv[1] + "/.lock", "w")
-fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+import filelock, sys, time
+lock = filelock.FileLock(sys.argv[1] + "/.lock")
+lock.acquire()
 print("locked", flush=True)
 time.sleep(600)
 """
@@ -167,6 +155,7 @@ def test_another_process_keeps_this_one_out_until_it_is_killed(tmp_path):
         refused = pytest.raises(OSError, match=f"Another process trains in {tmp_path}; wait")
         with refused, locked(tmp_path):
             raise AssertionError("not reached")
+        assert is_locked(tmp_path)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         with locked(tmp_path):
@@ -175,30 +164,11 @@ def test_another_process_keeps_this_one_out_until_it_is_killed(tmp_path):
 
 def test_a_lock_holds_within_and_ends_with_the_block(tmp_path):
     folder = tmp_path / "new" / "folder"
+    assert not is_locked(folder)
     with locked(folder), pytest.raises(OSError, match="Another process"), locked(folder):
         raise AssertionError("not reached")
     with locked(folder):
         pass
-
-
-def test_a_file_is_whole_or_not_there(tmp_path, monkeypatch):
-    path = tmp_path / "metrics.json"
-    write_json(path, {"a": [1, None]})
-    assert json.loads(path.read_text()) == {"a": [1, None]}
-    synced = []
-
-    def replace(before, after):
-        assert synced == [str(before)]
-        assert json.loads(pathlib.Path(before).read_text()) == {"b": 2}
-        assert json.loads(path.read_text()) == {"a": [1, None]}
-
-    def sync(descriptor):
-        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
-
-    monkeypatch.setattr(run_folder.os, "fsync", sync)
-    monkeypatch.setattr(run_folder.os, "replace", replace)
-    write_json(path, {"b": 2})
-    assert synced
 
 
 def test_a_refusal_says_how_to_go_on_with_other_settings(tmp_path):

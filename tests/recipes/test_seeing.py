@@ -22,7 +22,8 @@ from keras_multigrid.recipes import (
 )
 from keras_multigrid.recipes.finished_runs import FinishedRuns
 from keras_multigrid.recipes.overrides import resolve
-from keras_multigrid.recipes.run_folder import write_json, write_recipe
+from keras_multigrid.recipes.run_folder import write_recipe
+from keras_multigrid.whole_files import write_json
 from tests.decoding.samples import KNOWN, by_pillow
 
 pytestmark = pytest.mark.usefixtures("drawn_without_xla")

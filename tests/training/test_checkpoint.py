@@ -9,7 +9,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from keras_multigrid.training import checkpoint, load_checkpoint, save_checkpoint
+from keras_multigrid import whole_files
+from keras_multigrid.training import load_checkpoint, save_checkpoint
 
 ARRAYS = {
     "model/0": np.arange(6, dtype="float32").reshape(2, 3),
@@ -136,7 +137,7 @@ def test_no_flipped_bit_at_all_changes_what_is_loaded(tmp_path):
 def test_leftovers_of_an_interrupted_write_do_no_harm_and_go(tmp_path):
     save(tmp_path, 1)
     for number in (2, 3):
-        (tmp_path / f"checkpoint-{number:09}.unfinished").write_bytes(b"PK half of it")
+        (tmp_path / f"unfinished.checkpoint-{number:09}.npz").write_bytes(b"PK half of it")
     assert number_of(load_checkpoint(tmp_path)) == 1
     save(tmp_path, 3)
     assert names(tmp_path) == ["checkpoint-000000001.npz", "checkpoint-000000003.npz"]
@@ -148,10 +149,10 @@ def test_what_reads_back_damaged_is_not_kept(tmp_path, monkeypatch):
 
     def damaging(descriptor):
         true(descriptor)
-        for path in tmp_path.glob("*.unfinished"):  # as a bad disk would
+        for path in tmp_path.glob("unfinished.*"):  # as a bad disk would
             path.write_bytes(flip_a_bit(path.read_bytes()))
 
-    monkeypatch.setattr(checkpoint.os, "fsync", damaging)
+    monkeypatch.setattr(whole_files.os, "fsync", damaging)
     with pytest.raises(OSError, match="reads back damaged"):
         save(tmp_path, 20)
     assert names(tmp_path) == ["checkpoint-000000001.npz"]
@@ -169,8 +170,8 @@ def test_a_checkpoint_appears_only_when_all_of_it_is_on_the_disk(tmp_path, monke
         assert synced == [str(before)]
         true_replace(before, after)
 
-    monkeypatch.setattr(checkpoint.os, "fsync", sync)
-    monkeypatch.setattr(checkpoint.os, "replace", replace)
+    monkeypatch.setattr(whole_files.os, "fsync", sync)
+    monkeypatch.setattr(whole_files.os, "replace", replace)
     save(tmp_path, 1)
     assert synced[1:] == [str(tmp_path)]
 

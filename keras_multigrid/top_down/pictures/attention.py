@@ -5,7 +5,6 @@ import textwrap
 import numpy as np
 
 from keras_multigrid import checks
-from keras_multigrid.attention_maps.batches import check_integer
 from keras_multigrid.figures.style import new_figure, stretched
 from keras_multigrid.top_down.attention import Attention
 from keras_multigrid.top_down.pictures.drawing import (
@@ -48,8 +47,8 @@ def seen_image(image, attention, index, levels):
     """
     checks.arrays(image=image)
     checks.instances(Attention, attention=attention)
-    check_integer("index", index, 0, len(attention.attended[0]) - 1)
-    check_integer("levels", levels, 1, attention.levels)
+    checks.integers(0, len(attention.attended[0]) - 1, index=index)
+    checks.integers(1, attention.levels, levels=levels)
     pyramid = level_images(image, attention)
     side = len(pyramid[-1])
     seen = _enlarged(pyramid[0], side)

@@ -5,7 +5,6 @@ import itertools
 import numpy as np
 
 from keras_multigrid import checks
-from keras_multigrid.attention_maps.batches import check_integer
 from keras_multigrid.figures.style import new_figure, stretched
 from keras_multigrid.top_down.attention import Attention
 from keras_multigrid.top_down.pictures.drawing import (
@@ -48,7 +47,7 @@ def draw_parse_tree(path, image, attention, index=0):
     checks.paths(path=path)
     checks.arrays(image=image)
     checks.instances(Attention, attention=attention)
-    check_integer("index", index, 0, len(attention.attended[0]) - 1)
+    checks.integers(0, len(attention.attended[0]) - 1, index=index)
     count = int(attention.counts()[index].sum())
     if count > MOST_NODES:
         raise ValueError(f"The tree has {count} nodes; expected at most {MOST_NODES} to draw.")
