@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import numbers
+from functools import partial
 
 from keras_multigrid import checks
 
@@ -32,18 +33,15 @@ class Batching:
         checks.positive_integers(batch_size=self.batch_size)
         checks.flags(shuffle=self.shuffle)
         checks.integers(seed=self.seed)
-        first, share, integer = self.first_batch, self.share, numbers.Integral
-        if first is not None and not (isinstance(first, integer) and first >= 0):
-            raise ValueError(f"first_batch is {first!r}; expected an integer from 0, or None.")
-        pair = share if isinstance(share, tuple | list) and len(share) == 2 else (0, 0)
-        process, processes = (number if isinstance(number, integer) else 0 for number in pair)
-        if not 0 <= process < processes:
+        checks.optional(partial(checks.integers, 0), first_batch=self.first_batch)
+        if not _is_share(self.share):
             raise ValueError(
-                f"share is {share}; expected (process, processes), with 0 <= process < processes."
+                f"share is {self.share}; expected (process, processes), with 0 <= process < "
+                "processes."
             )
-        if self.batch_size % processes:
+        if self.batch_size % self.share[1]:
             raise ValueError(
-                f"batch_size is {self.batch_size}; expected a multiple of {processes}, the "
+                f"batch_size is {self.batch_size}; expected a multiple of {self.share[1]}, the "
                 "processes."
             )
 
@@ -56,6 +54,12 @@ class Batching:
     @property
     def own_size(self):
         return self.batch_size // self.share[1]
+
+
+def _is_share(value):
+    is_pair = isinstance(value, tuple | list) and len(value) == 2
+    integers = is_pair and all(isinstance(number, numbers.Integral) for number in value)
+    return integers and 0 <= value[0] < value[1]
 
 
 def index_batches(samples, batching):

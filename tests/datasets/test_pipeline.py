@@ -236,8 +236,8 @@ def test_shares_of_one_pass_have_no_empty_batches(samples, sizes):
 @pytest.mark.parametrize(
     "options, message",
     [
-        (dict(first_batch=-1), "first_batch is -1; expected an integer from 0, or None"),
-        (dict(first_batch=1.0), r"first_batch is 1\.0; expected an integer from 0, or None"),
+        (dict(first_batch=-1), "first_batch is -1; expected an integer from 0 on"),
+        (dict(first_batch=1.0), r"first_batch is 1\.0; expected an integer from 0 on"),
         (dict(share=(2, 2)), r"share is \(2, 2\); expected \(process, processes\), with 0 <="),
         (dict(share=(0, 3)), "batch_size is 4; expected a multiple of 3, the processes"),
         (
