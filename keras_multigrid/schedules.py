@@ -16,17 +16,19 @@ from keras_multigrid import checks
 class _RatePerEpoch(keras.optimizers.schedules.LearningRateSchedule):
     """Looks the rate up, so that it is the exact one, rounded to float32, on every backend."""
 
-    def __init__(self, steps_per_epoch, rates, name):
+    def __init__(self, steps_per_epoch, start, rates, name):
         checks.texts(name=name)
         checks.positive_integers(steps_per_epoch=steps_per_epoch)
-        self.steps_per_epoch = steps_per_epoch
-        self.name = name
+        self.steps_per_epoch, self.start, self.name = steps_per_epoch, start, name
         self._rates = np.asarray(rates, "float32")
 
     def __call__(self, step):
         epoch = ops.floor_divide(step, self.steps_per_epoch)
         epoch = ops.clip(epoch, 0, len(self._rates) - 1)
         return ops.take(self._rates, ops.cast(epoch, "int32"))
+
+    def get_config(self):
+        return {"steps_per_epoch": self.steps_per_epoch, "start": self.start, "name": self.name}
 
 
 @keras.saving.register_keras_serializable(package="keras_multigrid")
@@ -62,17 +64,11 @@ class ExponentialPerEpoch(_RatePerEpoch):
         checks.positive_integers(epochs=epochs)
         checks.positive_numbers(start=start, end=end)
         progress = np.arange(epochs) / max(epochs - 1, 1)
-        super().__init__(steps_per_epoch, start * (end / start) ** progress, name)
-        self.epochs, self.start, self.end = epochs, start, end
+        super().__init__(steps_per_epoch, start, start * (end / start) ** progress, name)
+        self.epochs, self.end = epochs, end
 
     def get_config(self):
-        return {
-            "epochs": self.epochs,
-            "steps_per_epoch": self.steps_per_epoch,
-            "start": self.start,
-            "end": self.end,
-            "name": self.name,
-        }
+        return {**super().get_config(), "epochs": self.epochs, "end": self.end}
 
 
 @keras.saving.register_keras_serializable(package="keras_multigrid")
@@ -126,14 +122,9 @@ class StepwisePerEpoch(_RatePerEpoch):
             )
         epochs = np.arange(max(boundaries, default=0) + 1)
         passed = np.searchsorted(boundaries, epochs, side="right")
-        super().__init__(steps_per_epoch, start * float(factor) ** passed, name)
-        self.boundaries, self.factor, self.start = tuple(boundaries), factor, start
+        super().__init__(steps_per_epoch, start, start * float(factor) ** passed, name)
+        self.boundaries, self.factor = tuple(boundaries), factor
 
     def get_config(self):
-        return {
-            "steps_per_epoch": self.steps_per_epoch,
-            "boundaries": list(self.boundaries),
-            "factor": self.factor,
-            "start": self.start,
-            "name": self.name,
-        }
+        own = {"boundaries": list(self.boundaries), "factor": self.factor}
+        return {**super().get_config(), **own}

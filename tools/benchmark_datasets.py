@@ -68,7 +68,7 @@ def drawn(source, data_dir):
         ),
         (
             "located_mnist/noisy, 28 px",
-            kmg.datasets.LocatedDigits(digits, labels, "noisy", 28),
+            kmg.datasets.LocatedDigits(digits, labels, "noisy", size=28),
             plain.located_digit,
         ),
     ):

@@ -192,7 +192,8 @@ class _DrawnDigits(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         # Neighbouring seeds must not share streams: each has one for every split.
         seed = len(SPLITS) * config.seed + SPLITS.index(split)
         draw = self._drawing(digits, labels)
-        batches = draw_batches(draw, self._samples(split, digits), CHUNK, seed=seed)
+        samples = getattr(draw, "SAMPLES", {}).get(split, len(digits))
+        batches = draw_batches(draw, samples, CHUNK, seed=seed)
         examples = batches.unbatch().map(encode, num_parallel_calls=tf.data.AUTOTUNE)
         yield from enumerate(examples.prefetch(CHUNK).as_numpy_iterator())
 
@@ -230,9 +231,6 @@ class MnistSegmentation(_DrawnDigits):
     def _drawing(self, digits, labels):
         return Segmentation(digits, labels)
 
-    def _samples(self, split, digits):
-        return Segmentation.SAMPLES[split]
-
 
 class MnistSpatialTransformer(_DrawnDigits):
     """A distorted digit, and the mask of the untouched one (paper 1, section 4.3)."""
@@ -252,9 +250,6 @@ class MnistSpatialTransformer(_DrawnDigits):
     def _drawing(self, digits, labels):
         return SpatialTransformer(digits, distortion=DISTORTIONS[self.builder_config.variant])
 
-    def _samples(self, split, digits):
-        return SpatialTransformer.SAMPLES[split]
-
 
 class LocatedMnist(_DrawnDigits):
     """A digit at a random place of a larger canvas, to be classified (paper 2, section 4.1)."""
@@ -273,6 +268,3 @@ class LocatedMnist(_DrawnDigits):
 
     def _drawing(self, digits, labels):
         return LocatedDigits(digits, labels, self.builder_config.variant)
-
-    def _samples(self, split, digits):
-        return len(digits)

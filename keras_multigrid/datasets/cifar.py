@@ -54,7 +54,7 @@ def load_cifar(
     Raises:
         ValueError: If there is no such name or split, `whitening` is not an adapted layer, or
             another argument is wrong.
-        OSError: If the data are neither prepared nor can be downloaded.
+        OSError: If the data can neither be read nor downloaded.
 
     Example:
 
@@ -108,7 +108,7 @@ def fit_whitening(name, *, data_dir=None):
 
     Raises:
         ValueError: If there is no such name.
-        OSError: If the data are neither prepared nor can be downloaded.
+        OSError: If the data can neither be read nor downloaded.
 
     Example:
 

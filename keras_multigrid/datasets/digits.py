@@ -32,7 +32,7 @@ def load_digits(split, *, source="mnist", data_dir=None, training_digits=50_000)
 
     Raises:
         ValueError: If there is no such split or source.
-        OSError: If MNIST is neither prepared nor can be downloaded.
+        OSError: If MNIST can neither be read nor downloaded.
 
     Example:
 

@@ -35,9 +35,9 @@ def load_segmentation(
     Args:
         split: `"train"`, `"validation"` or `"test"`: 10,000, 1,000 and 1,000 samples.
         batch_size, source, shuffle, seed, data_dir, first_batch, share: As for `load`.
-        fresh: Whether each pass draws other samples. If not, which is what None stands for here, as
-            in the paper, the set of the TensorFlow Datasets builder `mnist_segmentation` is
-            prepared once, and read into memory (0.45 GB to train).
+        fresh: Whether each pass draws other samples; None does not, as the paper. Then the set of
+            the TensorFlow Datasets builder `mnist_segmentation` is prepared once, and read into
+            memory (0.45 GB to train).
 
     Returns:
         A `tf.data.Dataset` of float32 images `(batch, 64, 64, 1)` in [0, 1] and float32 masks
@@ -45,7 +45,7 @@ def load_segmentation(
 
     Raises:
         ValueError: If there is no such split or source, or an argument is wrong.
-        OSError: If MNIST is neither prepared nor can be downloaded.
+        OSError: If MNIST can neither be read nor downloaded.
 
     Example:
 
@@ -75,7 +75,7 @@ def load_spatial_transformer(
     first_batch=None,
     share=(0, 1),
     fresh=None,
-    variant="all",
+    variant=None,
 ):
     """Returns batches of `SpatialTransformer`: a distorted digit, the mask of the untouched one.
 
@@ -83,15 +83,15 @@ def load_spatial_transformer(
         split: `"train"`, `"validation"` or `"test"`: 60,000, 1,000 and 10,000 samples.
         batch_size, source, shuffle, seed, data_dir, first_batch, share: As for `load`.
         fresh: As for `load_segmentation`; the builder is `mnist_spatial_transformer` (0.5 GB).
-        variant: The distortions: `"all"`, or one alone: `"rotation"`, `"scaling"`, `"affine"`,
-            `"translation"`.
+        variant: The distortions: `"all"`, which is None, too, or one alone: `"rotation"`,
+            `"scaling"`, `"affine"`, `"translation"`.
 
     Returns:
         A `tf.data.Dataset` of float32 images in [0, 1] and float32 masks, `(batch, 64, 64, 1)`.
 
     Raises:
         ValueError: If there is no such split, variant or source, or an argument is wrong.
-        OSError: If MNIST is neither prepared nor can be downloaded.
+        OSError: If MNIST can neither be read nor downloaded.
 
     Example:
 
@@ -104,7 +104,7 @@ def load_spatial_transformer(
     (TensorShape([8, 64, 64, 1]), TensorShape([8, 64, 64, 1]))
     """
     checks.optional(checks.flags, fresh=fresh)
-    _check_variant(variant, DISTORTIONS)
+    variant = _known_variant(variant, DISTORTIONS)
     batching = _batching(split, batch_size, shuffle, seed, first_batch, share)
     if not fresh:
         arrays = _prepared("mnist_spatial_transformer", variant, split, source, data_dir)
@@ -125,7 +125,7 @@ def load_located_digits(
     first_batch=None,
     share=(0, 1),
     fresh=None,
-    variant="plain",
+    variant=None,
     size=CANVAS,
 ):
     """Returns batches of `LocatedDigits`: a digit anywhere on a larger canvas, and its class.
@@ -133,10 +133,9 @@ def load_located_digits(
     Args:
         split: `"train"`, `"validation"` or `"test"`: of MNIST 55,000, 5,000 and 10,000 digits.
         batch_size, source, shuffle, seed, data_dir, first_batch, share: As for `load`.
-        fresh: Whether each pass draws other places and backgrounds, which is what None stands for
-            here, as in the paper. If not, the set of the TensorFlow Datasets builder
-            `located_mnist` is prepared once.
-        variant: The background: `"plain"`, `"noisy"` or `"textured"`.
+        fresh: Whether each pass draws other places and backgrounds; None does, as the paper. If
+            not, the set of the TensorFlow Datasets builder `located_mnist` is prepared once.
+        variant: The background: `"plain"`, which is None, too, `"noisy"` or `"textured"`.
         size: Side of the images: 56, or downscaled to a divisor of it; the paper's are 14, 28, 56.
 
     Returns:
@@ -144,7 +143,7 @@ def load_located_digits(
 
     Raises:
         ValueError: If there is no such split, variant, source or size, or an argument is wrong.
-        OSError: If MNIST is neither prepared nor can be downloaded.
+        OSError: If MNIST can neither be read nor downloaded.
 
     Example:
 
@@ -154,17 +153,16 @@ def load_located_digits(
     [(100, 28, 28, 1), (100, 28, 28, 1), (100, 28, 28, 1)]
     """
     checks.optional(checks.flags, fresh=fresh)
-    checks.integers(size=size)
-    _check_variant(variant, BACKGROUNDS)
+    check_size(size)
+    variant = _known_variant(variant, BACKGROUNDS)
     batching = _batching(split, batch_size, shuffle, seed, first_batch, share)
     if fresh is None or fresh:
         training_digits = LocatedDigits.TRAINING_DIGITS
         digits, labels = load_digits(
             split, source=source, data_dir=data_dir, training_digits=training_digits
         )
-        draw = LocatedDigits(digits, labels, variant, size)
+        draw = LocatedDigits(digits, labels, variant, size=size)
         return draw_batches(draw, len(digits), **vars(batching))
-    check_size(size)
     arrays = _prepared("located_mnist", variant, split, source, data_dir)
     return _batches(*arrays, batching).map(lambda images, labels: (downscale(images, size), labels))
 
@@ -174,9 +172,11 @@ def _batching(split, batch_size, shuffle, seed, first_batch, share):
     return Batching(batch_size, shuffle, seed, first_batch, share)
 
 
-def _check_variant(variant, variants):
+def _known_variant(variant, variants):
+    variant = next(iter(variants)) if variant is None else variant
     if variant not in variants:
         raise ValueError(f"There is no variant {variant!r}; expected one of {', '.join(variants)}.")
+    return variant
 
 
 def _prepared(name, variant, split, source, data_dir):

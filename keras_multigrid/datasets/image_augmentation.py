@@ -80,28 +80,14 @@ def network_input(size=224, *, augment=False, ten_crop=False):
 
 
 def random_window(
-    height, width, key, area_share=AREA_SHARE, longest_aspect=LONGEST_ASPECT, tries=TRIES
+    height, width, key, *, area_share=AREA_SHARE, longest_aspect=LONGEST_ASPECT, tries=TRIES
 ):
     """Draws the window of a random-resized crop, as torchvision does.
 
-    Args:
-        height, width: Sides of the image, int32 scalars.
-        key: The key.
-        area_share: Least and largest share of the area.
-        longest_aspect: Largest ratio of width to height, or of height to width.
-        tries: How many windows are drawn, of which the first that fits is taken.
-
     Returns:
-        The int32 tensor `(top, left, height, width)`: by default 8 to 100 % of the area, width to
-        height from 3/4 to 4/3, log-uniform; if ten draws do not fit the image, the largest central
+        The int32 tensor `(top, left, height, width)`: a share of the area, by default 8 to 100 %,
+        width to height from 3/4 to 4/3, log-uniform; if no try fits the image, the largest central
         window of such an aspect.
-
-    Example:
-
-    >>> import tensorflow as tf
-    >>> from keras_multigrid.datasets.image_augmentation import random_window
-    >>> random_window(375, 500, tf.constant([0, 1], tf.int64)).numpy()
-    array([ 60, 226, 181, 161], dtype=int32)
     """
     import tensorflow as tf
 

@@ -47,10 +47,10 @@ def load_image_folder(
         data_dir: The directory; None is the current one.
         split: Name of its sub-folder that has one folder per class, such as `"train"`; `"."` is the
             directory itself.
-        batch_size, seed, share: As for `load`.
+        batch_size, seed: As for `load`.
         shuffle: Whether each pass has another random order; None: if `augment`.
-        first_batch: As for `load`. With it and `on_error="skip"` all files are decoded once before,
-            as the usable ones must be known; as for a `share`.
+        first_batch, share: As for `load`. With one of them and `on_error="skip"` all files are
+            decoded once before, as the usable ones must be known.
         augment: Whether to augment, by random-resized crop, colour jitter, PCA lighting and flip;
             None: where `split` starts with "train". Otherwise the shorter side is resized to 8/7 of
             `image_size` and the centre taken.

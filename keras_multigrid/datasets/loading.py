@@ -78,7 +78,7 @@ def load(
         ValueError: If there is no such name, split, variant or option, an argument is wrong,
             `batch_size` is not a multiple of the number of processes, or, with `first_batch`, a
             pass has no full batch.
-        OSError: If the data are neither prepared nor can be downloaded.
+        OSError: If the data can neither be read nor downloaded.
 
     Example:
 

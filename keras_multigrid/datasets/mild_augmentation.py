@@ -32,17 +32,6 @@ def mild_input(size=256, *, augment=False):
     Returns:
         A function of an encoded image and a key, which returns images of shape `(size, size, 3)`
         with values from -1 to 1.
-
-    Raises:
-        ValueError: If `size` is not a positive integer.
-
-    Example:
-
-    >>> import tensorflow as tf
-    >>> from keras_multigrid.datasets.mild_augmentation import mild_input
-    >>> encoded = tf.io.encode_jpeg(tf.zeros((30, 40, 3), tf.uint8))
-    >>> mild_input(16, augment=True)(encoded, key=tf.constant([0, 1], tf.int64)).shape
-    TensorShape([16, 16, 3])
     """
     import tensorflow as tf
 

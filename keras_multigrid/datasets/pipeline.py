@@ -10,7 +10,7 @@ from keras_multigrid import checks
 
 @dataclasses.dataclass(frozen=True)
 class Batching:
-    """How samples become batches: what all loaders are told, as for `load`.
+    """How samples become batches: the arguments that all loaders share.
 
     Attributes:
         batch_size: Samples per batch of all processes together.

@@ -30,7 +30,7 @@ CONFIGS = {
 ONE_OF_EACH = ("mnist_segmentation/digits", "mnist_spatial_transformer/all_digits") + (
     "located_mnist/noisy_digits",
 )
-COMPILED = ("mnist_segmentation/digits", "located_mnist/noisy_digits")
+TRAINING = ("mnist_segmentation/digits", "located_mnist/noisy_digits")
 
 tfds.disable_progress_bar()
 
@@ -51,6 +51,7 @@ def shrink(patch):
     patch.setattr(Segmentation, "SAMPLES", SIZES)
     patch.setattr(SpatialTransformer, "SAMPLES", SIZES)
     patch.setattr(digits_module, "SCIKIT_LEARN_SPLITS", PARTS)
+    patch.setattr("keras_multigrid.datasets.builders.CHUNK", max(SIZES.values()))
 
 
 def draw_without_xla(patch):
@@ -173,41 +174,57 @@ def test_builders_write_what_is_drawn_from_the_digits_of_each_split(name, tmp_pa
 
 
 @pytest.fixture(scope="module")
-def compiled(tmp_path_factory):
-    """Returns a folder with the training samples of two configurations, drawn by XLA."""
-    data_dir = tmp_path_factory.mktemp("compiled")
-    prepare_compiled(data_dir)
+def here(tmp_path_factory):
+    """Returns a folder with the training samples of two configurations, of this process."""
+    data_dir = tmp_path_factory.mktemp("here")
+    prepare_training(data_dir)
     return data_dir
 
 
-def prepare_compiled(data_dir):
+@pytest.fixture(scope="module")
+def there(tmp_path_factory):
+    """Returns a folder with the same of a process with more threads, which then dies."""
+    data_dir = tmp_path_factory.mktemp("there")
+    done = run_process("prepare_and_die", data_dir, TF_NUM_INTRAOP_THREADS="4", OMP_NUM_THREADS="4")
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    return data_dir
+
+
+def prepare_training(data_dir, jit_compile=False):
     with pytest.MonkeyPatch.context() as patch:
         shrink(patch)
         patch.setattr("keras_multigrid.datasets.builders.SPLITS", ("train",))
-        for name in COMPILED:
+        patch.setattr(Segmentation, "jit_compile", jit_compile, raising=False)
+        for name in TRAINING:
             prepared(name, data_dir)
 
 
-def test_another_process_with_more_threads_writes_the_same_samples(compiled, tmp_path):
-    done = run_process(
-        "prepare_compiled",
-        tmp_path,
-        TF_NUM_INTRAOP_THREADS="4",
-        OMP_NUM_THREADS="4",
-    )
+def prepare_with_xla(data_dir):
+    prepare_training(data_dir, jit_compile=True)
+
+
+def test_another_process_with_more_threads_writes_the_same_samples(here, there):
+    expected = examples(here)
+    assert [len(samples) for samples in expected.values()] == [SIZES["train"]] * len(TRAINING)
+    assert examples(there / "training") == expected
+
+
+@pytest.mark.slow
+def test_another_process_draws_the_same_by_xla(tmp_path):
+    prepare_with_xla(tmp_path / "here")
+    threads = {"TF_NUM_INTRAOP_THREADS": "4", "OMP_NUM_THREADS": "4"}
+    done = run_process("prepare_with_xla", tmp_path / "there", **threads)
     assert done.returncode == 0, done.stderr
-    expected = examples(compiled)
-    assert [len(samples) for samples in expected.values()] == [SIZES["train"]] * len(COMPILED)
-    assert examples(tmp_path) == expected
+    assert examples(tmp_path / "there") == examples(tmp_path / "here")
 
 
-def test_drawing_again_in_the_same_process_writes_the_same_bytes(compiled, tmp_path):
+def test_drawing_again_in_the_same_process_writes_the_same_bytes(here, tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("keras_multigrid.datasets.builders.SPLITS", ("train",))
         tf.random.set_seed(5)
         prepared("located_mnist/noisy_digits", tmp_path)
     again = records(tmp_path)
-    assert again == {name: records(compiled)[name] for name in again}
+    assert again == {name: records(here)[name] for name in again}
 
 
 def test_another_seed_writes_other_bytes_in_every_split(quick, tmp_path):
@@ -366,7 +383,8 @@ def test_what_is_complete_is_left_as_it_is(undisturbed, quick, tmp_path, capsys)
 
 
 def prepare_and_die(data_dir):
-    """Prepares a data set, and is killed when it has written one split and a part of another."""
+    """Prepares all, then a set of which one split and a part of another is written when it dies."""
+    prepare_training(pathlib.Path(data_dir, "training"))
     with pytest.MonkeyPatch.context() as patch:
         shrink(patch)
         draw_without_xla(patch)
@@ -383,11 +401,9 @@ def prepare_and_die(data_dir):
         builder.download_and_prepare()
 
 
-def test_a_killed_preparation_leaves_nothing_in_the_way(undisturbed, quick, tmp_path):
-    done = run_process("prepare_and_die", tmp_path)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    assert list((tmp_path / "located_mnist/plain_digits").glob("incomplete*"))
-    loaded = tfds.load("located_mnist/plain_digits", data_dir=tmp_path)
+def test_a_killed_preparation_leaves_nothing_in_the_way(undisturbed, there, quick):
+    assert list((there / "located_mnist/plain_digits").glob("incomplete*"))
+    loaded = tfds.load("located_mnist/plain_digits", data_dir=there)
     assert {split: len(list(dataset)) for split, dataset in loaded.items()} == SIZES
     folder = "located_mnist/plain_digits/1.0.0"
-    assert records(tmp_path / folder) == records(undisturbed / folder)
+    assert records(there / folder) == records(undisturbed / folder)

@@ -10,7 +10,13 @@ import tensorflow as tf
 from keras_multigrid.datasets import image_folder
 from keras_multigrid.datasets.image_augmentation import network_input
 from keras_multigrid.datasets.image_folder import list_images, load_image_folder
-from tests.datasets.seeking import assert_continues, assert_seekable, assert_shared, first_of
+from tests.datasets.seeking import (
+    assert_continues,
+    assert_seekable,
+    assert_shared,
+    drawn_from_the_key,
+    first_of,
+)
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype("uint8")
 JPEG = tf.io.encode_jpeg(IMAGE).numpy()
@@ -155,6 +161,12 @@ def test_cardinality(folder):
     assert load(folder).cardinality() == tf.data.UNKNOWN_CARDINALITY
 
 
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(image_folder, "input_function", drawn_from_the_key)
+
+
+@pytest.mark.usefixtures("quick")
 def test_passes_and_seeds_differ_but_not_threads_nor_the_global_seed(folder):
     def with_threads(threads):
         options = tf.data.Options()
@@ -170,6 +182,7 @@ def test_passes_and_seeds_differ_but_not_threads_nor_the_global_seed(folder):
     assert [first, second] == [values(four_threads), values(four_threads)]
 
 
+@pytest.mark.usefixtures("quick")
 def test_checkpoint_continues_exactly(folder, tmp_path):
     """Within a pass, at its end (five batches each), and in later ones."""
 
@@ -190,16 +203,13 @@ def test_checkpoint_continues_exactly(folder, tmp_path):
     assert sum(file.stat().st_size for file in tmp_path.glob("iterator-3*")) < 20_000
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("on_error", ["raise", "skip"])
-def test_batches_are_seekable_and_shared(folder, good, on_error, tmp_path, monkeypatch):
-    def input_function(*_):
-        return lambda encoded, key: tf.random.stateless_uniform((8, 8, 3), key)
-
+def test_batches_are_seekable_and_shared(folder, good, on_error, tmp_path):
     def part(**options):
         directory = folder if on_error == "skip" else good
         return load(directory, 8, on_error=on_error, augment=True, **options)
 
-    monkeypatch.setattr(image_folder, "input_function", input_function)
     assert_seekable(part, batches=2)
     assert_shared(part)
     assert_continues(part, tmp_path)

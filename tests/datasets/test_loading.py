@@ -18,7 +18,7 @@ from keras_multigrid.datasets import (
     loading,
 )
 from keras_multigrid.datasets.spatial_transformer import DISTORTIONS
-from tests.datasets.seeking import assert_seekable
+from tests.datasets.seeking import assert_continues, assert_seekable
 
 SAMPLES = 10
 DRAWN = "keras_multigrid.datasets.drawn"
@@ -29,6 +29,11 @@ SHAPES = {
     "mnist_spatial_transformer/rotation": ((64, 64, 1), (64, 64, 1)),
     "located_mnist/noisy": ((56, 56, 1), ()),
 }
+# What they have in common is shown by one of them, and by all with --runslow.
+COMMON = [
+    pytest.param(name, marks=[] if name.startswith("located") else pytest.mark.slow)
+    for name in SHAPES
+]
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +43,7 @@ def small(monkeypatch):
         monkeypatch.setattr(task, "SAMPLES", dict.fromkeys(SPLITS, SAMPLES))
     monkeypatch.setattr(digits, "SCIKIT_LEARN_SPLITS", PARTS)
     monkeypatch.setattr("keras_multigrid.datasets.builders.SPLITS", ("train", "test"))
+    monkeypatch.setattr("keras_multigrid.datasets.builders.CHUNK", SAMPLES)
 
 
 @pytest.fixture
@@ -89,7 +95,7 @@ def test_batches_of_digits(name, fresh, without_xla, data_dir):
     assert sizes == [4, 4, 2]
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", COMMON)
 def test_prepared_passes_have_the_same_samples(name, without_xla, data_dir):
     dataset = load_small(name, data_dir=data_dir, fresh=False)
     first, second = one_pass(dataset), one_pass(dataset)
@@ -103,7 +109,7 @@ def test_prepared_passes_have_the_same_samples(name, without_xla, data_dir):
     assert pairs[0] == pairs[1]
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", COMMON)
 def test_fresh_passes_have_other_samples(name, without_xla):
     dataset = load_small(name, fresh=True)
     first, second = one_pass(dataset)[0], one_pass(dataset)[0]
@@ -131,7 +137,7 @@ def test_only_training_data_are_shuffled_unless_asked(name, monkeypatch):
     ]
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", COMMON)
 def test_prepared_data_are_in_order_unless_they_are_for_training(name, monkeypatch):
     stored = np.arange(SAMPLES, dtype="uint8")[:, None, None, None] * np.ones((56, 56, 1), "uint8")
     monkeypatch.setattr(
@@ -151,29 +157,12 @@ def test_prepared_data_are_in_order_unless_they_are_for_training(name, monkeypat
 
 
 @pytest.mark.parametrize("fresh", [False, True])
-def test_an_iterator_continues_where_its_checkpoint_was_made(
-    fresh, without_xla, data_dir, tmp_path
-):
-    def start():
-        return iter(load_small("located_mnist", data_dir=data_dir, fresh=fresh, size=14).repeat())
-
-    iterator = start()
-    for _ in range(4):
-        next(iterator)
-    path = tf.train.Checkpoint(iterator=iterator).write(str(tmp_path / "checkpoint"))
-    again = start()
-    tf.train.Checkpoint(iterator=again).read(path).assert_consumed()
-    for _ in range(4):
-        for part, expected in zip(next(again), next(iterator), strict=True):
-            np.testing.assert_array_equal(part, expected)
-
-
-@pytest.mark.parametrize("fresh", [False, True])
-def test_batches_are_seekable_and_shared(fresh, without_xla, data_dir):
+def test_batches_are_seekable_and_shared_and_go_on(fresh, without_xla, data_dir, tmp_path):
     def load_any(**options):
         return load_small("located_mnist", data_dir=data_dir, fresh=fresh, size=14, **options)
 
     assert_seekable(load_any, batches=2)
+    assert_continues(load_any, tmp_path)
 
 
 @pytest.mark.parametrize("name", SHAPES)

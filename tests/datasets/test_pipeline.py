@@ -46,8 +46,8 @@ def without_xla(indices, key):
 without_xla.jit_compile = False
 
 
-def drawn(**options):
-    return draw_batches(random_rows, samples=10, batch_size=4, shuffle=True, **options)
+def drawn(draw=without_xla, **options):
+    return draw_batches(draw, samples=10, batch_size=4, shuffle=True, **options)
 
 
 def assert_same(batches, expected):
@@ -89,10 +89,10 @@ def test_each_iterator_is_another_pass():
 
 
 def test_all_orders_are_equally_frequent():
-    dataset = index_batches(3, 3, shuffle=True).repeat(1200)
+    dataset = index_batches(3, 3, shuffle=True).repeat(300)
     counts = collections.Counter(tuple(indices) for indices, _ in one_pass(dataset))
     assert len(counts) == 6
-    assert min(counts.values()) > 160 and max(counts.values()) < 240  # 3 deviations off 200
+    assert min(counts.values()) > 30 and max(counts.values()) < 70  # 3 deviations off 50
 
 
 def test_same_seed_same_passes_whatever_the_global_seed():
@@ -129,7 +129,7 @@ def test_batches_are_what_is_drawn_from_their_indices_and_key():
         full = np.zeros(4, "int64")
         full[: len(indices)] = indices
         expected.append([array[: len(indices)] for array in draw(tf.constant(full), key)])
-    dataset = drawn()
+    dataset = drawn(random_rows)
     assert len(dataset) == BATCHES
     assert_same([*dataset, *dataset], expected)
     assert [len(rows) for _, rows in dataset] == [4, 4, 2]
@@ -149,6 +149,7 @@ def test_each_pass_is_drawn_anew():
     assert not set(first.ravel()) & set(second.ravel())
 
 
+@pytest.mark.slow
 def test_another_process_continues_an_interrupted_iterator_exactly(tmp_path):
     for taken in INTERRUPTED:
         iterator = iter(drawn().repeat())
@@ -187,6 +188,7 @@ def test_checkpoints_hold_a_position_and_no_elements(tmp_path):
     def large(indices, key):
         return tf.random.stateless_uniform([indices.shape[0], 100_000], key)
 
+    large.jit_compile = False
     iterator = iter(draw_batches(large, samples=80, batch_size=8))
     next(iterator)
     tf.train.Checkpoint(iterator=iterator).write(str(tmp_path / "checkpoint"))
