@@ -32,7 +32,7 @@ for levels, target_locations in ((2, 2.0), (3, 6.0)):
 
     model = kmg.applications.TDMNIST3(levels=levels, weights=weights)
     # The paper's rate, 0.01, diverged on so few digits, and attention does not recover from that.
-    rate = kmg.schedules.StepwisePerEpoch(STEPS, [12, 14], 0.2, 0.003)
+    rate = kmg.schedules.StepwisePerEpoch(STEPS, [12, 14], factor=0.2, start=0.003)
     model.compile(
         keras.optimizers.Adam(rate, epsilon=1e-8),  # locations get tiny gradients
         loss=kmg.top_down.TopDownLoss(target_locations),

@@ -39,7 +39,7 @@ class SGD(keras.optimizers.SGD):
             `use_ema` and `gradient_accumulation_steps`.
 
     Raises:
-        ValueError: If `weight_decay` is negative or no number.
+        ValueError: If `weight_decay` is not None or a number of at least 0.
 
     Example:
 
@@ -53,7 +53,7 @@ class SGD(keras.optimizers.SGD):
     """
 
     def __init__(
-        self, learning_rate=0.1, momentum=0.9, weight_decay=5e-4, decoupled=False, **kwargs
+        self, learning_rate=0.1, momentum=0.9, *, weight_decay=5e-4, decoupled=False, **kwargs
     ):
         checks.flags(decoupled=decoupled)
         if weight_decay is not None and not _is_nonnegative(weight_decay):
@@ -105,8 +105,8 @@ def _dense(gradient):
 class _WithRateFactors:
     """Multiplies the learning rate of each variable by a factor of its own.
 
-    The factors are one more variable of the optimizer, so that what is saved of it has them. Not
-    the gradients are multiplied: Adam's steps do not depend on their size.
+    The factors are a variable of the optimizer, so that they are saved with it. The gradients are
+    not multiplied, as Adam's steps do not depend on their size.
     """
 
     def build(self, variables):
@@ -116,7 +116,7 @@ class _WithRateFactors:
             self.rate_factors = self.add_variable((len(variables),), "ones", name="rate_factors")
 
     def set_rate_factor(self, variables, factor):
-        """Sets the factor of those of the variables that are trained; the optimizer is built."""
+        """Sets the factor of those variables that are trained, once the optimizer is built."""
         chosen = {id(variable) for variable in variables}
         factors = ops.convert_to_numpy(self.rate_factors).copy()
         for index, variable in enumerate(self._trainable_variables):
@@ -132,7 +132,7 @@ class _WithRateFactors:
         super().update_step(gradient, variable, rate)
 
     def _apply_weight_decay(self, variables):
-        """Does nothing: Keras' own would take the rate without its factor."""
+        """Does nothing, as Keras would take the rate without its factor; `update_step` decays."""
 
 
 @keras.saving.register_keras_serializable(package="keras_multigrid")

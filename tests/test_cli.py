@@ -41,7 +41,7 @@ def test_models_shows_ours_beside_the_papers(capsys, monkeypatch, tmp_path):
         (["data", "located_mnist/grass"], "no variant 'grass'; expected one of plain, noisy"),
         (["data", "mnist_segmentation", "--split", "dev"], "no split 'dev'; expected one of"),
         (["data", "located_mnist", "--source", "svhn"], "no source 'svhn'; expected one of mnist"),
-        (["data", "image_folder", "--data-dir", "nowhere"], "nowhere/train is no directory; "),
+        (["data", "image_folder", "--data-dir", "nowhere"], "nowhere/train is not a directory; "),
         (["train", "quickstart", "--set", "sead=1"], "no field 'sead'; did you mean 'seed'?"),
         (["train", "quickstart", "--set", "seed"], "--set takes KEY=VALUE, for example seed=1"),
         (["train", "quickstart", "--set", "seed=one"], "seed is 'one'; expected int."),

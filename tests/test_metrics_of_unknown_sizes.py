@@ -1,5 +1,7 @@
 """Metrics where sizes are known only when the graph runs, and what Keras' own metrics take."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -37,6 +39,13 @@ def in_graph(metric, jit_compile=False, ranks=(4, 4, 1)):
     return update
 
 
+@functools.cache
+def traced(metric_class):
+    """Returns a metric and its `update_state` in a graph, once for many calls that are refused."""
+    metric = metric_class()
+    return metric, in_graph(metric, ranks=(4, 4))
+
+
 def names_of(shape):
     """Returns a pattern of a shape, however it is printed."""
     return r"[\[(]" + r",\s*".join(map(str, shape)) + r",?[\])]"
@@ -56,8 +65,7 @@ def test_equals_oracle_in_a_graph(metric_class, oracle, jit_compile):
 @pytest.mark.parametrize("metric_class", METRICS)
 def test_wrong_sizes_are_refused_in_a_graph(metric_class, shape):
     """By the metric itself; no number comes of them."""
-    metric = metric_class()
-    update = in_graph(metric, ranks=(4, 4))
+    metric, update = traced(metric_class)
     for truth, outputs in ((shape, SHAPE), (SHAPE, shape)):
         with pytest.raises(tf.errors.InvalidArgumentError) as raised:
             update(images_of(truth), images_of(outputs, 1))

@@ -1,4 +1,4 @@
-"""SGD against a NumPy simulation; `python -m tests.test_optimizers OUTPUT.npz` on any backend."""
+"""SGD against a NumPy simulation; on other backends by `python -m tests.test_optimizers`."""
 
 import sys
 import warnings
@@ -42,6 +42,14 @@ CASES = {
     "without gradient, decoupled": {"decoupled": True},
     "without gradient, accumulation": {"gradient_accumulation_steps": 2},
 }
+# Compiled, and on other backends, by default; all of them with --runslow.
+SOME = (
+    "l2",
+    "nesterov",
+    "accumulation, clipped, decoupled",
+    "loss scale, accumulation, clipped",
+    "without gradient, decoupled",
+)
 
 
 def schedule():
@@ -156,7 +164,7 @@ def apply_stateless(optimizer, weights):
 
 APPLY = {"eager": apply_eagerly, "compiled": apply_compiled, "stateless": apply_stateless}
 # On JAX Keras' own loss scaling is stateless only.
-MODES = {"tensorflow": ["eager", "compiled"], "jax": ["stateless"], "torch": ["eager"]}
+MODE = {"jax": "stateless", "torch": "eager"}
 
 
 def assert_as_simulated(name, weights):
@@ -164,20 +172,32 @@ def assert_as_simulated(name, weights):
         np.testing.assert_allclose(actual, expected, rtol=2e-5, atol=2e-6, err_msg=name)
 
 
-@pytest.mark.parametrize("mode", MODES["tensorflow"])
 @pytest.mark.parametrize("name", CASES)
-def test_equals_simulation(name, mode):
-    assert_as_simulated(name, train(name, mode))
+def test_equals_simulation(name):
+    assert_as_simulated(name, train(name))
 
 
-@pytest.mark.parametrize("backend", ["jax", pytest.param("torch", marks=pytest.mark.slow)])
-def test_other_backends_equal_simulation(backend, tmp_path):
+@pytest.mark.parametrize(
+    "name", [name if name in SOME else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
+)
+def test_a_graph_equals_simulation(name):
+    assert_as_simulated(name, train(name, "compiled"))
+
+
+@pytest.mark.parametrize(
+    "backend, names",
+    [
+        ("jax", SOME),
+        pytest.param("jax", tuple(CASES), marks=pytest.mark.slow),
+        pytest.param("torch", tuple(CASES), marks=pytest.mark.slow),
+    ],
+)
+def test_other_backends_equal_simulation(backend, names, tmp_path):
     pytest.importorskip(backend)
-    run_python(["-m", "tests.test_optimizers", tmp_path / "weights.npz"], backend)
+    run_python(["-m", "tests.test_optimizers", tmp_path / "weights.npz", *names], backend)
     results = np.load(tmp_path / "weights.npz")
-    for name in CASES:
-        for mode in MODES[backend]:
-            assert_as_simulated(name, [results[f"{name}/{mode}/{index}"] for index in range(3)])
+    for name in names:
+        assert_as_simulated(name, [results[f"{name}/{index}"] for index in range(3)])
 
 
 def test_cases_differ():
@@ -272,12 +292,11 @@ def test_messages(value):
 
 
 if __name__ == "__main__":
-    np.savez(
-        sys.argv[1],
-        **{
-            f"{name}/{mode}/{index}": weight
-            for name in CASES
-            for mode in MODES[keras.backend.backend()]
-            for index, weight in enumerate(train(name, mode))
-        },
-    )
+    output, *names = sys.argv[1:]
+    mode = MODE[keras.backend.backend()]
+    weights = {
+        f"{name}/{index}": weight
+        for name in names
+        for index, weight in enumerate(train(name, mode))
+    }
+    np.savez(output, **weights)

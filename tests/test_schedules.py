@@ -86,7 +86,10 @@ def test_an_optimizer_takes_the_first_rate_for_its_first_step():
 
 @pytest.mark.parametrize(
     "schedule",
-    [ExponentialPerEpoch(5, 3, start=0.7, end=0.2), StepwisePerEpoch(3, (2, 4), 0.5, start=2)],
+    [
+        ExponentialPerEpoch(5, 3, start=0.7, end=0.2),
+        StepwisePerEpoch(3, (2, 4), factor=0.5, start=2),
+    ],
 )
 def test_config_round_trip(schedule):
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))
@@ -117,7 +120,7 @@ def test_names_are_kept():
         (lambda: ExponentialPerEpoch(2.0, 1), "epochs is 2.0; expected a positive integer"),
         (lambda: ExponentialPerEpoch(2, -3), "steps_per_epoch is -3; expected a positive integer"),
         (lambda: ExponentialPerEpoch(2, 1, start="0.1"), "start is '0.1'; expected a positive num"),
-        (lambda: ExponentialPerEpoch(2, 1, end=0), "ExponentialPerEpoch: end is 0; expected a pos"),
+        (lambda: ExponentialPerEpoch(2, 1, end=0), "end is 0; expected a positive number"),
         (lambda: StepwisePerEpoch(True), "steps_per_epoch is True; expected a positive integer"),
         (lambda: StepwisePerEpoch(1, factor=-0.2), "factor is -0.2; expected a positive number"),
         (lambda: StepwisePerEpoch(1, start=float("nan")), "start is nan; expected a positive num"),

@@ -159,7 +159,7 @@ def test_steps_and_activations_of_a_multigrid_convolution(steps, size, for_infer
     pyramid = kmg.layers.PerGrid(keras.layers.BatchNormalization())(conv(pyramid))
     pyramid = kmg.layers.MultigridConv2DTranspose([2, 2], (2, 3), activation="gelu")(pyramid)
     model = prepared(keras.Model(image, kmg.layers.MultigridMaxPooling2D(merge=True)(pyramid)[0]))
-    stock = stock_network(model, for_inference)
+    stock = rewrite(model, for_inference)
     assert kmg.layers.MultigridConv2D not in kinds(stock)
     assert_same_outputs(model, stock, image_for(model))
 

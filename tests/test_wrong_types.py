@@ -92,7 +92,7 @@ class Good:
                 error=1.0,
                 rows={"row": MAPS},
             ),
-            **dict(feature_extractor=self.model, classes=2, exchanges=()),
+            **dict(feature_extractor=self.model, classes=2, exchanges=(), data_dir="folder"),
         }
         self.of = {
             ("blocks.conv_unit", "image"): image,

@@ -56,7 +56,7 @@ def compare(name, dataset, plain_samples, batch_size=BATCH):
 
 def drawn(source, data_dir):
     """Compares the drawn data sets."""
-    digits, labels = kmg.datasets.load_digits("train", source, data_dir)
+    digits, labels = kmg.datasets.load_digits("train", source=source, data_dir=data_dir)
     rows = np.arange(PASS) % len(digits)
     digits, labels, rng = digits[rows], labels[rows], np.random.default_rng(0)
     for name, draw, function in (
@@ -68,7 +68,7 @@ def drawn(source, data_dir):
         ),
         (
             "located_mnist/noisy, 28 px",
-            kmg.datasets.LocatedDigits(digits, labels, "noisy", 28),
+            kmg.datasets.LocatedDigits(digits, labels, "noisy", size=28),
             plain.located_digit,
         ),
     ):
@@ -110,13 +110,13 @@ def image_folder():
             paths.append(path)
         compare(
             "image folder, training, 500x375",
-            kmg.datasets.load_image_folder(folder, 32, training=True),
+            kmg.datasets.load_image_folder(folder, ".", 32, augment=True),
             {"OpenCV": lambda: plain.imagenet(rng, paths[rng.integers(len(paths))])},
             batch_size=32,
         )
         model = kmg.applications.RMG18(width_multiplier=0.25)
-        single = kmg.datasets.load_image_folder(folder, 16).take(4)
-        ten = kmg.datasets.load_image_folder(folder, 16, ten_crop=True).take(4)
+        single = kmg.datasets.load_image_folder(folder, ".", 16).take(4)
+        ten = kmg.datasets.load_image_folder(folder, ".", 16, ten_crop=True).take(4)
         ten_model = kmg.ten_crop.ten_crop_model(model)
         ratios = []
         for _ in range(4):

@@ -12,7 +12,7 @@ import zlib
 import keras
 import numpy as np
 
-from keras_multigrid.datasets.pipeline import own_part
+from keras_multigrid.datasets.pipeline import Batching
 from keras_multigrid.whole_files import whole
 
 NOTES = "notes"  # the entry of the JSON text
@@ -170,7 +170,7 @@ def batches_of(arrays, samples, batch_size, seed=None, first_batch=None, share=(
     Raises:
         ValueError: If passes without end have no full batch.
     """
-    own = own_part(batch_size, first_batch, share)
+    own = Batching(batch_size, first_batch=first_batch, share=share).own
     endless = first_batch is not None
     in_a_pass = samples // batch_size if endless else math.ceil(samples / batch_size)
     if not in_a_pass:

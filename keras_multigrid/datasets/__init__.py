@@ -13,11 +13,8 @@ from keras_multigrid.datasets.imagenet import load_imagenet
 from keras_multigrid.datasets.loading import load
 from keras_multigrid.datasets.located_digits import LocatedDigits
 from keras_multigrid.datasets.pipeline import draw_batches
-from keras_multigrid.datasets.registration import register_builders
 from keras_multigrid.datasets.segmentation import Segmentation
 from keras_multigrid.datasets.spatial_transformer import Distortion, SpatialTransformer
-
-register_builders()
 
 __all__ = [
     "Distortion",

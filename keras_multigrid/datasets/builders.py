@@ -1,8 +1,8 @@
 """TensorFlow Datasets builders of the drawn data: prepared once, the same for everyone.
 
-They are registered when both this package and TensorFlow Datasets have been imported;
-`tfds build --imports keras_multigrid.datasets.builders mnist_segmentation` prepares one from the
-command line.
+Importing this module registers them: then `tfds.load("mnist_segmentation/digits")` works. `tfds
+build --imports keras_multigrid.datasets.builders mnist_segmentation` prepares one from the command
+line.
 """
 
 import dataclasses
@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 import tensorflow_datasets as tfds
 
+from keras_multigrid import checks
 from keras_multigrid.datasets.digits import SOURCES, load_digits
 from keras_multigrid.datasets.located_digits import BACKGROUNDS, CANVAS, LocatedDigits
 from keras_multigrid.datasets.pipeline import draw_batches
@@ -19,9 +20,8 @@ from keras_multigrid.datasets.segmentation import CLASSES, Segmentation
 from keras_multigrid.datasets.spatial_transformer import DISTORTIONS, SpatialTransformer
 
 SPLITS = ("train", "validation", "test")
-CHUNK = 200  # samples drawn at once; another number would draw other samples
+CHUNK = 200  # samples drawn at once; what is drawn depends on it
 RECORD_OVERHEAD = 16  # bytes of lengths and checksums round a record of a TFRecord file
-DRAWN = ("source", "variant", "seed")  # of a configuration; what the samples depend on
 
 MULTIGRID_PAPER = """
 @inproceedings{ke2017multigrid,
@@ -46,7 +46,7 @@ SOURCES_TEXT = (
 
 
 def configuration_name(source, variant=""):
-    """Returns the name of a configuration; of two words, the source is left out if it is MNIST."""
+    """Returns the name of a configuration; beside a variant the source is named if not MNIST."""
     if not variant:
         return source
     return variant if source == "mnist" else f"{variant}_{source}"
@@ -58,7 +58,7 @@ class DrawnConfig(tfds.core.BuilderConfig):
 
     Attributes:
         source: Source of digits, `"mnist"` or `"digits"`.
-        variant: Of the task, where it has several.
+        variant: Variant of the task, where it has several.
         seed: Seed of the drawing, an integer of at least 0.
     """
 
@@ -68,15 +68,17 @@ class DrawnConfig(tfds.core.BuilderConfig):
 
     def drawn(self):
         """Returns what the samples depend on, by name."""
-        return {name: getattr(self, name) for name in DRAWN}
+        return {"source": self.source, "variant": self.variant, "seed": int(self.seed)}
 
 
-def _configs(variants):
+def _configs(variants=("",)):
     """Returns a configuration for each source and variant."""
     return [
         DrawnConfig(
             name=configuration_name(source, variant),
-            description=f"{variant.capitalize()}, of the digits of {source}.",
+            description=f"{variant.capitalize()}, of the digits of {source}."
+            if variant
+            else f"Digits of {source}.",
             source=source,
             variant=variant,
         )
@@ -86,14 +88,14 @@ def _configs(variants):
 
 
 class _DrawnDigits(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """Draws on all cores what the seed alone decides, and prepares again what is not complete."""
+    """Draws on all cores, from the seed alone, and prepares again what is not complete."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar = {"1.0.0": "First release."}
     TRAINING_DIGITS = 50_000
 
     def download_and_prepare(self, *, download_config=None, **kwargs):
-        """Prepares the data set, again where a killed process or a copy left a part of it.
+        """Prepares the data set, again if it is not complete.
 
         Raises:
             ValueError: If a configuration of the same name, with other settings, was prepared here.
@@ -148,12 +150,9 @@ class _DrawnDigits(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             if value not in [*choices]:
                 expected = " or ".join(map(repr, choices))
                 raise ValueError(f"config has the {name} {value!r}; expected {expected}.")
-        if type(config.seed) is not int or config.seed < 0:
-            raise ValueError(
-                f"config has the seed {config.seed!r}; expected an integer of at least 0."
-            )
+        checks.integers(0, **{"config.seed": config.seed})
 
-    def _describe(self, text, target, feature, paper):
+    def _describe(self, text, target, feature, citation):
         self._check_config()
         return tfds.core.DatasetInfo(
             builder=self,
@@ -165,7 +164,7 @@ class _DrawnDigits(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 }
             ),
             supervised_keys=("image", target),
-            citation=paper,
+            citation=citation,
             disable_shuffling=True,  # they are drawn at random
             metadata=tfds.core.MetadataDict(self.builder_config.drawn()),
         )
@@ -178,7 +177,10 @@ class _DrawnDigits(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
         config = self.builder_config
         digits, labels = load_digits(
-            split, config.source, self._data_dir_root, self.TRAINING_DIGITS
+            split,
+            source=config.source,
+            data_dir=self._data_dir_root,
+            training_digits=self.TRAINING_DIGITS,
         )
         _, target = self.info.supervised_keys
         dtype = self.info.features[target].tf_dtype
@@ -190,7 +192,8 @@ class _DrawnDigits(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         # Neighbouring seeds must not share streams: each has one for every split.
         seed = len(SPLITS) * config.seed + SPLITS.index(split)
         draw = self._drawing(digits, labels)
-        batches = draw_batches(draw, self._samples(split, digits), CHUNK, seed=seed)
+        samples = getattr(draw, "SAMPLES", {}).get(split, len(digits))
+        batches = draw_batches(draw, samples, CHUNK, seed=seed)
         examples = batches.unbatch().map(encode, num_parallel_calls=tf.data.AUTOTUNE)
         yield from enumerate(examples.prefetch(CHUNK).as_numpy_iterator())
 
@@ -204,15 +207,16 @@ def _is_complete(split):
     return sum(lengths) == split.num_bytes + RECORD_OVERHEAD * split.num_examples
 
 
+def _masks(count):
+    return tfds.features.Tensor(
+        shape=(64, 64, count), dtype=np.bool_, encoding=tfds.features.Encoding.ZLIB
+    )
+
+
 class MnistSegmentation(_DrawnDigits):
     """About five overlapping digits, a mask for each class (paper 1, section 4.2)."""
 
-    BUILDER_CONFIGS: ClassVar = [
-        DrawnConfig(
-            name=configuration_name(source), description=f"Digits of {source}.", source=source
-        )
-        for source in SOURCES
-    ]
+    BUILDER_CONFIGS = _configs()
     IMAGE_SHAPE = (64, 64, 1)
 
     def _info(self):
@@ -220,17 +224,12 @@ class MnistSegmentation(_DrawnDigits):
             "Images of about five overlapping, rotated and scaled digits, and a mask for each of "
             "the ten classes.",
             "masks",
-            tfds.features.Tensor(
-                shape=(64, 64, CLASSES), dtype=np.bool_, encoding=tfds.features.Encoding.ZLIB
-            ),
+            _masks(CLASSES),
             MULTIGRID_PAPER,
         )
 
     def _drawing(self, digits, labels):
         return Segmentation(digits, labels)
-
-    def _samples(self, split, digits):
-        return Segmentation.SAMPLES[split]
 
 
 class MnistSpatialTransformer(_DrawnDigits):
@@ -244,17 +243,12 @@ class MnistSpatialTransformer(_DrawnDigits):
             "Images of a digit after random rotation, shearing, scaling and translation, or one "
             "of them alone, and the mask of the untouched digit in the centre.",
             "mask",
-            tfds.features.Tensor(
-                shape=(64, 64, 1), dtype=np.bool_, encoding=tfds.features.Encoding.ZLIB
-            ),
+            _masks(1),
             MULTIGRID_PAPER,
         )
 
     def _drawing(self, digits, labels):
         return SpatialTransformer(digits, distortion=DISTORTIONS[self.builder_config.variant])
-
-    def _samples(self, split, digits):
-        return SpatialTransformer.SAMPLES[split]
 
 
 class LocatedMnist(_DrawnDigits):
@@ -274,6 +268,3 @@ class LocatedMnist(_DrawnDigits):
 
     def _drawing(self, digits, labels):
         return LocatedDigits(digits, labels, self.builder_config.variant)
-
-    def _samples(self, split, digits):
-        return len(digits)

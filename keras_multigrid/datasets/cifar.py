@@ -7,26 +7,30 @@ from keras import ops
 
 from keras_multigrid import checks
 from keras_multigrid.datasets.downloading import described, load_downloadable
-from keras_multigrid.datasets.pipeline import check_loading, map_batches, own_part
+from keras_multigrid.datasets.pipeline import Batching, map_batches
 from keras_multigrid.layers.zca_whitening import ZCAWhitening
 
 NAMES = ("cifar10", "cifar100")
 SIDE, ENLARGED = 32, 36
 SHIFTS = ENLARGED - SIDE + 1  # places of a crop along one axis
+INSIDE = slice((ENLARGED - SIDE) // 2, (ENLARGED + SIDE) // 2)
+CENTRE = (slice(None), INSIDE, INSIDE)
 CHUNK = 1000  # images prepared at once: bounds the memory
+WHITE = np.float32(255)
 
 
 def load_cifar(
     name,
     split,
     batch_size,
+    *,
     shuffle=None,
     seed=0,
     data_dir=None,
-    augment=None,
-    whitening=None,
     first_batch=None,
     share=(0, 1),
+    augment=None,
+    whitening=None,
 ):
     """Returns batches of CIFAR as the paper prepares it.
 
@@ -38,23 +42,19 @@ def load_cifar(
     Args:
         name: `"cifar10"` or `"cifar100"`.
         split: A split of TensorFlow Datasets, such as `"train"`, `"test"` or `"train[45000:]"`.
-        batch_size: Images per batch; the last one of a pass may have fewer.
-        shuffle: Whether each pass has another order; None shuffles where `split` starts with
-            "train".
-        seed: Seed, an integer.
-        data_dir: Where TensorFlow Datasets keeps its data; None is its own default.
-        augment: Whether crops and mirroring are random; None is as for `shuffle`.
+        batch_size, seed, data_dir, first_batch, share: As for `load`.
+        shuffle: Whether each pass has another order; None: if `augment`.
+        augment: Whether crops and mirroring are random; None: where `split` starts with "train".
         whitening: An adapted `ZCAWhitening`; None fits one to the whole training set, which takes
             half a minute: fit it once for several splits, with `fit_whitening`.
-        first_batch, share: As for `load`.
 
     Returns:
         A `tf.data.Dataset` of float32 images `(batch, 32, 32, 3)` and int64 labels `(batch,)`.
 
     Raises:
-        ValueError: If there is no such name or split, `batch_size` is no positive integer,
-            `whitening` no adapted layer, or `first_batch` or `share` is not as for `load`.
-        OSError: If the data are neither prepared nor to be downloaded.
+        ValueError: If there is no such name or split, `whitening` is not an adapted layer, or
+            another argument is wrong.
+        OSError: If the data can neither be read nor downloaded.
 
     Example:
 
@@ -68,36 +68,32 @@ def load_cifar(
     >>> [tuple(images.shape) for images, labels in data]
     [(4, 32, 32, 3), (2, 32, 32, 3)]
     """
-    checks.texts(name=name)
-    check_loading(batch_size, shuffle, seed, data_dir, first_batch, share)
     checks.optional(checks.flags, augment=augment)
-    import tensorflow as tf
-
+    augment = str(split).startswith("train") if augment is None else augment
+    shuffle = augment if shuffle is None else shuffle
+    batching = Batching(batch_size, shuffle, seed, first_batch, share)
     if whitening is not None and not (isinstance(whitening, ZCAWhitening) and whitening.built):
         raise ValueError(
             f"whitening is {whitening!r}; expected an adapted ZCAWhitening, as fit_whitening "
             "returns, or None."
         )
-    own_part(batch_size, first_batch, share)  # wrong ones are an error before all the work
-    images, labels = load_raw(name, split, data_dir)
-    training = split.startswith("train")
-    shuffle = training if shuffle is None else shuffle
-    augment = training if augment is None else augment
-    if whitening is None:
-        whitening = fit_whitening(name, data_dir)
+    import tensorflow as tf
+
+    images, labels = load_raw(name, split, data_dir=data_dir)
+    whitening = whitening or fit_whitening(name, data_dir=data_dir)
     images = _whitened_and_enlarged(images, whitening)
     with tf.device("cpu"):  # where pipelines run
-        images = tf.constant(images if augment else _centre(images))
+        images = tf.constant(images if augment else images[CENTRE])
         labels = tf.constant(labels)
 
     def of_batch(indices, key):
         batch = tf.gather(images, indices)
         return _random_crops(batch, key) if augment else batch, tf.gather(labels, indices)
 
-    return map_batches(of_batch, len(labels), batch_size, shuffle, seed, first_batch, share)
+    return map_batches(of_batch, len(labels), batching)
 
 
-def fit_whitening(name, data_dir=None):
+def fit_whitening(name, *, data_dir=None):
     """Returns the whitening of a training set, for the `whitening` of `load_cifar`.
 
     In a model it is saved with a run, in 38 MB: `keras.Sequential([keras.Input((32, 32, 3)),
@@ -105,14 +101,14 @@ def fit_whitening(name, data_dir=None):
 
     Args:
         name: `"cifar10"` or `"cifar100"`.
-        data_dir: Where TensorFlow Datasets keeps its data; None is its own default.
+        data_dir: As for `load`.
 
     Returns:
         A `ZCAWhitening` adapted to the whole split "train", of images in [0, 1].
 
     Raises:
         ValueError: If there is no such name.
-        OSError: If the data are neither prepared nor to be downloaded.
+        OSError: If the data can neither be read nor downloaded.
 
     Example:
 
@@ -123,16 +119,16 @@ def fit_whitening(name, data_dir=None):
     >>> tuple(whitening.matrix.shape)
     (3072, 3072)
     """
-    checks.texts(name=name)
-    checks.optional(checks.paths, data_dir=data_dir)
-    images, _ = load_raw(name, "train", data_dir)
+    images, _ = load_raw(name, "train", data_dir=data_dir)
     whitening = ZCAWhitening(dtype="float32")
-    whitening.adapt(_unit_range(images))
+    whitening.adapt(images / WHITE)
     return whitening
 
 
-def load_raw(name, split, data_dir):
+def load_raw(name, split, *, data_dir=None):
     """Returns uint8 images and int64 labels, as arrays."""
+    checks.texts(name=name)
+    checks.optional(checks.paths, data_dir=data_dir)
     if name not in NAMES:
         raise ValueError(f"There is no data set {name!r}; expected one of {', '.join(NAMES)}.")
     expected = 'expected "train" or "test", or a part or sum of them, such as "train[:45000]"'
@@ -140,9 +136,7 @@ def load_raw(name, split, data_dir):
     if not isinstance(split, str) or not re.match(r"(train|test|all)\b", split):
         raise ValueError(f"{name} has no split {split!r}; {expected}.")
     try:
-        dataset = load_downloadable(
-            name, data_dir, split=split, as_supervised=True, shuffle_files=False
-        )
+        dataset = load_downloadable(name, data_dir, split=split)
         chunks = list(dataset.batch(CHUNK).as_numpy_iterator())
     except ValueError as error:
         reason = str(error).partition("\n")[0].rstrip(".")
@@ -159,10 +153,6 @@ def load_raw(name, split, data_dir):
     return np.concatenate(images), np.concatenate(labels)
 
 
-def _unit_range(images):
-    return images / np.float32(255)
-
-
 def _whitened_and_enlarged(images, whitening):
     import tensorflow as tf
 
@@ -170,14 +160,9 @@ def _whitened_and_enlarged(images, whitening):
     with tf.device("cpu"):  # a GPU would multiply in TensorFloat-32, with three digits
         for start in range(0, len(images), CHUNK):
             part = slice(start, start + CHUNK)
-            white = ops.convert_to_numpy(whitening(_unit_range(images[part])))
+            white = ops.convert_to_numpy(whitening(images[part] / WHITE))
             enlarged[part] = tf.image.resize(white, (ENLARGED, ENLARGED))
     return enlarged
-
-
-def _centre(images):
-    margin = (ENLARGED - SIDE) // 2
-    return images[:, margin : margin + SIDE, margin : margin + SIDE]
 
 
 def _random_crops(images, key):

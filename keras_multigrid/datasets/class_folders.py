@@ -24,7 +24,7 @@ MOST_NAMED = 5
 def list_images(directory, class_names=None):
     """Lists the images of a directory with one sub-folder per class.
 
-    Images may lie in sub-folders of their class' folder. They are told by their suffix (.jpg,
+    Images may lie in sub-folders of their class' folder. They are known by their suffix (.jpg,
     .jpeg, .png, .bmp, .gif, .webp, in small or capital letters); other files are ignored, as are
     hidden files and folders, whose names begin with a dot, and folders that systems leave behind,
     such as `__MACOSX`, `@eaDir` and `lost+found`. Links are followed, and each image counts once.
@@ -120,7 +120,7 @@ def printable(name):
 
 
 class _Images:
-    """The images of a directory, gathered class by class; `again` and `others` are told of.
+    """The images of a directory, gathered class by class, and what to warn of.
 
     Attributes:
         again: Paths by which images, or a folder of them, are met once more in the same class.
@@ -140,7 +140,7 @@ class _Images:
         return sorted(self._images(folder, own, (self._top, own), folder, {own}))
 
     def _images(self, folder, own, above, of_class, visited):
-        # What is no link comes first, so that it is the link that is named.
+        # Links come last, so that of two paths the link is named.
         for entry in sorted(os.scandir(folder), key=lambda entry: (entry.is_symlink(), entry.name)):
             if _is_left_behind(entry.name):
                 continue
@@ -175,7 +175,7 @@ class _Images:
 def _class_folders(directory):
     """Returns the paths of the class folders by their names."""
     if not os.path.isdir(directory):
-        raise ValueError(f"{directory} is no directory; {_expected()}")
+        raise ValueError(f"{directory} is not a directory; {_expected()}")
     folders = {}
     for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
         if entry.is_symlink() and not _is_left_behind(entry.name):

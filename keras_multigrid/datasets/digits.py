@@ -16,13 +16,13 @@ SCIKIT_LEARN_SPLITS = {
 }
 
 
-def load_digits(split, source="digits", data_dir=None, training_digits=50_000):
+def load_digits(split, *, source="mnist", data_dir=None, training_digits=50_000):
     """Returns handwritten digits of 28x28 pixels.
 
     Args:
         split: `"train"`, `"validation"` or `"test"`.
-        source: `"digits"`, the 1,797 of 8x8 pixels that scikit-learn ships, enlarged (1,297, 200
-            and 300 per split; no download), or `"mnist"` through TensorFlow Datasets.
+        source: `"mnist"` through TensorFlow Datasets, or `"digits"`, the 1,797 of 8x8 pixels that
+            scikit-learn ships, enlarged (1,297, 200 and 300 per split; no download).
         data_dir: Where TensorFlow Datasets keeps MNIST; None is its own default.
         training_digits: How many of MNIST's 60,000 training images are for training; the others
             are for validation.
@@ -32,12 +32,12 @@ def load_digits(split, source="digits", data_dir=None, training_digits=50_000):
 
     Raises:
         ValueError: If there is no such split or source.
-        OSError: If MNIST is neither prepared nor to be downloaded.
+        OSError: If MNIST can neither be read nor downloaded.
 
     Example:
 
     >>> from keras_multigrid.datasets import load_digits
-    >>> images, labels = load_digits("test")
+    >>> images, labels = load_digits("test", source="digits")
     >>> images.shape
     (300, 28, 28)
     """
@@ -46,16 +46,12 @@ def load_digits(split, source="digits", data_dir=None, training_digits=50_000):
     check_source(split, source)
     if source == "digits":
         return _load_scikit_learn(split)
-    parts = {
-        "train": f"train[:{training_digits}]",
-        "validation": f"train[{training_digits}:]",
-        "test": "test",
-    }
-    return _load_mnist(parts[split], data_dir)
+    parts = {"train": f"train[:{training_digits}]", "validation": f"train[{training_digits}:]"}
+    return _load_mnist(parts.get(split, "test"), data_dir)
 
 
 def check_source(split, source):
-    """Raises a ValueError if there is no such split or source of digits."""
+    """Raises a `ValueError` if there is no such split or source of digits."""
     if split not in SCIKIT_LEARN_SPLITS:
         raise ValueError(
             f"There is no split {split!r}; expected one of {', '.join(SCIKIT_LEARN_SPLITS)}."
@@ -75,20 +71,13 @@ def _load_scikit_learn(split):
         images, (1, SIDE / 8, SIDE / 8), order=3, mode="grid-constant", grid_mode=True
     )
     # Their values are shares of ink in 4x4 black and white pixels: make the strokes crisp again.
-    crisp = CONTRAST * (enlarged - 0.5) + 0.5
-    return np.clip(crisp, 0, 1).astype("float32"), labels[part]
+    crisp = np.clip(CONTRAST * (enlarged - 0.5) + 0.5, 0, 1)
+    return crisp.astype("float32"), labels[part]
 
 
 def _load_mnist(part, data_dir):
     try:
-        images, labels = load_downloadable(
-            "mnist",
-            data_dir,
-            split=part,
-            batch_size=-1,
-            as_supervised=True,
-            shuffle_files=False,
-        )
+        images, labels = load_downloadable("mnist", data_dir, split=part, batch_size=-1)
     except Exception as error:
         raise OSError(
             f"MNIST is neither in data_dir={data_dir!r} nor can it be downloaded "

@@ -16,17 +16,18 @@ def load_downloadable(name, data_dir, **options):
     """Returns what `tfds.load` gives, or says within seconds that a download is not possible.
 
     Args:
-        name: Of a data set without configurations.
+        name: Name of a data set without configurations.
         data_dir: Where TensorFlow Datasets keeps its data; None is its own default.
-        **options: More arguments of `tfds.load`.
+        **options: More arguments of `tfds.load`; samples are pairs, in the order of the files.
 
     Raises:
         Unreachable: If a server of data that are neither prepared nor downloaded cannot be reached.
     """
     import tensorflow_datasets as tfds
 
+    options.update(data_dir=data_dir, as_supervised=True, shuffle_files=False)
     try:
-        return tfds.load(name, data_dir=data_dir, download=False, **options)
+        return tfds.load(name, download=False, **options)
     except AssertionError:  # nothing is prepared
         builder = tfds.builder(name, data_dir=data_dir)
     hosts = {}
@@ -34,11 +35,11 @@ def load_downloadable(name, data_dir, **options):
         hosts.setdefault(urlsplit(url).netloc, url)
     for host, url in hosts.items():
         _check_reachable(host, url)
-    return tfds.load(name, data_dir=data_dir, **options)
+    return tfds.load(name, **options)
 
 
 def described(error):
-    """Returns an error of a download in a few words: ours say what happened, others their kind."""
+    """Returns an error of a download in a few words: ours in full, of others the kind."""
     return str(error) if isinstance(error, Unreachable) else type(error).__name__
 
 
@@ -56,7 +57,7 @@ def _missing(builder):
 
 
 def _check_reachable(host, url):
-    """Raises an OSError if a request, as TensorFlow Datasets would send it, is in vain."""
+    """Raises an error if a request, as TensorFlow Datasets would send it, fails."""
     import requests  # what TensorFlow Datasets downloads with: the same proxies and certificates
 
     outcome = queue.SimpleQueue()

@@ -6,21 +6,15 @@ kernels, `ImageProjectiveTransformV3` among them, on a CPU.
 
 import numpy as np
 
+from keras_multigrid import checks
+
 THRESHOLD = 0.3  # intensity from which a pixel belongs to the digit
 
 
 def random_affine(key, count, rotation=0.0, shear=0.0, scale=(1.0, 1.0)):
-    """Draws matrices that rotate, then shear along x or y, then scale.
+    """Draws matrices that rotate, then shear along x or y, then scale, as a `Distortion` says.
 
-    Args:
-        key: Seed of `tf.random.stateless_uniform`.
-        count: Number of matrices.
-        rotation: Largest angle, in degrees, to either side.
-        shear: Largest shearing angle, in degrees, to either side.
-        scale: Smallest and largest factor.
-
-    Returns:
-        Float32 matrices of shape `(count, 2, 2)`, from digit to canvas, in the order (x, y).
+    They are float32 of shape `(count, 2, 2)`, from digit to canvas, in the order (x, y).
     """
     import tensorflow as tf
 
@@ -51,20 +45,27 @@ def stack_matrix(xx, xy, yx, yy):
     return tf.reshape(tf.stack(entries, axis=-1), [-1, 2, 2])
 
 
+def square_images(digits):
+    """Returns digits as a float32 array, or raises an error if they are not square images."""
+    checks.arrays(digits=digits)
+    images = np.asarray(digits, "float32")
+    if images.ndim != 3 or images.shape[1] != images.shape[2]:
+        raise ValueError(f"digits have shape {images.shape}; expected (samples, side, side).")
+    return images
+
+
 class DigitBank:
     """Handwritten digits, to be drawn transformed.
 
     Args:
-        images: Array of shape `(samples, side, side)`, values in [0, 1].
+        digits: Array of shape `(samples, side, side)`, values in [0, 1].
     """
 
-    def __init__(self, images):
-        images = np.asarray(images, "float32")
-        if images.ndim != 3 or images.shape[1] != images.shape[2]:
-            raise ValueError(f"digits have shape {images.shape}; expected (samples, side, side).")
+    def __init__(self, digits):
+        images = square_images(digits)
         self.samples, self.side, _ = images.shape
         centred = np.argwhere((images > 0).any(axis=0)) - (self.side - 1) / 2
-        self.reach = float(np.linalg.norm(centred, axis=1).max())  # of ink, from the centre
+        self.ink_radius = float(np.linalg.norm(centred, axis=1).max())
         self._pixels = in_place(np.pad(images, ((0, 0), (1, 1), (1, 1))).ravel())
 
     def draw(self, index, matrices, x, y):

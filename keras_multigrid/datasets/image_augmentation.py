@@ -1,7 +1,7 @@
 """From encoded images to what the ImageNet networks read, as TensorFlow graph functions.
 
-An image is RGB, float32 in [0, 1], of shape `(height, width, 3)`; what is random depends on the
-`key` alone, an int64 tensor of shape `(2,)`.
+Encoded images are scalar strings, decoded ones RGB, float32 in [0, 1], of shape `(height, width,
+3)`; what is random depends on the `key` alone, an int64 tensor of shape `(2,)`.
 """
 
 import math
@@ -16,6 +16,8 @@ AREA_SHARE = (0.08, 1.0)
 LONGEST_ASPECT = 4 / 3  # of width to height, or of height to width
 TRIES = 10
 SHORTER_SHARE = 256 / 224  # of the resized shorter side, relative to the centre crop
+JITTER = 0.4  # largest change of brightness, contrast and saturation
+LIGHTING = 0.1  # standard deviation of the factors of the principal components
 GREY = (0.299, 0.587, 0.114)
 # The principal components of ImageNet's colours, one a column, as fb.resnet.torch has them.
 PCA_VALUES = (0.2175, 0.0188, 0.0045)
@@ -26,7 +28,7 @@ PCA_VECTORS = (
 )
 
 
-def network_input(size=224, training=False, ten_crop=False):
+def network_input(size=224, *, augment=False, ten_crop=False):
     """Returns the function from an encoded image to the input of an ImageNet network.
 
     Training images are cropped, jittered, lit and flipped at random; others are the centre of the
@@ -34,7 +36,7 @@ def network_input(size=224, training=False, ten_crop=False):
 
     Args:
         size: Side of the square images.
-        training: Whether to augment.
+        augment: Whether to augment.
         ten_crop: Whether to take ten crops.
 
     Returns:
@@ -42,21 +44,21 @@ def network_input(size=224, training=False, ten_crop=False):
         `(size, size, 3)`, or `(10, size, size, 3)` with `ten_crop`.
 
     Raises:
-        ValueError: If `size` is no positive integer, or ten crops are asked for in training.
+        ValueError: If `size` is not a positive integer, or `ten_crop` is combined with `augment`.
 
     Example:
 
     >>> import tensorflow as tf
     >>> from keras_multigrid.datasets.image_augmentation import network_input
     >>> encoded = tf.io.encode_jpeg(tf.zeros((30, 40, 3), tf.uint8))
-    >>> network_input(16, training=True)(encoded, key=tf.constant([0, 1], tf.int64)).shape
+    >>> network_input(16, augment=True)(encoded, key=tf.constant([0, 1], tf.int64)).shape
     TensorShape([16, 16, 3])
     """
     import tensorflow as tf
 
     checks.positive_integers(image_size=size)
-    if training and ten_crop:
-        raise ValueError("ten_crop=True is for evaluation; expected training=False with it.")
+    if augment and ten_crop:
+        raise ValueError("ten_crop=True is for evaluation; expected augment=False with it.")
     shorter = round(SHORTER_SHARE * size)
 
     def training_input(encoded, key):
@@ -74,33 +76,18 @@ def network_input(size=224, training=False, ten_crop=False):
             return ten_crops(normalize(resized(encoded, shorter)), size)
         return normalize(resized_centre(encoded, shorter, size))
 
-    return training_input if training else evaluation_input
+    return training_input if augment else evaluation_input
 
 
 def random_window(
-    height, width, key, area_share=AREA_SHARE, longest_aspect=LONGEST_ASPECT, tries=TRIES
+    height, width, key, *, area_share=AREA_SHARE, longest_aspect=LONGEST_ASPECT, tries=TRIES
 ):
     """Draws the window of a random-resized crop, as torchvision does.
 
-    Args:
-        height: Height of the image, an int32 scalar.
-        width: Its width.
-        key: The key.
-        area_share: Least and largest share of the area.
-        longest_aspect: Largest ratio of width to height, or of height to width.
-        tries: How many windows are drawn, of which the first that fits is taken.
-
     Returns:
-        The int32 tensor `(top, left, height, width)`: by default 8 to 100 % of the area, width to
-        height from 3/4 to 4/3, log-uniform; if ten draws do not fit the image, the largest central
+        The int32 tensor `(top, left, height, width)`: a share of the area, by default 8 to 100 %,
+        width to height from 3/4 to 4/3, log-uniform; if no try fits the image, the largest central
         window of such an aspect.
-
-    Example:
-
-    >>> import tensorflow as tf
-    >>> from keras_multigrid.datasets.image_augmentation import random_window
-    >>> random_window(375, 500, tf.constant([0, 1], tf.int64)).numpy()
-    array([ 60, 226, 181, 161], dtype=int32)
     """
     import tensorflow as tf
 
@@ -121,17 +108,8 @@ def random_window(
     return tf.cast(tf.concat([start, window[first]], axis=0), tf.int32)
 
 
-def random_resized_crop(encoded, key, size=224):
-    """Cuts a random window out of an encoded image, and resizes it to a square.
-
-    Args:
-        encoded: The encoded image.
-        key: The key.
-        size: Side of the square.
-
-    Returns:
-        The image of shape `(size, size, 3)`.
-    """
+def random_resized_crop(encoded, key, size):
+    """Cuts a random window out of an encoded image, and resizes it to `(size, size, 3)`."""
     return resize(crop(encoded, key), (size, size))
 
 
@@ -142,67 +120,41 @@ def crop(encoded, key, **options):
     )
 
 
-def colour_jitter(image, key, strength=0.4):
-    """Changes brightness, contrast and saturation by factors from 1 - `strength` to 1 + `strength`.
-
-    Args:
-        image: The image.
-        key: The key.
-        strength: The largest change.
-
-    Returns:
-        The image, not clipped. Therefore the order of the three makes no difference.
-    """
-    return adjust_colours(image, *_jitter_factors(key, strength))
+def colour_jitter(image, key):
+    """Changes brightness, contrast and saturation by random factors from 0.6 to 1.4, unclipped."""
+    return adjust_colours(image, *_jitter_factors(key))
 
 
 def adjust_colours(image, brightness, contrast, saturation):
     """Blends the image with black, with its mean grey, and with its grey image, by these factors.
 
     Saturation keeps every pixel's grey, and contrast and brightness are linear in it and equal for
-    all colours: without clipping the three commute, so one formula is all their orders.
-
-    Args:
-        image: The image.
-        brightness: Share of the image beside black.
-        contrast: Share of the image beside its mean grey.
-        saturation: Share of the image beside its grey image.
-
-    Returns:
-        The image, not clipped.
+    all colours: without clipping the three commute, so one formula covers all their orders.
     """
     return _recolour(image, *_jitter(image, brightness, contrast, saturation))
 
 
-def pca_lighting(image, key, std=0.1):
-    """Adds a random colour to the image, along the principal components of ImageNet's colours.
-
-    Args:
-        image: The image.
-        key: The key.
-        std: Standard deviation of the components' random factors.
-
-    Returns:
-        The image, not clipped.
-    """
-    return image + _lighting(key, std)
+def pca_lighting(image, key):
+    """Adds a random colour to the image, along the principal components of ImageNet's colours."""
+    return image + _lighting(key)
 
 
 def normalize(images):
-    """Returns images minus ImageNet's mean, over its standard deviation, on any Keras backend."""
+    """Returns images minus ImageNet's mean, over its standard deviation."""
     import tensorflow as tf
 
     return (images - tf.constant(MEAN)) / tf.constant(STD)
 
 
-def _jitter_factors(key, strength=0.4):
+def _jitter_factors(key):
     import tensorflow as tf
 
-    return tf.unstack(tf.random.stateless_uniform((3,), key, 1 - strength, 1 + strength))
+    least, largest = 1 - JITTER, 1 + JITTER
+    return tf.unstack(tf.random.stateless_uniform((3,), key, least, largest))
 
 
 def _jitter(image, brightness, contrast, saturation):
-    """Returns what `_recolour` does for `adjust_colours`: a matrix and an offset."""
+    """Returns the matrix and the offset by which `_recolour` adjusts colours."""
     import tensorflow as tf
 
     to_grey = tf.tile(tf.constant(GREY)[:, None], (1, 3))
@@ -211,10 +163,10 @@ def _jitter(image, brightness, contrast, saturation):
     return brightness * matrix, brightness * (1 - contrast) * mean_grey[0]
 
 
-def _lighting(key, std=0.1):
+def _lighting(key):
     import tensorflow as tf
 
-    factors = std * tf.random.stateless_normal((3,), key)
+    factors = LIGHTING * tf.random.stateless_normal((3,), key)
     return tf.linalg.matvec(tf.constant(PCA_VECTORS), factors * tf.constant(PCA_VALUES))
 
 

@@ -1,22 +1,18 @@
 """Images in one folder per class, as people have them."""
 
 import os
+import pathlib
 import sys
 import threading
+import warnings
 from functools import partial
 
 import numpy as np
 
 from keras_multigrid import checks
-from keras_multigrid.datasets.class_folders import list_images, printable
-from keras_multigrid.datasets.mild_augmentation import augmentation_named
-from keras_multigrid.datasets.pipeline import (
-    check_loading,
-    checkpointable,
-    over_passes,
-    own_part,
-    own_samples,
-)
+from keras_multigrid.datasets.class_folders import folder_classes, list_images, printable
+from keras_multigrid.datasets.mild_augmentation import input_function
+from keras_multigrid.datasets.pipeline import Batching, checkpointable, over_passes, own_samples
 from keras_multigrid.decoding import decode
 
 ON_ERROR = ("raise", "skip")
@@ -24,21 +20,23 @@ UNKNOWN = -1
 
 
 def load_image_folder(
-    directory,
+    data_dir,
+    split,
     batch_size,
-    training=False,
-    image_size=224,
+    *,
     shuffle=None,
     seed=0,
-    ten_crop=False,
-    on_error="raise",
     first_batch=None,
     share=(0, 1),
+    augment=None,
     augmentation="strong",
+    image_size=224,
+    ten_crop=False,
+    on_error="raise",
     class_names=None,
     skipped=None,
 ):
-    """Reads a directory with one sub-folder of images per class (`list_images`) for ImageNet nets.
+    """Reads images of `data_dir/split/class/image` (`list_images`) for the ImageNet networks.
 
     The augmentation and the normalization are those of the paper's ImageNet experiments. A batch
     depends on the seed, the pass and its number alone, and `tf.train.Checkpoint` of an iterator
@@ -46,34 +44,30 @@ def load_image_folder(
     see whether it can be.
 
     Args:
-        directory: The directory.
-        batch_size: Images per batch; the last may have fewer.
-        training: Whether to augment: random-resized crop, colour jitter, PCA lighting, flip.
-            Otherwise the shorter side is resized to 8/7 of `image_size` and the centre taken.
-        image_size: Side of the square images.
-        shuffle: Whether each pass has another random order; None: if `training`.
-        seed: Seed, an integer.
-        ten_crop: Whether to take four corners and the centre, each with its mirror image.
+        data_dir: The directory; None is the current one.
+        split: Name of its sub-folder that has one folder per class, such as `"train"`; `"."` is the
+            directory itself.
+        batch_size, seed: As for `load`.
+        shuffle: Whether each pass has another random order; None: if `augment`.
+        first_batch, share: As for `load`. With one of them and `on_error="skip"` all files are
+            decoded once before, as the usable ones must be known.
+        augment: Whether to augment, by random-resized crop, colour jitter, PCA lighting and flip;
+            None: where `split` starts with "train". Otherwise the shorter side is resized to 8/7 of
+            `image_size` and the centre taken.
+        augmentation, image_size, ten_crop: As for `load_imagenet`.
         on_error: What to do with files that cannot be decoded: `"raise"` an error that names the
             file when its turn comes, or `"skip"` and name each once on the standard error stream.
-        first_batch, share: As for `load`. With `on_error="skip"` all files are decoded once before,
-            as the usable ones must be known.
-        augmentation: `"strong"`, the first paper's, or `"mild"`, the second's: most of an image
-            stays visible, values are from -1 to 1, and others than training images are their
-            central square.
-        class_names: List of the classes in the order of their labels. None are the directory's own
-            folders: to label other data than those of training, give the names of training.
+        class_names: List of the classes in the order of their labels. None are the folders of
+            `data_dir/train`, by which all splits are labelled; without it those of the split, with
+            a warning.
         skipped: Set that gets the path of each file that is skipped; one that it has already is not
             named again.
 
     Returns:
-        A `tf.data.Dataset` of normalized float32 images of shape `(batch, image_size, image_size,
-        3)`, or `(batch, 10, image_size, image_size, 3)` with `ten_crop`, and int64 labels.
+        A `tf.data.Dataset` of images and int64 labels, as of `load_imagenet`.
 
     Raises:
-        ValueError: If the directory is not as for `list_images`, `on_error` is another,
-            `batch_size` or `image_size` no positive integer, `ten_crop` is combined with
-            `training`, or `first_batch` or `share` is not as for `load`.
+        ValueError: If the directory is not as for `list_images`, or an argument is wrong.
 
     Example:
 
@@ -83,25 +77,28 @@ def load_image_folder(
     >>> image = tf.io.encode_png(tf.zeros((30, 40, 3), tf.uint8)).numpy()
     >>> with tempfile.TemporaryDirectory() as directory:
     ...     for name in ("cat", "mouse"):
-    ...         pathlib.Path(directory, name).mkdir()
-    ...         _ = pathlib.Path(directory, name, "1.png").write_bytes(image)
-    ...     dataset = load_image_folder(directory, batch_size=2, training=True)
+    ...         pathlib.Path(directory, "train", name).mkdir(parents=True)
+    ...         _ = pathlib.Path(directory, "train", name, "1.png").write_bytes(image)
+    ...     dataset = load_image_folder(directory, "train", batch_size=2)
     ...     images, labels = next(iter(dataset))
     >>> images.shape
     TensorShape([2, 224, 224, 3])
     """
-    checks.paths(directory=directory)
-    checks.flags(training=training, ten_crop=ten_crop)
-    check_loading(batch_size, shuffle, seed, None, first_batch, share)
-    import tensorflow as tf
-
-    own = own_part(batch_size, first_batch, share)
+    checks.optional(checks.paths, data_dir=data_dir)
+    checks.texts(split=split)
+    augment = split.startswith("train") if augment is None else augment
+    shuffle = augment if shuffle is None else shuffle
+    prepare = input_function(augmentation, image_size, augment, ten_crop)
+    batching = Batching(batch_size, shuffle, seed, first_batch, share)
     if on_error not in ON_ERROR:
         raise ValueError(f"on_error is {on_error!r}; expected one of {', '.join(ON_ERROR)}.")
-    shuffle = training if shuffle is None else shuffle
-    prepare = augmentation_named(augmentation)(image_size, training, ten_crop)
     checks.optional(partial(checks.instances, set), skipped=skipped)
-    _, paths, labels = list_images(directory, class_names)
+    import tensorflow as tf
+
+    directory = pathlib.Path(data_dir or ".")
+    if class_names is None and (directory / split).is_dir():
+        class_names = _names_of_training(directory, split)
+    _, paths, labels = list_images(directory / split, class_names)
     files = tf.constant([os.fsencode(path) for path in paths])
     labels = tf.constant(labels, tf.int64)
     views = (10,) if ten_crop else ()
@@ -115,7 +112,7 @@ def load_image_folder(
     samples, known = len(paths), None
     if on_error == "skip":
         samples = None
-        if first_batch is not None or own != slice(0, batch_size):
+        if first_batch is not None or batching.own_size < batch_size:
             indices = tf.data.Dataset.range(len(paths))
             checked = indices.map(lambda index: read(index)[1], tf.data.AUTOTUNE)
             known = tf.constant(list(checked.as_numpy_iterator()))
@@ -141,20 +138,33 @@ def load_image_folder(
         positions = tf.data.Dataset.range(len(paths))
         if known is not None:
             positions = positions.filter(lambda position: known[index_of(position)])
-        positions = own_samples(positions, batch_size, first, first_batch, share)
-        examples = positions.map(example, tf.data.AUTOTUNE)
+        examples = own_samples(positions, batching, first).map(example, tf.data.AUTOTUNE)
         examples = examples.filter(lambda image, label, usable: usable)
-        return examples.map(lambda image, label, usable: (image, label)).batch(own.stop - own.start)
+        return examples.map(lambda image, label, usable: (image, label)).batch(batching.own_size)
 
     # The pass is outside, for once `batch` has seen the end of a pass it forgets which it was.
-    return checkpointable(over_passes(of_pass, samples, batch_size, seed, first_batch, share))
+    return checkpointable(over_passes(of_pass, samples, batching))
+
+
+def _names_of_training(directory, split):
+    """Returns the classes of the folder `train`, by which all splits are labelled, if there is."""
+    training = directory / "train"
+    if training.is_dir():
+        return folder_classes(training)
+    if split != "." and not split.startswith("train"):
+        warnings.warn(
+            f"{training} is not a directory: classes are numbered by the folders of {split} "
+            "itself; give class_names, those of training, if a network is to name them.",
+            stacklevel=3,
+        )
+    return None
 
 
 def _usability(paths, on_error, skipped):
     """Returns the function that tells whether a file can be decoded, and names it if not.
 
     Graphs cannot catch errors, and datasets that ignore them have large checkpoints and do not
-    tell the file. So Python decodes each file when it comes for the first time, and remembers.
+    say which file it was. So Python decodes each file when it comes first, and remembers.
     """
     usable = np.full(len(paths), UNKNOWN, "int8")
     lock = threading.Lock()

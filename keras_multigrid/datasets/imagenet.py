@@ -1,14 +1,8 @@
 """ImageNet (ILSVRC 2012) through TensorFlow Datasets."""
 
 from keras_multigrid import checks
-from keras_multigrid.datasets.mild_augmentation import augmentation_named
-from keras_multigrid.datasets.pipeline import (
-    check_loading,
-    checkpointable,
-    over_passes,
-    own_part,
-    own_samples,
-)
+from keras_multigrid.datasets.mild_augmentation import input_function
+from keras_multigrid.datasets.pipeline import Batching, checkpointable, over_passes, own_samples
 
 WINDOW = 2048  # encoded images that are shuffled together, about 225 MB, twice in memory
 FILES_AT_ONCE = 16
@@ -18,15 +12,16 @@ READ_BYTES = 1 << 23
 def load_imagenet(
     split,
     batch_size,
+    *,
     shuffle=None,
     seed=0,
     data_dir=None,
-    training=None,
-    image_size=224,
-    ten_crop=False,
     first_batch=None,
     share=(0, 1),
+    augment=None,
     augmentation="strong",
+    image_size=224,
+    ten_crop=False,
 ):
     """Reads ImageNet as prepared by TensorFlow Datasets, for the ImageNet networks.
 
@@ -38,27 +33,23 @@ def load_imagenet(
     Args:
         split: `"train"`, `"validation"`, or another split of TensorFlow Datasets such as
             `"train[:10%]"`.
-        batch_size: Images per batch; the last may have fewer.
-        shuffle: Whether each pass has another random order; None: if `training`.
-        seed: Seed, an integer.
-        data_dir: Where TensorFlow Datasets keeps imagenet2012; None is its own default.
-        training: Whether to augment; None: if the split is one of the training data. Otherwise the
-            shorter side is resized to 8/7 of `image_size` and the centre taken.
+        batch_size, seed, data_dir, share: As for `load`.
+        shuffle: Whether each pass has another random order; None: if `augment`.
+        first_batch: As for `load`. Up to it, its pass is read, but not decoded.
+        augment: Whether to augment; None: where `split` starts with "train". Otherwise the shorter
+            side is resized to 8/7 of `image_size` and the centre taken.
+        augmentation: `"strong"`, the first paper's, or `"mild"`, the second's: most of an image
+            stays visible, values are from -1 to 1, and without `augment` it is the central square.
         image_size: Side of the square images.
         ten_crop: Whether to take four corners and the centre, each with its mirror image.
-        first_batch, share: As for `load`. Up to the first batch, its pass is read, but not decoded.
-        augmentation: `"strong"`, the first paper's, or `"mild"`, the second's: most of an image
-            stays visible, values are from -1 to 1, and others than training images are their
-            central square.
 
     Returns:
         A `tf.data.Dataset` of normalized float32 images of shape `(batch, image_size, image_size,
         3)`, or `(batch, 10, image_size, image_size, 3)` with `ten_crop`, and int64 labels.
 
     Raises:
-        ValueError: If there is no such split or augmentation, `batch_size` or `image_size` is no
-            positive integer, `ten_crop` is combined with training, or `first_batch` or `share` is
-            not as for `load`.
+        ValueError: If there is no such split or augmentation, `ten_crop` is combined with `augment`
+            or the mild augmentation, or another argument is wrong.
         OSError: If the data are not there.
 
     Example:
@@ -68,17 +59,14 @@ def load_imagenet(
     >>> test = load_imagenet("validation", batch_size=25, ten_crop=True)  # doctest: +SKIP
     """
     checks.texts(split=split)
-    checks.optional(checks.flags, training=training, ten_crop=ten_crop)
-    check_loading(batch_size, shuffle, seed, data_dir, first_batch, share)
+    checks.optional(checks.paths, data_dir=data_dir)
+    augment = split.startswith("train") if augment is None else augment
+    shuffle = augment if shuffle is None else shuffle
+    prepare = input_function(augmentation, image_size, augment, ten_crop)
+    batching = Batching(batch_size, shuffle, seed, first_batch, share)
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
-    own = own_part(batch_size, first_batch, share)
-    if training is None:
-        training = str(split).startswith("train")
-    if shuffle is None:
-        shuffle = training
-    prepare = augmentation_named(augmentation)(image_size, training, ten_crop)
     builder = tfds.builder("imagenet2012", data_dir=data_dir)
     if not builder.is_prepared():
         raise OSError(
@@ -87,25 +75,18 @@ def load_imagenet(
             "per class, and take load_image_folder."
         )
     part = builder.info.splits[split]
-    features = builder.info.features
-
-    def example(number, record, pass_number):
-        fields = features.deserialize_example(
-            record, decoders={"image": tfds.decode.SkipDecoding()}
-        )
-        return prepare(fields["image"], tf.stack([pass_number, number])), fields["label"]
+    decoders = {"image": tfds.decode.SkipDecoding()}
 
     def of_pass(pass_number, first):
-        records = _read(part.file_instructions, shuffle, pass_number).enumerate()
-        examples = own_samples(records, batch_size, first, first_batch, share).map(
-            lambda number, record: example(number, record, pass_number),
-            num_parallel_calls=tf.data.AUTOTUNE,
-        )
-        return examples.batch(own.stop - own.start)
+        def example(number, record):
+            fields = builder.info.features.deserialize_example(record, decoders=decoders)
+            return prepare(fields["image"], tf.stack([pass_number, number])), fields["label"]
 
-    return checkpointable(
-        over_passes(of_pass, part.num_examples, batch_size, seed, first_batch, share)
-    )
+        records = _read(part.file_instructions, shuffle, pass_number).enumerate()
+        examples = own_samples(records, batching, first).map(example, tf.data.AUTOTUNE)
+        return examples.batch(batching.own_size)
+
+    return checkpointable(over_passes(of_pass, part.num_examples, batching))
 
 
 def _read(instructions, shuffle, seed):

@@ -2,12 +2,9 @@
 
 import functools
 import inspect
-import pathlib
-import warnings
 
 from keras_multigrid import checks
 from keras_multigrid.datasets.cifar import load_cifar
-from keras_multigrid.datasets.class_folders import folder_classes
 from keras_multigrid.datasets.drawn import (
     load_located_digits,
     load_segmentation,
@@ -16,58 +13,6 @@ from keras_multigrid.datasets.drawn import (
 from keras_multigrid.datasets.image_folder import load_image_folder
 from keras_multigrid.datasets.imagenet import load_imagenet
 
-
-def load_folder_split(
-    split,
-    batch_size,
-    shuffle=None,
-    seed=0,
-    data_dir=None,
-    training=None,
-    image_size=224,
-    ten_crop=False,
-    on_error="raise",
-    first_batch=None,
-    share=(0, 1),
-    augmentation="strong",
-    class_names=None,
-    skipped=None,
-):
-    training = split.startswith("train") if training is None else training
-    folder = pathlib.Path(data_dir or ".", split)
-    if class_names is None and folder.is_dir():
-        class_names = _names_of_training(pathlib.Path(data_dir or "."), split)
-    return load_image_folder(
-        folder,
-        batch_size,
-        training,
-        image_size,
-        shuffle,
-        seed,
-        ten_crop,
-        on_error,
-        first_batch,
-        share,
-        augmentation,
-        class_names,
-        skipped,
-    )
-
-
-def _names_of_training(data_dir, split):
-    """Returns the classes of the folder `train`, by which all splits are labelled, if there is."""
-    training = data_dir / "train"
-    if training.is_dir():
-        return folder_classes(training)
-    if split != "." and not split.startswith("train"):
-        warnings.warn(
-            f"{training} is no directory: classes are numbered by the folders of {split} itself; "
-            "give class_names, those of training, if a network is to name them.",
-            stacklevel=2,
-        )
-    return None
-
-
 LOADERS = {
     "mnist_segmentation": load_segmentation,
     "mnist_spatial_transformer": load_spatial_transformer,
@@ -75,7 +20,7 @@ LOADERS = {
     "cifar10": functools.partial(load_cifar, "cifar10"),
     "cifar100": functools.partial(load_cifar, "cifar100"),
     "imagenet2012": load_imagenet,
-    "image_folder": load_folder_split,
+    "image_folder": load_image_folder,
 }
 
 
@@ -83,6 +28,7 @@ def load(
     name,
     split,
     batch_size,
+    *,
     source="mnist",
     shuffle=None,
     seed=0,
@@ -100,10 +46,10 @@ def load(
     | name | by | options |
     |---|---|---|
     | `"mnist_segmentation"` | `load_segmentation` | `fresh` |
-    | `"mnist_spatial_transformer"` | `load_spatial_transformer` | `variant`, `fresh` |
-    | `"located_mnist"` | `load_located_digits` | `variant`, `fresh`, `size` |
+    | `"mnist_spatial_transformer"` | `load_spatial_transformer` | `fresh`, `variant` |
+    | `"located_mnist"` | `load_located_digits` | `fresh`, `variant`, `size` |
     | `"cifar10"`, `"cifar100"` | `load_cifar` | `augment`, `whitening` |
-    | `"imagenet2012"` | `load_imagenet` | `training`, `image_size`, `ten_crop`, `augmentation` |
+    | `"imagenet2012"` | `load_imagenet` | `augment`, `augmentation`, `image_size`, `ten_crop` |
     | `"image_folder"` | `load_image_folder` | the same, and `on_error`, `class_names`, `skipped` |
 
     Args:
@@ -113,7 +59,7 @@ def load(
         batch_size: Samples per batch; the last one of a pass may have fewer.
         source: Source of digits: `"mnist"`, or `"digits"` of scikit-learn, which needs no
             download; other sets ignore it.
-        shuffle: Whether each pass has another order; None shuffles for training.
+        shuffle: Whether each pass has another order; None shuffles training data.
         seed: Seed, an integer.
         data_dir: Where TensorFlow Datasets keeps its data, None is its own default; or the image
             folder, whose `train` folder names the classes of all splits.
@@ -129,9 +75,10 @@ def load(
         A `tf.data.Dataset` of `(images, targets)`.
 
     Raises:
-        ValueError: If there is no such name, split, variant or option, `batch_size` is no multiple
-            of the number of processes, or, with `first_batch`, a pass has no full batch.
-        OSError: If the data are neither prepared nor to be downloaded.
+        ValueError: If there is no such name, split, variant or option, an argument is wrong,
+            `batch_size` is not a multiple of the number of processes, or, with `first_batch`, a
+            pass has no full batch.
+        OSError: If the data can neither be read nor downloaded.
 
     Example:
 
@@ -146,7 +93,8 @@ def load(
         raise ValueError(f"There is no data set {name!r}; expected one of {', '.join(LOADERS)}.")
     if variant:
         options["variant"] = variant
-    accepted = inspect.signature(LOADERS[name]).parameters
+    loader = LOADERS[name]
+    accepted = inspect.signature(loader).parameters
     for option in options:
         if option not in accepted:
             raise ValueError(
@@ -154,13 +102,7 @@ def load(
             )
     if "source" in accepted:
         options["source"] = source
-    return LOADERS[name](
-        split,
-        batch_size,
-        shuffle=shuffle,
-        seed=seed,
-        data_dir=data_dir,
-        first_batch=first_batch,
-        share=share,
-        **options,
+    options.update(
+        shuffle=shuffle, seed=seed, data_dir=data_dir, first_batch=first_batch, share=share
     )
+    return loader(split=split, batch_size=batch_size, **options)

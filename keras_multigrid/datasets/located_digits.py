@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from keras_multigrid import checks
-from keras_multigrid.datasets.drawing import in_place
+from keras_multigrid.datasets.drawing import in_place, square_images
 
 CANVAS = 56
 BACKGROUNDS = ("plain", "noisy", "textured")
@@ -33,7 +33,8 @@ class LocatedDigits:
     Example:
 
     >>> from keras_multigrid.datasets import LocatedDigits, draw_batches, load_digits
-    >>> draw = LocatedDigits(*load_digits("test"), background="noisy", size=28)
+    >>> digits, labels = load_digits("test", source="digits")
+    >>> draw = LocatedDigits(digits, labels, background="noisy", size=28)
     >>> images, labels = next(iter(draw_batches(draw, samples=300, batch_size=4)))
     >>> images.shape, labels.shape
     (TensorShape([4, 28, 28, 1]), TensorShape([4]))
@@ -41,15 +42,10 @@ class LocatedDigits:
 
     TRAINING_DIGITS = 55_000  # of MNIST's 60,000; the others are for validation
 
-    def __init__(self, digits, labels, background="plain", size=CANVAS):
-        checks.arrays(digits=digits, labels=labels)
-        checks.integers(size=size)
-        digits = np.asarray(digits, "float32")
-        if digits.ndim != 3 or digits.shape[1] != digits.shape[2] or digits.shape[1] > CANVAS:
-            raise ValueError(
-                f"digits have shape {digits.shape}; expected (samples, side, side), sides of at "
-                f"most {CANVAS}."
-            )
+    def __init__(self, digits, labels, background="plain", *, size=CANVAS):
+        checks.arrays(labels=labels)
+        digits = square_images(digits)
+        checks.integers(0, CANVAS, **{"side of the digits": digits.shape[1]})
         if background not in BACKGROUNDS:
             raise ValueError(
                 f"There is no background {background!r}; expected one of {', '.join(BACKGROUNDS)}."
@@ -88,7 +84,8 @@ class LocatedDigits:
 
 
 def check_size(size):
-    """Raises a ValueError if images cannot be downscaled to a size."""
+    """Raises a `ValueError` if images cannot be downscaled to a size."""
+    checks.integers(size=size)
     if not 1 <= size <= CANVAS or CANVAS % size:
         raise ValueError(f"size is {size}; expected a divisor of {CANVAS}, such as 14 or 28.")
 

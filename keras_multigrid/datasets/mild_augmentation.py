@@ -1,8 +1,8 @@
 """The second paper's augmentation of ImageNet (appendix A.6.2): most of each image stays visible.
 
 The paper names Howard (2013) for its photometric distortions; what is done is the jitter of
-brightness, contrast and saturation, and the lighting, of the first paper. How validation images
-are cropped is not told: theirs is the central square.
+brightness, contrast and saturation, and the lighting, of the first paper. It does not say how
+validation images are cropped: here they are the central square.
 """
 
 from keras_multigrid import checks
@@ -18,7 +18,7 @@ WINDOWS = {"area_share": (0.85, 1.0), "longest_aspect": 2.0, "tries": 100}
 METHODS = ("bilinear", "nearest", "bicubic", "area")
 
 
-def mild_input(size=256, training=False, ten_crop=False):
+def mild_input(size=256, *, augment=False):
     """Returns the function from an encoded image to the input of a top-down ImageNet network.
 
     Training images are windows of at least 85 % of the area, width to height from 1/2 to 2 (of an
@@ -27,29 +27,15 @@ def mild_input(size=256, training=False, ten_crop=False):
 
     Args:
         size: Side of the square images.
-        training: Whether to augment.
-        ten_crop: Must be False; the paper has one crop.
+        augment: Whether to augment.
 
     Returns:
         A function of an encoded image and a key, which returns images of shape `(size, size, 3)`
         with values from -1 to 1.
-
-    Raises:
-        ValueError: If `size` is no positive integer, or ten crops are asked for.
-
-    Example:
-
-    >>> import tensorflow as tf
-    >>> from keras_multigrid.datasets.mild_augmentation import mild_input
-    >>> encoded = tf.io.encode_jpeg(tf.zeros((30, 40, 3), tf.uint8))
-    >>> mild_input(16, training=True)(encoded, key=tf.constant([0, 1], tf.int64)).shape
-    TensorShape([16, 16, 3])
     """
     import tensorflow as tf
 
     checks.positive_integers(image_size=size)
-    if ten_crop:
-        raise ValueError("ten_crop=True is for augmentation='strong'; the second paper has none.")
 
     def training_input(encoded, key):
         keys = tf.unstack(tf.random.split(key, 5))
@@ -70,7 +56,7 @@ def mild_input(size=256, training=False, ten_crop=False):
         del key  # nothing is random
         return _scaled(resized_centre(encoded, size, size))
 
-    return training_input if training else evaluation_input
+    return training_input if augment else evaluation_input
 
 
 def _scaled(image):
@@ -80,12 +66,13 @@ def _scaled(image):
     return tf.clip_by_value(2 * image - 1, -1, 1)
 
 
-AUGMENTATIONS = {"strong": network_input, "mild": mild_input}
-
-
-def augmentation_named(name):
-    """Returns the function that makes the inputs of networks: of the first paper, or the second."""
-    if name not in AUGMENTATIONS:
-        expected = " or ".join(map(repr, AUGMENTATIONS))
-        raise ValueError(f"There is no augmentation {name!r}; expected {expected}.")
-    return AUGMENTATIONS[name]
+def input_function(augmentation, size, augment, ten_crop):
+    """Returns what `network_input` or `mild_input` does, as the augmentation's name says."""
+    checks.flags(augment=augment, ten_crop=ten_crop)
+    if augmentation == "strong":
+        return network_input(size, augment=augment, ten_crop=ten_crop)
+    if augmentation != "mild":
+        raise ValueError(f"There is no augmentation {augmentation!r}; expected 'strong' or 'mild'.")
+    if ten_crop:
+        raise ValueError("ten_crop=True is for augmentation='strong'; the second paper has none.")
+    return mild_input(size, augment=augment)

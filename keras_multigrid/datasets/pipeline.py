@@ -1,53 +1,95 @@
 """tf.data pipelines in which a batch depends on the seed, the pass and its number alone."""
 
+import dataclasses
 import math
 import numbers
+from functools import partial
 
 from keras_multigrid import checks
 
 
-def index_batches(samples, batch_size=None, shuffle=False, seed=0, first_batch=None, share=(0, 1)):
+@dataclasses.dataclass(frozen=True)
+class Batching:
+    """How samples become batches: the arguments that all loaders share.
+
+    Attributes:
+        batch_size: Samples per batch of all processes together.
+        shuffle: Whether a pass visits the samples in random order, a new one in each pass.
+        seed: Seed, an integer.
+        first_batch, share: As for `load`.
+
+    Raises:
+        ValueError: If one of them is wrong, or `batch_size` is not a multiple of the number of
+            processes.
+    """
+
+    batch_size: int
+    shuffle: bool = False
+    seed: int = 0
+    first_batch: int | None = None
+    share: tuple = (0, 1)
+
+    def __post_init__(self):
+        checks.positive_integers(batch_size=self.batch_size)
+        checks.flags(shuffle=self.shuffle)
+        checks.integers(seed=self.seed)
+        checks.optional(partial(checks.integers, 0), first_batch=self.first_batch)
+        if not _is_share(self.share):
+            raise ValueError(
+                f"share is {self.share}; expected (process, processes), with 0 <= process < "
+                "processes."
+            )
+        if self.batch_size % self.share[1]:
+            raise ValueError(
+                f"batch_size is {self.batch_size}; expected a multiple of {self.share[1]}, the "
+                "processes."
+            )
+
+    @property
+    def own(self):
+        """The slice of each batch that is the share of this process."""
+        process = self.share[0]
+        return slice(process * self.own_size, (process + 1) * self.own_size)
+
+    @property
+    def own_size(self):
+        return self.batch_size // self.share[1]
+
+
+def _is_share(value):
+    is_pair = isinstance(value, tuple | list) and len(value) == 2
+    integers = is_pair and all(isinstance(number, numbers.Integral) for number in value)
+    return integers and 0 <= value[0] < value[1]
+
+
+def index_batches(samples, batching):
     """Returns one pass, or all, over samples by their numbers; pipelines make batches of them.
 
     No state but the position is kept: shuffling is a keyed permutation, not a buffer. So the data
-    are the same for any number of threads, checkpoints of iterators are small, and exact.
+    are the same for any number of threads, and checkpoints of iterators are small and exact.
 
     Args:
         samples: Number of samples in a pass.
-        batch_size: Samples per batch, the last one may have fewer; None for single samples.
-        shuffle: Whether a pass visits the samples in random order, a new one in each pass.
-        seed: Seed, an integer.
-        first_batch: As for `load`.
-        share: As for `load`, but batches come whole, for draws depend on all samples of a batch;
+        batching: A `Batching`. Batches come whole, for draws depend on all samples of a batch, but
             those of which the process gets nothing are left out.
 
     Returns:
-        A `tf.data.Dataset` of `(indices, key)`: int64 numbers below `samples`, of shape `(batch,)`
-        or `()`, and the int64 seed, of shape `(2,)`, for `tf.random.stateless_*`, that no other
-        batch has. Unless `first_batch` is given, each iteration over the dataset is another pass,
-        with other keys.
+        A `tf.data.Dataset` of `(indices, key)`: int64 numbers below `samples`, of shape `(batch,)`,
+        and the int64 seed, of shape `(2,)`, for `tf.random.stateless_*`, that no other batch has.
 
     Raises:
-        ValueError: If there are no samples, the batch is empty, or as for `over_passes`.
+        ValueError: If there are no samples, or as for `over_passes`.
     """
-    if samples < 1 or (batch_size is not None and batch_size < 1):
-        raise ValueError(
-            f"There are {samples} samples in batches of {batch_size}; expected at least 1 of each."
-        )
+    checks.positive_integers(samples=samples)
     import tensorflow as tf
 
-    size = batch_size or 1
-    own = own_part(size, first_batch, share)
-    end = samples - own.start if first_batch is None else samples - size + 1
+    size = batching.batch_size
+    end = samples - batching.own.start if batching.first_batch is None else samples - size + 1
 
     def of_pass(number, first):
-        starts = tf.data.Dataset.range(first * size, end, size)
-
         def of_batch(start):
-            indices = start
-            if batch_size:
-                indices = tf.range(start, tf.minimum(start + batch_size, samples))
-            if shuffle:
+            indices = tf.range(start, tf.minimum(start + size, samples))
+            if batching.shuffle:
                 # Up to 2^16 samples are ordered by the lowest eight bits of each word alone.
                 words = tf.bitwise.right_shift(number, tf.constant([0, 8, 16], tf.int64))
                 last = tf.constant(samples - 1, tf.int64)
@@ -56,12 +98,14 @@ def index_batches(samples, batch_size=None, shuffle=False, seed=0, first_batch=N
                 )
             return indices, tf.stack([number, start])
 
-        return starts.map(of_batch)
+        return tf.data.Dataset.range(first * size, end, size).map(of_batch)
 
-    return over_passes(of_pass, samples, size, seed, first_batch, share)
+    return over_passes(of_pass, samples, batching)
 
 
-def draw_batches(draw, samples, batch_size, shuffle=False, seed=0, first_batch=None, share=(0, 1)):
+def draw_batches(
+    draw, samples, batch_size, *, shuffle=False, seed=0, first_batch=None, share=(0, 1)
+):
     """Returns a dataset of freshly drawn samples: each pass over it has others.
 
     Args:
@@ -78,21 +122,19 @@ def draw_batches(draw, samples, batch_size, shuffle=False, seed=0, first_batch=N
         A `tf.data.Dataset` of what `draw` returns.
 
     Raises:
-        ValueError: If there are no samples, the batch is empty, or as for `load`.
+        ValueError: If there are no samples, or an argument is wrong, as for `load`.
 
     Example:
 
     >>> from keras_multigrid.datasets import Segmentation, draw_batches, load_digits
-    >>> draw = Segmentation(*load_digits("test"))
+    >>> draw = Segmentation(*load_digits("test", source="digits"))
     >>> for images, masks in draw_batches(draw, samples=6, batch_size=4):
     ...     print(images.shape, masks.shape)
     (4, 64, 64, 1) (4, 64, 64, 10)
     (2, 64, 64, 1) (2, 64, 64, 10)
     """
     checks.functions(draw=draw)
-    checks.integers(samples=samples, seed=seed)
-    checks.optional(checks.integers, batch_size=batch_size)
-    checks.flags(shuffle=shuffle)
+    batching = Batching(batch_size, shuffle, seed, first_batch, share)
     import tensorflow as tf
 
     jit_compile = getattr(draw, "jit_compile", True)
@@ -104,32 +146,28 @@ def draw_batches(draw, samples, batch_size, shuffle=False, seed=0, first_batch=N
         full = tf.ensure_shape(tf.pad(indices, [[0, batch_size - count]]), [batch_size])
         return tf.nest.map_structure(lambda drawn: drawn[:count], compiled(full, key))
 
-    return map_batches(of_batch, samples, batch_size, shuffle, seed, first_batch, share)
+    return map_batches(of_batch, samples, batching)
 
 
-def map_batches(of_batch, samples, batch_size, shuffle, seed, first_batch, share):
-    """Returns what a function makes of the `index_batches`, and of it the share of a process."""
+def map_batches(of_batch, samples, batching):
+    """Returns this process' share of what a function makes of the `index_batches`."""
     import tensorflow as tf
 
-    batches = index_batches(samples, batch_size, shuffle, seed, first_batch, share)
-    own = own_part(batch_size, first_batch, share)
-
     def own_of_batch(indices, key):
-        return tf.nest.map_structure(lambda whole: whole[own], of_batch(indices, key))
+        return tf.nest.map_structure(lambda whole: whole[batching.own], of_batch(indices, key))
 
+    batches = index_batches(samples, batching)
     return checkpointable(batches.map(own_of_batch, num_parallel_calls=tf.data.AUTOTUNE))
 
 
-def over_passes(of_pass, samples, batch_size, seed, first_batch, share):
+def over_passes(of_pass, samples, batching):
     """Returns the batches of one pass, or endlessly those of one pass after the other.
 
     Args:
         of_pass: A function of the number of a pass, which is random, and of the first batch in it.
-            It returns a dataset of batches: of full ones alone, if `first_batch` is given.
+            It returns a dataset of batches: of full ones alone, if there is a `first_batch`.
         samples: Number of samples in a pass; None if that is not known.
-        batch_size: Samples per batch.
-        seed: Seed of the numbers of passes, an integer.
-        first_batch, share: As for `load`.
+        batching: A `Batching`.
 
     Returns:
         A `tf.data.Dataset`. If `first_batch` is None, each iteration over it is another pass; else
@@ -140,22 +178,22 @@ def over_passes(of_pass, samples, batch_size, seed, first_batch, share):
     """
     import tensorflow as tf
 
-    if first_batch is None:
-        batches = _pass_numbers(seed).flat_map(lambda number: of_pass(number, 0))
+    size = batching.batch_size
+    if batching.first_batch is None:
+        batches = _pass_numbers(batching.seed).flat_map(lambda number: of_pass(number, 0))
         if samples is None:
             return batches
-        own = own_part(batch_size, first_batch, share)
-        count = math.ceil(max(samples - own.start, 0) / batch_size)
+        count = math.ceil(max(samples - batching.own.start, 0) / size)
         return batches.apply(tf.data.experimental.assert_cardinality(count))
-    if samples < batch_size:
+    if samples < size:
         raise ValueError(
-            f"There are {samples} samples in batches of {batch_size}; expected at least one full "
-            "batch: take a smaller batch_size, or first_batch=None."
+            f"There are {samples} samples in batches of {size}; expected at least one full batch: "
+            "take a smaller batch_size, or first_batch=None."
         )
-    first_pass, first = divmod(int(first_batch), samples // batch_size)
+    first_pass, first = divmod(int(batching.first_batch), samples // size)
 
     def numbers_of_passes(_):
-        return _pass_numbers(seed).repeat().skip(first_pass).enumerate()
+        return _pass_numbers(batching.seed).repeat().skip(first_pass).enumerate()
 
     def of_numbered(count, number):
         return of_pass(number, tf.where(count == 0, tf.constant(first, tf.int64), 0))
@@ -166,55 +204,23 @@ def over_passes(of_pass, samples, batch_size, seed, first_batch, share):
     return passes.flat_map(of_numbered).apply(infinite)
 
 
-def own_samples(samples, batch_size, first, first_batch, share):
-    """Returns those samples of a pass that make up the share of a process, before they are decoded.
+def own_samples(samples, batching, first):
+    """Returns those samples of a pass that are this process' share, before they are decoded.
 
     Args:
         samples: A `tf.data.Dataset` of the single samples of a pass.
-        batch_size: Samples per batch of all processes together.
+        batching: A `Batching`.
         first: The first batch in this pass, as `over_passes` says.
-        first_batch, share: As for `load`.
     """
     import tensorflow as tf
 
-    own = own_part(batch_size, first_batch, share)
-    batches = samples.batch(batch_size, drop_remainder=first_batch is not None).skip(first)
+    full = batching.first_batch is not None
+    batches = samples.batch(batching.batch_size, drop_remainder=full).skip(first)
     return batches.flat_map(
-        lambda *batch: tf.data.Dataset.from_tensor_slices(tuple(whole[own] for whole in batch))
+        lambda *batch: tf.data.Dataset.from_tensor_slices(
+            tuple(whole[batching.own] for whole in batch)
+        )
     )
-
-
-def own_part(batch_size, first_batch, share):
-    """Returns the part of each batch that is the share of a process, a slice.
-
-    Raises:
-        ValueError: If `first_batch` or `share` is no such thing as `load` says, or `batch_size` is
-            no multiple of the number of processes.
-    """
-    integer = numbers.Integral
-    if first_batch is not None and not (isinstance(first_batch, integer) and first_batch >= 0):
-        raise ValueError(f"first_batch is {first_batch!r}; expected an integer from 0, or None.")
-    checks.positive_integers(batch_size=batch_size)
-    pair = share if isinstance(share, tuple | list) and len(share) == 2 else (0, 0)
-    process, processes = (number if isinstance(number, integer) else 0 for number in pair)
-    if not 0 <= process < processes:
-        raise ValueError(
-            f"share is {share}; expected (process, processes), with 0 <= process < processes."
-        )
-    if batch_size % processes:
-        raise ValueError(
-            f"batch_size is {batch_size}; expected a multiple of {processes}, the processes."
-        )
-    size = batch_size // processes
-    return slice(process * size, (process + 1) * size)
-
-
-def check_loading(batch_size, shuffle, seed, data_dir, first_batch, share):
-    """Raises a `ValueError` for what no loader of `load` takes, before any work."""
-    checks.optional(checks.flags, shuffle=shuffle)
-    checks.integers(seed=seed)
-    checks.optional(checks.paths, data_dir=data_dir)
-    own_part(batch_size, first_batch, share)
 
 
 def checkpointable(dataset):

@@ -6,15 +6,10 @@ STRIP_PART = 4  # times the shorter side: more than crops show, with their margi
 
 
 def resize(image, sides):
-    """Resizes a uint8 image as Torch's `image.scale` does.
+    """Resizes a uint8 image to a new height and width as Torch's `image.scale` does.
 
-    Args:
-        image: The uint8 image.
-        sides: The new height and width.
-
-    Returns:
-        The image: bilinear interpolation, or means over areas where both sides become smaller, for
-        large photographs would otherwise become a sample of their pixels.
+    Interpolation is bilinear. Where both sides become smaller it is by means over areas instead, as
+    large photographs would otherwise become a sample of their pixels.
     """
     import tensorflow as tf
 
@@ -26,7 +21,7 @@ def resize(image, sides):
     )
 
 
-def resized(encoded, shorter=256):
+def resized(encoded, shorter):
     """Returns the decoded image, its shorter side resized to `shorter` and its aspect kept.
 
     Of a strip the parts are left out that neither the centre nor the ten crops show: resized, a
@@ -56,7 +51,7 @@ def _parts_of_strip(image):
     return image
 
 
-def resized_centre(encoded, shorter=256, size=224):
+def resized_centre(encoded, shorter, size):
     """Returns the central square of `size` pixels of the image `resized` to `shorter`."""
     import tensorflow as tf
 
@@ -66,23 +61,11 @@ def resized_centre(encoded, shorter=256, size=224):
     return tf.ensure_shape(image[top : top + size, left : left + size], (size, size, 3))
 
 
-def ten_crops(image, size=224):
-    """Cuts squares out of the four corners and the centre, and mirrors them.
+def ten_crops(image, size):
+    """Returns crops of shape `(10, size, size, 3)` of an image that is not smaller.
 
-    Args:
-        image: The image, its sides no smaller than `size`.
-        size: Side of the squares.
-
-    Returns:
-        The crops of shape `(10, size, size, 3)`: top left and right, bottom left and right, centre,
-        then their mirror images in the same order.
-
-    Example:
-
-    >>> import tensorflow as tf
-    >>> from keras_multigrid.datasets.resizing import ten_crops
-    >>> ten_crops(tf.zeros((7, 9, 3)), 5).shape
-    TensorShape([10, 5, 5, 3])
+    They are top left and right, bottom left and right, centre, then their mirror images in the same
+    order.
     """
     import tensorflow as tf
 

@@ -30,7 +30,7 @@ class Segmentation:
     A digit is rotated by up to 60 degrees, scaled by 0.5 to 1.25, its maximum set to 1, and put at
     a random place inside the canvas where at most 30 % of its non-zero pixels are taken; if ten
     places do not do, another scale is drawn. Digits add up, clipped at 1. A pixel belongs to a
-    class where a digit of it has an intensity of at least 0.3.
+    class where one of its digits has an intensity of at least 0.3.
 
     Args:
         digits: Images in [0, 1] of shape `(samples, side, side)`.
@@ -44,7 +44,7 @@ class Segmentation:
 
     >>> import tensorflow as tf
     >>> from keras_multigrid.datasets import Segmentation, load_digits
-    >>> draw = Segmentation(*load_digits("test"))
+    >>> draw = Segmentation(*load_digits("test", source="digits"))
     >>> images, masks = draw(tf.range(2), tf.constant([0, 1], tf.int64))
     >>> images.shape, masks.shape
     (TensorShape([2, 64, 64, 1]), TensorShape([2, 64, 64, 10]))
@@ -53,12 +53,12 @@ class Segmentation:
     SAMPLES: ClassVar = {"train": 10_000, "validation": 1_000, "test": 1_000}
 
     def __init__(self, digits, labels, canvas=64):
-        checks.arrays(digits=digits, labels=labels)
+        checks.arrays(labels=labels)
         checks.positive_integers(canvas=canvas)
         self._digits = DigitBank(digits)
         self._labels = in_place(np.asarray(labels, "int32"))
         self._canvas = canvas
-        self._patch = 2 * math.ceil(SCALE[1] * (self._digits.reach + 1))  # holds every digit
+        self._patch = 2 * math.ceil(SCALE[1] * (self._digits.ink_radius + 1))  # holds every digit
         if not self._patch <= canvas <= WORD:
             raise ValueError(
                 f"canvas is {canvas}; expected {self._patch}, which the largest digit may fill, "
@@ -69,7 +69,7 @@ class Segmentation:
         """Returns images and masks of shapes `(count, canvas, canvas, 1)` and `(..., 10)`.
 
         Args:
-            indices: Numbers of the samples; how many there are is what counts.
+            indices: Numbers of the samples, of which only the count matters.
             key: Seed, int64 of shape `(2,)`.
         """
         import tensorflow as tf
@@ -162,13 +162,8 @@ def _cut(rows, top, left):
 def _find_place(ink, height, width, taken, draws, canvas):
     """Returns row and column of the first try where enough of the digit's pixels are free.
 
-    Args:
-        ink: Packed rows of the digits, of shape `(count, side)`.
-        height: Of the digits, of shape `(count,)`.
-        width: Likewise.
-        taken: Packed rows of the canvases, of shape `(count, canvas)`.
-        draws: Uniform numbers of shape `(count, 2 * TRIES)`.
-        canvas: Side of the canvas.
+    `ink` and `taken` are packed rows of digits and canvases, of shapes `(count, side)` and `(count,
+    canvas)`; `draws` are uniform numbers of shape `(count, 2 * TRIES)`, for rows and columns.
     """
     import tensorflow as tf
 

@@ -17,7 +17,7 @@ from keras_multigrid.datasets.drawing import (
 )
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Distortion:
     """How digits are distorted; the defaults are the paper's.
 
@@ -75,7 +75,8 @@ class SpatialTransformer:
     Example:
 
     >>> from keras_multigrid.datasets import SpatialTransformer, draw_batches, load_digits
-    >>> draw = SpatialTransformer(load_digits("test")[0], canvas=32)
+    >>> digits, _ = load_digits("test", source="digits")
+    >>> draw = SpatialTransformer(digits, canvas=32)
     >>> images, masks = next(iter(draw_batches(draw, samples=4, batch_size=4)))
     >>> images.shape, masks.shape
     (TensorShape([4, 32, 32, 1]), TensorShape([4, 32, 32, 1]))
@@ -84,7 +85,6 @@ class SpatialTransformer:
     SAMPLES: ClassVar = {"train": 60_000, "validation": 1_000, "test": 10_000}
 
     def __init__(self, digits, canvas=64, distortion=Distortion()):
-        checks.arrays(digits=digits)
         checks.positive_integers(canvas=canvas)
         checks.instances(Distortion, distortion=distortion)
         self._bank = DigitBank(digits)
@@ -98,7 +98,7 @@ class SpatialTransformer:
         """Returns images and masks, float32 of shape `(count, canvas, canvas, 1)`.
 
         Args:
-            indices: Numbers of the samples; how many there are is what counts.
+            indices: Numbers of the samples, of which only the count matters.
             key: Seed, int64 of shape `(2,)`.
         """
         import tensorflow as tf
@@ -106,15 +106,10 @@ class SpatialTransformer:
         count = indices.shape[0]
         keys = [tf.random.fold_in(key, part) for part in range(3)]
         number = tf.random.stateless_uniform([count], keys[0], 0, self._bank.samples, tf.int32)
-        matrices = self._zoom * random_affine(
-            keys[1],
-            count,
-            self._distortion.rotation,
-            self._distortion.shear,
-            self._distortion.scale,
-        )
+        how = self._distortion
+        matrices = self._zoom * random_affine(keys[1], count, how.rotation, how.shear, how.scale)
         shifts = tf.zeros([count, 2])
-        if self._distortion.translation:
+        if how.translation:
             draws = tf.random.stateless_uniform([count, 2], keys[2], -0.5, 0.5)
             shifts = self._place(tf.gather(self._inked, number), matrices, draws)
         x, y = (
@@ -134,12 +129,12 @@ class SpatialTransformer:
 
         y, x = np.meshgrid(*[centred_positions(self._bank.side)] * 2, indexing="ij")
         offsets = np.stack([x, y]).reshape(2, -1)
-        reached = tf.matmul(matrices, tf.constant(offsets)[None])
+        moved = tf.matmul(matrices, tf.constant(offsets)[None])
         inked = tf.reshape(inked, [-1, 1, offsets.shape[1]])
-        lowest = tf.reduce_min(tf.where(inked, reached, math.inf), axis=2)
-        highest = tf.reduce_max(tf.where(inked, reached, -math.inf), axis=2)
-        room = tf.maximum(self._canvas - 1 - (highest - lowest), 0)
-        return draws * room - (lowest + highest) / 2
+        lowest = tf.reduce_min(tf.where(inked, moved, math.inf), axis=2)
+        highest = tf.reduce_max(tf.where(inked, moved, -math.inf), axis=2)
+        free = tf.maximum(self._canvas - 1 - (highest - lowest), 0)
+        return draws * free - (lowest + highest) / 2
 
     def _upright_masks(self):
         """Returns the masks of all digits, without the empty border they have on the canvas."""

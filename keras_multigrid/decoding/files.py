@@ -16,15 +16,15 @@ def read_image(data, channels=3):
     orientation tags are not applied, and of an animation the first image is taken.
 
     Args:
-        data: The file's bytes: JPEG, PNG, GIF, BMP or WebP, told apart by them.
+        data: The file's bytes: JPEG, PNG, GIF, BMP or WebP, which its content tells.
         channels: 3 for colour, 1 for grey.
 
     Returns:
         Array of uint8, `(height, width, channels)`.
 
     Raises:
-        ValueError: If it is no such file, is broken, or has more than `MOST_PIXELS` pixels or
-            `MOST_SIDE` in a row or column, which its header tells: a sentence without the subject.
+        ValueError: If it is not such a file, is broken, or its header says more than `MOST_PIXELS`
+            pixels, or `MOST_SIDE` in a row or column. The sentence lacks its subject.
 
     Example:
 
@@ -49,11 +49,7 @@ def read_image(data, channels=3):
 
 
 def open_image(data):
-    """Returns Pillow's image of a file of which the header alone was read.
-
-    Raises:
-        ValueError: If it is no such file, or has more pixels than Pillow takes.
-    """
+    """Returns Pillow's image of a file, of which only the header is read; errors as above."""
     from PIL import Image
 
     try:
@@ -65,17 +61,13 @@ def open_image(data):
 
 
 def pixels(image, channels):
-    """Returns the array of an opened image.
-
-    Raises:
-        ValueError: If the file is broken.
-    """
+    """Returns the array of an opened image, or raises a `ValueError` if the file is broken."""
     try:
         if image.mode.startswith("I"):  # grey of 16 bits
             grey = (np.asarray(image) >> 8).astype("uint8")
             return np.repeat(grey[..., None], channels, axis=-1)
         image.load()
-        image.info.pop("transparency", None)  # of which Pillow would warn
+        image.info.pop("transparency", None)  # Pillow would warn of it
         array = np.asarray(image.convert("L" if channels == 1 else "RGB"))
     except Exception as error:
         raise ValueError("is truncated or broken") from error

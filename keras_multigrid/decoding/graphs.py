@@ -2,8 +2,8 @@
 
 TensorFlow reads PNG as Pillow does to the last bit, and JPEG if its `dct_method` is the accurate
 one; but CMYK only with Adobe's marker. It takes the indices of a palette in a BMP for grey values,
-composes transparent GIFs otherwise, and knows no transparent or animated WebP, nor BMP of 1 or 16
-bits.
+composes transparent GIFs otherwise, and cannot read transparent or animated WebP, or BMP of 1 or
+16 bits.
 """
 
 from keras_multigrid.decoding.files import MOST_PIXELS, MOST_SIDE, read_image
@@ -21,7 +21,8 @@ def decode(encoded):
         The uint8 RGB image of shape `(height, width, 3)`.
 
     Raises:
-        tf.errors.InvalidArgumentError: As `read_image`; eagerly, `ValueError` too.
+        tf.errors.InvalidArgumentError: Where `read_image` raises an error; eagerly, it may be a
+            `ValueError`.
 
     Example:
 
@@ -80,7 +81,7 @@ def decode_jpeg_or_png(encoded, channels):
 
     Raises:
         tf.errors.InvalidArgumentError: If it is another file, which TensorFlow may misread, or as
-            of `decode`.
+            for `decode`.
     """
     import tensorflow as tf
 

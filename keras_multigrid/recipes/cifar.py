@@ -70,7 +70,7 @@ class Cifar100(Recipe):
 
     def load(self, split, batch_size, **options):
         if split == HELD_OUT:
-            options = {"augment": False, "shuffle": False, **options}
+            options = {"augment": False, **options}
         return load_cifar(
             self.NAME,
             split,
@@ -96,7 +96,7 @@ class Cifar100(Recipe):
         ]
 
     def sent_images(self, split, count):
-        images, labels = load_raw(self.NAME, split, self.data_dir)
+        images, labels = load_raw(self.NAME, split, data_dir=self.data_dir)
         return images[:count].astype("float32"), labels[:count]
 
     def scores(self, results):
@@ -125,4 +125,4 @@ def read_whitening(path):
 
 @functools.cache
 def _whitening(name, data_dir):
-    return fit_whitening(name, data_dir)
+    return fit_whitening(name, data_dir=data_dir)

@@ -89,7 +89,7 @@ class DensePrediction(Recipe):
             self.data_set(),
             split,
             batch_size,
-            self.source,
+            source=self.source,
             seed=seed,
             data_dir=self.data_dir,
             fresh=self.fresh,

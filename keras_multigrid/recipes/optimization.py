@@ -31,11 +31,16 @@ def learning_rate(recipe):
         return recipe.learning_rate
     if schedule == "exponential":
         end = recipe.learning_rate / 1000
-        return ExponentialPerEpoch(recipe.epochs, recipe.steps_per_epoch, recipe.learning_rate, end)
+        return ExponentialPerEpoch(
+            recipe.epochs, recipe.steps_per_epoch, start=recipe.learning_rate, end=end
+        )
     if schedule == "stepwise":
         boundaries = {max(1, round(share * recipe.epochs)) for share in recipe.drops}
         return StepwisePerEpoch(
-            recipe.steps_per_epoch, sorted(boundaries), recipe.drop_factor, recipe.learning_rate
+            recipe.steps_per_epoch,
+            sorted(boundaries),
+            factor=recipe.drop_factor,
+            start=recipe.learning_rate,
         )
     steps = recipe.epochs * recipe.steps_per_epoch
     rising = round(recipe.warmup * steps)

@@ -66,7 +66,7 @@ class Photographs:
 
     def load(self, split, batch_size, **options):
         if split == HELD_OUT:  # not augmented
-            options = {"training": False, **options}
+            options = {"augment": False, **options}
         if self.data == IMAGE_FOLDER:
             own = {
                 "class_names": self._names(),

@@ -103,7 +103,10 @@ class Quickstart(DensePrediction):
 
     def _distorted_digits(self):
         distortion = Distortion(
-            self.rotation, self.shear, tuple(self.scale), digit_share=self.digit_share
+            rotation=self.rotation,
+            shear=self.shear,
+            scale=tuple(self.scale),
+            digit_share=self.digit_share,
         )
         return self.source, self.data_dir, self.canvas, distortion
 

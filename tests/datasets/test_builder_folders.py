@@ -143,8 +143,8 @@ def test_load_reads_other_formats(file_format, tmp_path):
         ("located_mnist", config_of(variant=""), "variant ''; expected 'plain' or 'noisy' or"),
         ("mnist_segmentation", config_of(variant="plain"), "variant 'plain'; expected ''"),
         ("mnist_spatial_transformer", config_of(variant=[]), r"variant \[\]; expected 'all' or"),
-        ("located_mnist", config_of(seed="3"), "seed '3'; expected an integer of at least 0"),
-        ("located_mnist", config_of(seed=-1), "seed -1; expected an integer of at least 0"),
+        ("located_mnist", config_of(seed="3"), "seed is '3'; expected an integer from 0 on"),
+        ("located_mnist", config_of(seed=-1), "seed is -1; expected an integer from 0 on"),
         ("located_mnist", tfds.core.BuilderConfig(name="q"), "expected a name or a DrawnConfig"),
     ],
 )

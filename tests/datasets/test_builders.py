@@ -30,7 +30,7 @@ CONFIGS = {
 ONE_OF_EACH = ("mnist_segmentation/digits", "mnist_spatial_transformer/all_digits") + (
     "located_mnist/noisy_digits",
 )
-COMPILED = ("mnist_segmentation/digits", "located_mnist/noisy_digits")
+TRAINING = ("mnist_segmentation/digits", "located_mnist/noisy_digits")
 
 tfds.disable_progress_bar()
 
@@ -51,6 +51,7 @@ def shrink(patch):
     patch.setattr(Segmentation, "SAMPLES", SIZES)
     patch.setattr(SpatialTransformer, "SAMPLES", SIZES)
     patch.setattr(digits_module, "SCIKIT_LEARN_SPLITS", PARTS)
+    patch.setattr("keras_multigrid.datasets.builders.CHUNK", max(SIZES.values()))
 
 
 def draw_without_xla(patch):
@@ -89,11 +90,10 @@ def examples(folder):
     return found
 
 
-def run_process(order, call, *arguments, **environment):
-    """Runs `call` of this file in a process that imports two libraries in an order before."""
+def run_process(call, *arguments, **environment):
+    """Runs `call` of this file in another process."""
     program = (
-        f"import sys, {order}, tensorflow_datasets as tfds; tfds.builder_cls('located_mnist'); "
-        f"from tests.datasets import test_builders as tests; tests.{call}(*sys.argv[1:])"
+        f"import sys; from tests.datasets import test_builders; test_builders.{call}(*sys.argv[1:])"
     )
     return subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)],
@@ -151,9 +151,9 @@ def test_a_label_is_one_of_ten(tmp_path):
 def test_builders_write_what_is_drawn_from_the_digits_of_each_split(name, tmp_path, monkeypatch):
     asked, drawn = [], []
 
-    def load(*arguments):
-        asked.append(arguments)
-        return load_digits("test")
+    def load(split, **options):
+        asked.append((split, *options.values()))
+        return load_digits("test", source="digits")
 
     def draw_batches(*arguments, **options):
         drawn.append(drawn_without_xla(*arguments, **options))
@@ -174,42 +174,57 @@ def test_builders_write_what_is_drawn_from_the_digits_of_each_split(name, tmp_pa
 
 
 @pytest.fixture(scope="module")
-def compiled(tmp_path_factory):
-    """Returns a folder with the training samples of two configurations, drawn by XLA."""
-    data_dir = tmp_path_factory.mktemp("compiled")
-    prepare_compiled(data_dir)
+def here(tmp_path_factory):
+    """Returns a folder with the training samples of two configurations, of this process."""
+    data_dir = tmp_path_factory.mktemp("here")
+    prepare_training(data_dir)
     return data_dir
 
 
-def prepare_compiled(data_dir):
+@pytest.fixture(scope="module")
+def there(tmp_path_factory):
+    """Returns a folder with the same of a process with more threads, which then dies."""
+    data_dir = tmp_path_factory.mktemp("there")
+    done = run_process("prepare_and_die", data_dir, TF_NUM_INTRAOP_THREADS="4", OMP_NUM_THREADS="4")
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    return data_dir
+
+
+def prepare_training(data_dir, jit_compile=False):
     with pytest.MonkeyPatch.context() as patch:
         shrink(patch)
         patch.setattr("keras_multigrid.datasets.builders.SPLITS", ("train",))
-        for name in COMPILED:
+        patch.setattr(Segmentation, "jit_compile", jit_compile, raising=False)
+        for name in TRAINING:
             prepared(name, data_dir)
 
 
-def test_another_process_with_more_threads_writes_the_same_samples(compiled, tmp_path):
-    done = run_process(
-        "tensorflow_datasets, keras_multigrid",
-        "prepare_compiled",
-        tmp_path,
-        TF_NUM_INTRAOP_THREADS="4",
-        OMP_NUM_THREADS="4",
-    )
+def prepare_with_xla(data_dir):
+    prepare_training(data_dir, jit_compile=True)
+
+
+def test_another_process_with_more_threads_writes_the_same_samples(here, there):
+    expected = examples(here)
+    assert [len(samples) for samples in expected.values()] == [SIZES["train"]] * len(TRAINING)
+    assert examples(there / "training") == expected
+
+
+@pytest.mark.slow
+def test_another_process_draws_the_same_by_xla(tmp_path):
+    prepare_with_xla(tmp_path / "here")
+    threads = {"TF_NUM_INTRAOP_THREADS": "4", "OMP_NUM_THREADS": "4"}
+    done = run_process("prepare_with_xla", tmp_path / "there", **threads)
     assert done.returncode == 0, done.stderr
-    expected = examples(compiled)
-    assert [len(samples) for samples in expected.values()] == [SIZES["train"]] * len(COMPILED)
-    assert examples(tmp_path) == expected
+    assert examples(tmp_path / "there") == examples(tmp_path / "here")
 
 
-def test_drawing_again_in_the_same_process_writes_the_same_bytes(compiled, tmp_path):
+def test_drawing_again_in_the_same_process_writes_the_same_bytes(here, tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("keras_multigrid.datasets.builders.SPLITS", ("train",))
         tf.random.set_seed(5)
         prepared("located_mnist/noisy_digits", tmp_path)
     again = records(tmp_path)
-    assert again == {name: records(compiled)[name] for name in again}
+    assert again == {name: records(here)[name] for name in again}
 
 
 def test_another_seed_writes_other_bytes_in_every_split(quick, tmp_path):
@@ -255,7 +270,7 @@ def test_splits_share_no_digit_and_cover_all(monkeypatch):
 @pytest.mark.parametrize("split", SIZES)
 def test_digits_are_images_of_all_classes(split, monkeypatch):
     monkeypatch.undo()  # the small sizes
-    images, labels = load_digits(split)
+    images, labels = load_digits(split, source="digits")
     assert images.shape == (len(labels), 28, 28)
     assert images.dtype == np.float32
     assert images.min() >= 0 and images.max() <= 1
@@ -271,7 +286,7 @@ def test_mnist_is_split_by_the_number_of_training_digits(split, part, monkeypatc
         return tf.fill([2, 28, 28, 1], tf.constant(51, tf.uint8)), tf.constant([3, 4])
 
     monkeypatch.setattr(tfds, "load", load)
-    images, labels = load_digits(split, "mnist", training_digits=7)
+    images, labels = load_digits(split, training_digits=7)
     np.testing.assert_allclose(images, np.full((2, 28, 28), 0.2), atol=1e-7)
     assert labels.tolist() == [3, 4]
 
@@ -295,15 +310,15 @@ def test_missing_mnist_is_one_line_that_names_the_way_out(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize(
-    "arguments, message",
+    "split, source, message",
     [
-        (("dev",), "no split 'dev'; expected one of train, validation, test"),
-        (("test", "svhn"), "no source 'svhn'; expected one of mnist, digits"),
+        ("dev", "mnist", "no split 'dev'; expected one of train, validation, test"),
+        ("test", "svhn", "no source 'svhn'; expected one of mnist, digits"),
     ],
 )
-def test_unknown_digits_are_an_error(arguments, message):
+def test_unknown_digits_are_an_error(split, source, message):
     with pytest.raises(ValueError, match=message):
-        load_digits(*arguments)
+        load_digits(split, source=source)
 
 
 # What is half there.
@@ -368,7 +383,8 @@ def test_what_is_complete_is_left_as_it_is(undisturbed, quick, tmp_path, capsys)
 
 
 def prepare_and_die(data_dir):
-    """Prepares a data set, and is killed when it has written one split and a part of another."""
+    """Prepares all, then a set of which one split and a part of another is written when it dies."""
+    prepare_training(pathlib.Path(data_dir, "training"))
     with pytest.MonkeyPatch.context() as patch:
         shrink(patch)
         draw_without_xla(patch)
@@ -385,11 +401,9 @@ def prepare_and_die(data_dir):
         builder.download_and_prepare()
 
 
-def test_a_killed_preparation_leaves_nothing_in_the_way(undisturbed, quick, tmp_path):
-    done = run_process("keras_multigrid, tensorflow_datasets", "prepare_and_die", tmp_path)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    assert list((tmp_path / "located_mnist/plain_digits").glob("incomplete*"))
-    loaded = tfds.load("located_mnist/plain_digits", data_dir=tmp_path)
+def test_a_killed_preparation_leaves_nothing_in_the_way(undisturbed, there, quick):
+    assert list((there / "located_mnist/plain_digits").glob("incomplete*"))
+    loaded = tfds.load("located_mnist/plain_digits", data_dir=there)
     assert {split: len(list(dataset)) for split, dataset in loaded.items()} == SIZES
     folder = "located_mnist/plain_digits/1.0.0"
-    assert records(tmp_path / folder) == records(undisturbed / folder)
+    assert records(there / folder) == records(undisturbed / folder)

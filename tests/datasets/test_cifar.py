@@ -95,13 +95,18 @@ def test_training_images_are_windows_mirrored_or_not(whitening):
 
 
 def test_each_pass_has_all_images_in_another_order(whitening):
-    data = load_cifar("cifar10", "train", 16, whitening=whitening, augment=False)
+    data = load_cifar("cifar10", "train", 16, whitening=whitening, augment=False, shuffle=True)
     first, second = to_arrays(data), to_arrays(data)
     for images, labels in (first, second):
         np.testing.assert_array_equal(np.sort(labels), np.arange(40))
         expected = enlarged("train", whitening)[labels, 2:34, 2:34]
         np.testing.assert_allclose(images, expected, atol=1e-6)
     assert np.any(first[1] != second[1])
+
+
+def test_training_images_that_are_not_augmented_are_in_order_unless_asked(whitening):
+    data = load_cifar("cifar10", "train", 16, whitening=whitening, augment=False)
+    np.testing.assert_array_equal(to_arrays(data)[1], np.arange(40))
 
 
 def test_each_pass_has_other_crops(whitening):

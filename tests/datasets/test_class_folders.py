@@ -53,7 +53,7 @@ def test_an_unknown_class_is_refused_with_the_nearest_name(tmp_path):
     write(tmp_path, "cat/1.png", "Dog/1.png", "emu/1.png")
     expected = r"has the classes Dog, emu, .* the 3 classes cat, dog, eel; did you mean dog\?"
     with pytest.raises(ValueError, match=expected) as refused:
-        load_image_folder(tmp_path, 2, class_names=TRAINED)
+        load_image_folder(tmp_path, ".", 2, class_names=TRAINED)
     assert "\n" not in str(refused.value)
 
 
@@ -110,7 +110,7 @@ def test_splits_are_labelled_by_the_training_folder(tmp_path):
 
 def test_a_split_that_numbers_its_own_classes_is_said(tmp_path):
     write(tmp_path, "test/dog/1.png")
-    with pytest.warns(UserWarning, match="train is no directory: .* by the folders of test itself"):
+    with pytest.warns(UserWarning, match="train is not a directory: .* the folders of test itself"):
         load("image_folder", "test", 1, data_dir=tmp_path, image_size=8)
 
 

@@ -29,7 +29,9 @@ class WordsOverHttp(tfds.core.GeneratorBasedBuilder):
 
     def _info(self):
         return tfds.core.DatasetInfo(
-            builder=self, features=tfds.features.FeaturesDict({"word": tfds.features.Text()})
+            builder=self,
+            features=tfds.features.FeaturesDict({"word": tfds.features.Text()}),
+            supervised_keys=("word", "word"),
         )
 
     def _split_generators(self, dl_manager):
@@ -94,12 +96,8 @@ def point_to(port, monkeypatch):
 
 
 def words(data_dir):
-    return {
-        example["word"].decode()
-        for example in load_downloadable(
-            "words_over_http", data_dir, split="train"
-        ).as_numpy_iterator()
-    }
+    examples = load_downloadable("words_over_http", data_dir, split="train")
+    return {word.decode() for word, _ in examples.as_numpy_iterator()}
 
 
 @pytest.mark.parametrize("name", LOADERS)
@@ -123,7 +121,7 @@ def test_the_sentence_names_server_and_ways_without_one(name, no_network, tmp_pa
 
 def test_the_whitening_of_cifar_says_so_too(no_network, tmp_path):
     with pytest.raises(OSError, match=r"www\.cs\.toronto\.edu cannot be reached"):
-        kmg.datasets.fit_whitening("cifar100", str(tmp_path))
+        kmg.datasets.fit_whitening("cifar100", data_dir=str(tmp_path))
 
 
 def test_a_server_that_keeps_silent(monkeypatch, tmp_path):

@@ -210,7 +210,7 @@ def test_ten_crop_input_contains_the_single_crop():
 
 def test_training_input_depends_on_the_key_alone():
     encoded = tf.io.encode_jpeg(smooth_image())
-    prepare = tf.function(augmentation.network_input(32, training=True))
+    prepare = tf.function(augmentation.network_input(32, augment=True))
     first, other = keys(2)
     image = prepare(encoded, first)
     tf.random.set_seed(1)
@@ -227,14 +227,14 @@ def test_training_input_is_made_of_its_parts():
         image = tf.image.stateless_random_flip_left_right(image, flip_key)
         image = augmentation.colour_jitter(image, jitter_key)
         image = augmentation.normalize(augmentation.pca_lighting(image, lighting_key))
-        assert_close(augmentation.network_input(32, training=True)(encoded, key), image)
+        assert_close(augmentation.network_input(32, augment=True)(encoded, key), image)
 
 
 def test_flips_occur_in_half_of_the_images():
     """On a ramp from left to right the direction tells."""
     ramp = np.broadcast_to(np.linspace(50, 200, 40)[None, :, None], (30, 40, 3)).astype("uint8")
     encoded = tf.io.encode_png(ramp)
-    prepare = augmentation.network_input(8, training=True)
+    prepare = augmentation.network_input(8, augment=True)
     images = for_keys(lambda key: prepare(encoded, key), 300)
     rising = images[:, :, -1].mean(axis=(1, 2)) > images[:, :, 0].mean(axis=(1, 2))
     assert 0.4 < rising.mean() < 0.6
@@ -244,5 +244,5 @@ def test_bad_input():
     for size in (0, 2.5, True):
         with pytest.raises(ValueError, match=rf"image_size is {size}; expected a positive integer"):
             augmentation.network_input(size)
-    with pytest.raises(ValueError, match="ten_crop=True is for evaluation; expected training=Fals"):
-        augmentation.network_input(training=True, ten_crop=True)
+    with pytest.raises(ValueError, match="ten_crop=True is for evaluation; expected augment=Fals"):
+        augmentation.network_input(augment=True, ten_crop=True)

@@ -10,7 +10,13 @@ import tensorflow as tf
 from keras_multigrid.datasets import image_folder
 from keras_multigrid.datasets.image_augmentation import network_input
 from keras_multigrid.datasets.image_folder import list_images, load_image_folder
-from tests.datasets.seeking import assert_continues, assert_seekable, assert_shared, first_of
+from tests.datasets.seeking import (
+    assert_continues,
+    assert_seekable,
+    assert_shared,
+    drawn_from_the_key,
+    first_of,
+)
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype("uint8")
 JPEG = tf.io.encode_jpeg(IMAGE).numpy()
@@ -43,9 +49,8 @@ def folder(tmp_path_factory):
 
 
 def load(folder, batch_size=4, image_size=8, on_error="skip", **options):
-    return load_image_folder(
-        folder, batch_size, image_size=image_size, on_error=on_error, **options
-    )
+    options = {"image_size": image_size, "on_error": on_error, **options}
+    return load_image_folder(folder, ".", batch_size, **options)
 
 
 def values(batches):
@@ -108,9 +113,9 @@ def test_kinds_of_images(tmp_path):
         np.testing.assert_allclose(image, network_input(8)(content, None), atol=1e-5)
 
 
-@pytest.mark.parametrize("training", [False, True])
-def test_bad_files_are_skipped_named_and_counted_once(folder, training, capfd):
-    dataset = load(folder, training=training)
+@pytest.mark.parametrize("augment", [False, True])
+def test_bad_files_are_skipped_named_and_counted_once(folder, augment, capfd):
+    dataset = load(folder, augment=augment)
     for _ in range(2):
         assert sorted(labels_of(dataset)) == [0] * 6 + [1] * 6 + [2] * 5
     lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("skipped")]
@@ -156,26 +161,33 @@ def test_cardinality(folder):
     assert load(folder).cardinality() == tf.data.UNKNOWN_CARDINALITY
 
 
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(image_folder, "input_function", drawn_from_the_key)
+
+
+@pytest.mark.usefixtures("quick")
 def test_passes_and_seeds_differ_but_not_threads_nor_the_global_seed(folder):
     def with_threads(threads):
         options = tf.data.Options()
         options.threading.private_threadpool_size = threads
-        return load(folder, training=True, seed=1).with_options(options)
+        return load(folder, augment=True, seed=1).with_options(options)
 
     one_thread = with_threads(1)
     first, second = values(one_thread), values(one_thread)
     assert first != second
-    assert first != values(load(folder, training=True, seed=2))
+    assert first != values(load(folder, augment=True, seed=2))
     tf.random.set_seed(5)
     four_threads = with_threads(4)
     assert [first, second] == [values(four_threads), values(four_threads)]
 
 
+@pytest.mark.usefixtures("quick")
 def test_checkpoint_continues_exactly(folder, tmp_path):
     """Within a pass, at its end (five batches each), and in later ones."""
 
     def iterator():
-        return iter(load(folder, training=True).repeat())
+        return iter(load(folder, augment=True).repeat())
 
     interrupted = iterator()
     checkpoint = tf.train.Checkpoint(iterator=interrupted)
@@ -191,16 +203,13 @@ def test_checkpoint_continues_exactly(folder, tmp_path):
     assert sum(file.stat().st_size for file in tmp_path.glob("iterator-3*")) < 20_000
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("on_error", ["raise", "skip"])
-def test_batches_are_seekable_and_shared(folder, good, on_error, tmp_path, monkeypatch):
-    def network_input(*_):
-        return lambda encoded, key: tf.random.stateless_uniform((8, 8, 3), key)
-
+def test_batches_are_seekable_and_shared(folder, good, on_error, tmp_path):
     def part(**options):
         directory = folder if on_error == "skip" else good
-        return load(directory, 8, on_error=on_error, training=True, **options)
+        return load(directory, 8, on_error=on_error, augment=True, **options)
 
-    monkeypatch.setattr(image_folder, "augmentation_named", lambda name: network_input)
     assert_seekable(part, batches=2)
     assert_shared(part)
     assert_continues(part, tmp_path)
@@ -226,7 +235,7 @@ BAD_ARGUMENTS = {
     "batch_size": (dict(batch_size=0), "batch_size is 0; expected a positive integer"),
     "image_size": (dict(image_size=-1), "image_size is -1; expected a positive integer"),
     "on_error": (dict(on_error="ignore"), "on_error is 'ignore'; expected one of raise, skip"),
-    "ten_crop": (dict(ten_crop=True, training=True), "expected training=False"),
+    "ten_crop": (dict(ten_crop=True, augment=True), "expected augment=False"),
     "share": (dict(share=(0, 3)), "expected a multiple of 3"),
     "first_batch": (dict(first_batch=0, batch_size=18), "There are 17 samples in batches of 18"),
 }
@@ -244,10 +253,10 @@ def test_folder_without_classes_is_one_line_that_says_what_is_expected(tmp_path,
     with pytest.raises(
         ValueError, match="no sub-folders with images; expected one folder"
     ) as error:
-        load_image_folder(tmp_path, 4)
+        load_image_folder(tmp_path, ".", 4)
     assert "\n" not in str(error.value)
 
 
 def test_missing_folder(tmp_path):
-    with pytest.raises(ValueError, match=r"nowhere is no directory; expected one folder of images"):
-        load_image_folder(tmp_path / "nowhere", 4)
+    with pytest.raises(ValueError, match=r"nowhere is not a directory; expected one folder"):
+        load_image_folder(tmp_path, "nowhere", 4)

@@ -10,7 +10,13 @@ import tensorflow as tf
 from keras_multigrid.datasets import imagenet
 from keras_multigrid.datasets.image_augmentation import network_input
 from keras_multigrid.datasets.imagenet import load_imagenet
-from tests.datasets.seeking import assert_continues, assert_seekable, assert_shared, first_of
+from tests.datasets.seeking import (
+    assert_continues,
+    assert_seekable,
+    assert_shared,
+    drawn_from_the_key,
+    first_of,
+)
 
 SYNSETS = ("n01440764", "n01443537", "n01484850")  # classes 0, 1, 2
 TRAIN, VALIDATION = 60, 8
@@ -70,18 +76,19 @@ def expected_image(seed, ten_crop=False):
 
 
 def test_each_image_once_with_its_label(data_dir):
-    dataset = load(data_dir, shuffle=True, training=False)
+    dataset = load(data_dir, shuffle=True, augment=False)
+    expected = {
+        (label, expected_image((label, k)).round(3).tobytes())
+        for label in range(3)
+        for k in range(20)
+    }
     for _ in range(2):
         found = {
             (int(label), image.numpy().round(3).tobytes())
             for images, labels in dataset
             for image, label in zip(images, labels)
         }
-        assert found == {
-            (label, expected_image((label, k)).round(3).tobytes())
-            for label in range(3)
-            for k in range(20)
-        }
+        assert found == expected
 
 
 def test_validation_is_neither_shuffled_nor_augmented(data_dir):
@@ -107,6 +114,12 @@ def test_splits_of_tensorflow_datasets(data_dir):
     assert sorted(labels) == [0] * 20 + [1] * 20 + [2] * 20
 
 
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(imagenet, "input_function", drawn_from_the_key)
+
+
+@pytest.mark.usefixtures("quick")
 def test_passes_and_seeds_differ_but_not_threads_nor_the_global_seed(data_dir):
     def with_threads(threads):
         options = tf.data.Options()
@@ -122,6 +135,7 @@ def test_passes_and_seeds_differ_but_not_threads_nor_the_global_seed(data_dir):
     assert [first, second] == [values(four_threads), values(four_threads)]
 
 
+@pytest.mark.usefixtures("quick")
 def test_checkpoint_continues_exactly(data_dir, tmp_path):
     """Within a pass, at its end (nine batches each), and in later ones."""
 
@@ -151,10 +165,10 @@ def decoded(monkeypatch):
         numbers.append(key[1])
         return key
 
-    def network_input(*_):
+    def input_function(*_):
         return lambda *sample: tf.numpy_function(decode, sample, tf.int64)
 
-    monkeypatch.setattr(imagenet, "augmentation_named", lambda name: network_input)
+    monkeypatch.setattr(imagenet, "input_function", input_function)
     return numbers
 
 
@@ -183,7 +197,7 @@ def test_missing_data_is_one_line_that_names_the_ways_out(tmp_path):
 def test_bad_arguments(data_dir):
     with pytest.raises(ValueError, match="batch_size is 0; expected a positive integer"):
         load(data_dir, batch_size=0)
-    with pytest.raises(ValueError, match="expected training=False"):
+    with pytest.raises(ValueError, match="expected augment=False"):
         load(data_dir, ten_crop=True)
     with pytest.raises(ValueError, match="expected a multiple of 2"):
         load(data_dir, share=(0, 2))

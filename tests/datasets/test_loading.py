@@ -15,7 +15,7 @@ from keras_multigrid.datasets import (
     loading,
 )
 from keras_multigrid.datasets.spatial_transformer import DISTORTIONS
-from tests.datasets.seeking import assert_seekable
+from tests.datasets.seeking import assert_continues, assert_seekable
 
 SAMPLES = 10
 DRAWN = "keras_multigrid.datasets.drawn"
@@ -26,6 +26,11 @@ SHAPES = {
     "mnist_spatial_transformer/rotation": ((64, 64, 1), (64, 64, 1)),
     "located_mnist/noisy": ((56, 56, 1), ()),
 }
+# What they have in common is shown by one of them, and by all with --runslow.
+COMMON = [
+    pytest.param(name, marks=[] if name.startswith("located") else pytest.mark.slow)
+    for name in SHAPES
+]
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +40,7 @@ def small(monkeypatch):
         monkeypatch.setattr(task, "SAMPLES", dict.fromkeys(SPLITS, SAMPLES))
     monkeypatch.setattr(digits, "SCIKIT_LEARN_SPLITS", PARTS)
     monkeypatch.setattr("keras_multigrid.datasets.builders.SPLITS", ("train", "test"))
+    monkeypatch.setattr("keras_multigrid.datasets.builders.CHUNK", SAMPLES)
 
 
 @pytest.fixture
@@ -86,7 +92,7 @@ def test_batches_of_digits(name, fresh, without_xla, data_dir):
     assert sizes == [4, 4, 2]
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", COMMON)
 def test_prepared_passes_have_the_same_samples(name, without_xla, data_dir):
     dataset = load_small(name, data_dir=data_dir, fresh=False)
     first, second = one_pass(dataset), one_pass(dataset)
@@ -100,7 +106,7 @@ def test_prepared_passes_have_the_same_samples(name, without_xla, data_dir):
     assert pairs[0] == pairs[1]
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", COMMON)
 def test_fresh_passes_have_other_samples(name, without_xla):
     dataset = load_small(name, fresh=True)
     first, second = one_pass(dataset)[0], one_pass(dataset)[0]
@@ -111,7 +117,7 @@ def test_fresh_passes_have_other_samples(name, without_xla):
 def test_only_training_data_are_shuffled_unless_asked(name, monkeypatch):
     asked = []
 
-    def record(draw, samples, batch_size, shuffle, seed, *_):
+    def record(draw, samples, batch_size, shuffle, seed, **_):
         asked.append((samples, batch_size, shuffle, seed))
 
     monkeypatch.setattr("keras_multigrid.datasets.drawn.draw_batches", record)
@@ -128,7 +134,7 @@ def test_only_training_data_are_shuffled_unless_asked(name, monkeypatch):
     ]
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", COMMON)
 def test_prepared_data_are_in_order_unless_they_are_for_training(name, monkeypatch):
     stored = np.arange(SAMPLES, dtype="uint8")[:, None, None, None] * np.ones((56, 56, 1), "uint8")
     monkeypatch.setattr(
@@ -148,29 +154,12 @@ def test_prepared_data_are_in_order_unless_they_are_for_training(name, monkeypat
 
 
 @pytest.mark.parametrize("fresh", [False, True])
-def test_an_iterator_continues_where_its_checkpoint_was_made(
-    fresh, without_xla, data_dir, tmp_path
-):
-    def start():
-        return iter(load_small("located_mnist", data_dir=data_dir, fresh=fresh, size=14).repeat())
-
-    iterator = start()
-    for _ in range(4):
-        next(iterator)
-    path = tf.train.Checkpoint(iterator=iterator).write(str(tmp_path / "checkpoint"))
-    again = start()
-    tf.train.Checkpoint(iterator=again).read(path).assert_consumed()
-    for _ in range(4):
-        for part, expected in zip(next(again), next(iterator), strict=True):
-            np.testing.assert_array_equal(part, expected)
-
-
-@pytest.mark.parametrize("fresh", [False, True])
-def test_batches_are_seekable_and_shared(fresh, without_xla, data_dir):
+def test_batches_are_seekable_and_shared_and_go_on(fresh, without_xla, data_dir, tmp_path):
     def load_any(**options):
         return load_small("located_mnist", data_dir=data_dir, fresh=fresh, size=14, **options)
 
     assert_seekable(load_any, batches=2)
+    assert_continues(load_any, tmp_path)
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -178,8 +167,9 @@ def test_batches_are_seekable_and_shared(fresh, without_xla, data_dir):
 def test_all_pass_on_where_to_begin_and_whose_share_it_is(name, fresh, monkeypatch):
     asked = []
 
-    def record(*arguments):
-        asked.append(arguments[-2:])
+    def record(*arguments, **options):
+        batching = options or vars(arguments[-1])
+        asked.append((batching["first_batch"], batching["share"]))
         return tf.data.Dataset.range(1).map(lambda number: (tf.zeros([1, 56, 56, 1]), number))
 
     monkeypatch.setattr(f"{DRAWN}.{'draw_batches' if fresh else '_batches'}", record)
@@ -218,7 +208,7 @@ def test_prepared_samples_are_those_drawn_by_the_builder(without_xla, data_dir):
     )
     np.testing.assert_array_equal(np.round(255 * images), stored["image"])
     np.testing.assert_array_equal(labels, stored["label"])
-    np.testing.assert_array_equal(labels, load_digits("test")[1])
+    np.testing.assert_array_equal(labels, load_digits("test", source="digits")[1])
 
 
 @pytest.mark.parametrize("variant", DISTORTIONS)
@@ -226,7 +216,7 @@ def test_the_name_or_an_option_says_which_distortion(variant, monkeypatch):
     asked = []
     monkeypatch.setattr(
         "keras_multigrid.datasets.drawn.draw_batches",
-        lambda draw, *_: asked.append(draw._distortion),
+        lambda draw, *_, **__: asked.append(draw._distortion),
     )
     load_small(f"mnist_spatial_transformer/{variant}", fresh=True)
     load_small("mnist_spatial_transformer", variant=variant, fresh=True)

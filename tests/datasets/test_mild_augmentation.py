@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras_multigrid.datasets import load
 from keras_multigrid.datasets import mild_augmentation as mild
 from keras_multigrid.datasets.image_augmentation import crop, random_window
+from tests.datasets.test_image_augmentation import for_keys
 from tests.datasets.test_image_folder import write
 
 
@@ -21,9 +22,9 @@ def keys(count):
 
 
 def test_windows_have_most_of_the_area_and_bounded_aspects():
-    windows = [random_window(100, 100, key, **mild.WINDOWS).numpy() for key in keys(300)]
-    area = np.array([height * width for _, _, height, width in windows]) / 1e4
-    aspect = np.array([width / height for _, _, height, width in windows])
+    drawn = for_keys(lambda key: random_window(100, 100, key, **mild.WINDOWS), 300)
+    _, _, height, width = drawn.T
+    area, aspect = height * width / 1e4, width / height
     assert 0.84 < area.min() < 0.87
     assert area.max() > 0.97
     assert aspect.min() >= 0.5
@@ -41,7 +42,7 @@ def test_crop_is_a_piece_of_the_image():
 
 
 def test_training_images_differ_by_method_mirror_and_colour():
-    prepare = tf.function(mild.mild_input(16, training=True))
+    prepare = tf.function(mild.mild_input(16, augment=True))
     encoded = tf.io.encode_jpeg(ramp(), quality=100)
     images = np.stack([prepare(encoded, key).numpy() for key in keys(40)])
     assert images.dtype == np.float32
@@ -59,7 +60,7 @@ def test_each_method_resizes(method, monkeypatch):
     monkeypatch.setattr(mild, "colour_jitter", lambda image, key: image)
     monkeypatch.setattr(mild, "pca_lighting", lambda image, key: image)
     monkeypatch.setattr(mild, "crop", lambda *_, **__: tf.constant(ramp()))
-    image = mild.mild_input(15, training=True)(None, keys(1)[0]).numpy()
+    image = mild.mild_input(15, augment=True)(None, keys(1)[0]).numpy()
     expected = tf.image.resize(ramp(), (15, 15), mild.METHODS[method]).numpy() / 127.5 - 1
     difference = np.abs(image - expected).max(), np.abs(image[:, ::-1] - expected).max()
     assert min(difference) < 1e-5

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_multigrid.datasets.pipeline import draw_batches, index_batches
+from keras_multigrid.datasets import pipeline
+from keras_multigrid.datasets.pipeline import Batching, draw_batches
 from tests.datasets.seeking import assert_continues, assert_seekable, assert_shared, first_of
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -30,6 +31,10 @@ def order(dataset):
     return np.concatenate([np.atleast_1d(indices) for indices, _ in one_pass(dataset)]).tolist()
 
 
+def index_batches(samples, batch_size, **options):
+    return pipeline.index_batches(samples, Batching(batch_size, **options))
+
+
 def random_rows(indices, key):
     return indices, tf.random.stateless_uniform([indices.shape[0], 3], key)
 
@@ -41,8 +46,8 @@ def without_xla(indices, key):
 without_xla.jit_compile = False
 
 
-def drawn(**options):
-    return draw_batches(random_rows, samples=10, batch_size=4, shuffle=True, **options)
+def drawn(draw=without_xla, **options):
+    return draw_batches(draw, samples=10, batch_size=4, shuffle=True, **options)
 
 
 def assert_same(batches, expected):
@@ -52,22 +57,16 @@ def assert_same(batches, expected):
 
 
 @pytest.mark.parametrize("shuffle", [False, True])
-@pytest.mark.parametrize("samples, batch_size", [(1, 1), (2, None), (10, 4), (12, 4), (3, 8)])
+@pytest.mark.parametrize("samples, batch_size", [(1, 1), (2, 1), (10, 4), (12, 4), (3, 8)])
 def test_a_pass_visits_every_sample_once(samples, batch_size, shuffle):
-    dataset = index_batches(samples, batch_size, shuffle)
+    dataset = index_batches(samples, batch_size, shuffle=shuffle)
     for _ in range(2):
         assert sorted(order(dataset)) == list(range(samples))
-    assert len(dataset) == len(one_pass(dataset)) == math.ceil(samples / (batch_size or 1))
+    assert len(dataset) == len(one_pass(dataset)) == math.ceil(samples / batch_size)
 
 
 def test_the_last_batch_has_what_is_left():
     assert [len(indices) for indices, _ in one_pass(index_batches(10, 4))] == [4, 4, 2]
-
-
-def test_single_samples_have_no_batch_dimension():
-    (indices, key), *_ = index_batches(2)
-    assert indices.shape == () and key.shape == (2,)
-    assert indices.dtype == key.dtype == tf.int64
 
 
 def test_samples_are_in_order_unless_shuffled():
@@ -90,10 +89,10 @@ def test_each_iterator_is_another_pass():
 
 
 def test_all_orders_are_equally_frequent():
-    dataset = index_batches(3, 3, shuffle=True).repeat(1200)
+    dataset = index_batches(3, 3, shuffle=True).repeat(300)
     counts = collections.Counter(tuple(indices) for indices, _ in one_pass(dataset))
     assert len(counts) == 6
-    assert min(counts.values()) > 160 and max(counts.values()) < 240  # 3 deviations off 200
+    assert min(counts.values()) > 30 and max(counts.values()) < 70  # 3 deviations off 50
 
 
 def test_same_seed_same_passes_whatever_the_global_seed():
@@ -113,11 +112,11 @@ def test_another_seed_gives_another_order_and_other_keys(seed):
     assert not {key for _, key in ours} & {key for _, key in others}
 
 
-@pytest.mark.parametrize("samples, batch_size", [(0, 4), (-1, None), (4, 0), (4, -2)])
+@pytest.mark.parametrize("samples, batch_size", [(0, 4), (-1, 1), (4, 0), (4, -2)])
 @pytest.mark.parametrize("make", [index_batches, lambda *sizes: draw_batches(random_rows, *sizes)])
 def test_nothing_to_iterate_over_is_an_error(make, samples, batch_size):
-    message = f"There are {samples} samples in batches of {batch_size}; expected at least 1 of each"
-    with pytest.raises(ValueError, match=message):
+    wrong = f"samples is {samples}" if samples < 1 else f"batch_size is {batch_size}"
+    with pytest.raises(ValueError, match=f"{wrong}; expected a positive integer"):
         make(samples, batch_size)
 
 
@@ -130,7 +129,7 @@ def test_batches_are_what_is_drawn_from_their_indices_and_key():
         full = np.zeros(4, "int64")
         full[: len(indices)] = indices
         expected.append([array[: len(indices)] for array in draw(tf.constant(full), key)])
-    dataset = drawn()
+    dataset = drawn(random_rows)
     assert len(dataset) == BATCHES
     assert_same([*dataset, *dataset], expected)
     assert [len(rows) for _, rows in dataset] == [4, 4, 2]
@@ -150,6 +149,7 @@ def test_each_pass_is_drawn_anew():
     assert not set(first.ravel()) & set(second.ravel())
 
 
+@pytest.mark.slow
 def test_another_process_continues_an_interrupted_iterator_exactly(tmp_path):
     for taken in INTERRUPTED:
         iterator = iter(drawn().repeat())
@@ -188,6 +188,7 @@ def test_checkpoints_hold_a_position_and_no_elements(tmp_path):
     def large(indices, key):
         return tf.random.stateless_uniform([indices.shape[0], 100_000], key)
 
+    large.jit_compile = False
     iterator = iter(draw_batches(large, samples=80, batch_size=8))
     next(iterator)
     tf.train.Checkpoint(iterator=iterator).write(str(tmp_path / "checkpoint"))
@@ -199,10 +200,10 @@ def test_checkpoints_hold_a_position_and_no_elements(tmp_path):
 
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_indices_begin_with_any_batch(shuffle):
-    passes = index_batches(10, 4, shuffle, seed=3)
+    passes = index_batches(10, 4, shuffle=shuffle, seed=3)
     full = [batch for _ in range(4) for batch in one_pass(passes)[:2]]
     for first_batch in (0, 1, 2, 5):
-        endless = index_batches(10, 4, shuffle, seed=3, first_batch=first_batch)
+        endless = index_batches(10, 4, shuffle=shuffle, seed=3, first_batch=first_batch)
         assert one_pass(endless.take(8 - first_batch)) == full[first_batch:]
 
 
@@ -237,8 +238,8 @@ def test_shares_of_one_pass_have_no_empty_batches(samples, sizes):
 @pytest.mark.parametrize(
     "options, message",
     [
-        (dict(first_batch=-1), "first_batch is -1; expected an integer from 0, or None"),
-        (dict(first_batch=1.0), r"first_batch is 1\.0; expected an integer from 0, or None"),
+        (dict(first_batch=-1), "first_batch is -1; expected an integer from 0 on"),
+        (dict(first_batch=1.0), r"first_batch is 1\.0; expected an integer from 0 on"),
         (dict(share=(2, 2)), r"share is \(2, 2\); expected \(process, processes\), with 0 <="),
         (dict(share=(0, 3)), "batch_size is 4; expected a multiple of 3, the processes"),
         (

@@ -19,7 +19,7 @@ KEY = tf.constant([3, 7], tf.int64)
 
 @pytest.fixture(scope="module")
 def bank():
-    return load_digits("train")
+    return load_digits("train", source="digits")
 
 
 @pytest.fixture(scope="module")
@@ -162,8 +162,8 @@ def test_taken_is_where_ink_is(history):
 
 
 def test_digits_are_drawn_as_by_scipy_uncut_and_with_a_maximum_of_one(placed):
-    compared = 0
-    for each in placed:
+    compared, some = 0, placed[::5]
+    for each in some:
         expected = drawn_by_scipy(each.digit, each.matrix, 60)
         expected, *_ = cropped(np.where(expected > 1e-4, expected / expected.max(), 0))
         drawn, *_ = cropped(np.where(each.drawn > 1e-4, each.drawn, 0))
@@ -172,7 +172,7 @@ def test_digits_are_drawn_as_by_scipy_uncut_and_with_a_maximum_of_one(placed):
         if drawn.shape == expected.shape:  # not so where its fringe is next to what is dropped here
             np.testing.assert_allclose(drawn, expected, atol=1e-3)
             compared += 1
-    assert compared > 0.95 * len(placed)
+    assert compared > 0.95 * len(some)
 
 
 def test_first_digits_are_anywhere_inside_the_canvas(placed):
@@ -219,7 +219,7 @@ def test_a_digit_without_a_place_keeps_its_angle_and_gets_another_scale(history)
 
 
 def test_masks_are_the_digits_of_each_class_from_a_threshold(placed, history):
-    for each in placed:
+    for each in placed[::5]:
         before, after = (unpack(m, CANVAS) for m in (each.masks_before, each.masks_after))
         sure = np.abs(each.drawn - 0.3) > 1e-5
         expected = before[each.label] | (each.drawn >= 0.3)

@@ -1,5 +1,6 @@
 """Distorted digits: of the stated distributions, inside the canvas, drawn as SciPy would."""
 
+import dataclasses
 import functools
 import types
 
@@ -19,7 +20,7 @@ NOTHING = Distortion(rotation=0, shear=0, scale=(1, 1), translation=False)
 
 @functools.cache
 def digits():
-    return load_digits("test")[0]
+    return load_digits("test", source="digits")[0]
 
 
 @functools.cache
@@ -209,7 +210,7 @@ def test_undistorted_digits_agree_with_their_masks(canvas, digit_share):
     # Ink up to the border of its image reaches beyond it when it is enlarged.
     digit = np.zeros((1, 28, 28))
     digit[0, :, 10:20] = digit[0, 5:9] = 1
-    distortion = Distortion(0, 0, (1, 1), translation=False, digit_share=digit_share)
+    distortion = dataclasses.replace(NOTHING, digit_share=digit_share)
     images, masks = SpatialTransformer(digit, canvas, distortion)(tf.range(1), KEY)
     np.testing.assert_array_equal(images >= 0.3, masks)
 

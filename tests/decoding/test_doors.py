@@ -78,8 +78,8 @@ def test_folders_of_images(augmentation, training, tmp_path):
         (tmp_path / kind / "class").mkdir(parents=True)
         for number, data in enumerate(files):
             (tmp_path / kind / "class" / f"{number:03}.png").write_bytes(data)
-        options = {"image_size": 8, "training": training, "shuffle": False}
-        batches = load_image_folder(tmp_path / kind, 99, augmentation=augmentation, **options)
+        options = {"image_size": 8, "augment": training, "shuffle": False}
+        batches = load_image_folder(tmp_path, kind, 99, augmentation=augmentation, **options)
         return np.concatenate([images for images, _ in batches.as_numpy_iterator()])
 
     images = prepared("files", KNOWN.values())
@@ -93,15 +93,20 @@ def test_folders_of_images(augmentation, training, tmp_path):
             assert error.max() < 0.04, name
 
 
-def test_iterators_continue_exactly(tmp_path):
+def test_iterators_continue_exactly(tmp_path, monkeypatch):
     """Also where Python decodes: files that TensorFlow reads are among those it does not."""
+
+    def input_function(*_):
+        return lambda encoded, key: tf.image.resize(decode(encoded), (8, 8))
+
+    monkeypatch.setattr("keras_multigrid.datasets.image_folder.input_function", input_function)
     folder = tmp_path / "folder"
     (folder / "class").mkdir(parents=True)
     for number, data in enumerate(KNOWN.values()):
         (folder / "class" / f"{number:03}.png").write_bytes(data)
 
     def iterator():
-        return iter(load_image_folder(folder, 8, training=True, image_size=8).repeat())
+        return iter(load_image_folder(folder, ".", 8, augment=True, image_size=8).repeat())
 
     interrupted = iterator()
     for _ in range(3):

@@ -53,7 +53,7 @@ prepare(network_input(320), of_png(np.zeros((9000, 1))))
 prepare(network_input(ten_crop=True), of_png(np.zeros((1, 9000))))
 prepare(mild_input(320), of_png(np.zeros((60000, 1))))
 for data in large:
-    prepare(network_input(training=True), data)
+    prepare(network_input(augment=True), data)
 print(json.dumps(np.subtract(peaks, peaks[0]).tolist()))
 """
 

@@ -272,7 +272,7 @@ def test_a_run_of_an_earlier_version_takes_the_names_of_its_training_data(finish
     ((_, labels),) = recipe.load("test", 2)
     assert labels.numpy().tolist() == [2]
     (tmp_path / "train").rename(tmp_path / "training")
-    with pytest.raises(ValueError, match="train is no directory"):
+    with pytest.raises(ValueError, match="train is not a directory"):
         recipe.load("test", 2)
 
 

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 import keras_multigrid as kmg
-from keras_multigrid.datasets.pipeline import index_batches
+from keras_multigrid.datasets.pipeline import Batching, index_batches
 
 EPOCHS, STEPS, BATCH = 6, 5, 8
 SAMPLES = 52  # 6 batches a pass: passes and epochs do not begin together
@@ -36,7 +36,7 @@ def batches(first_batch):
         noise = tf.random.stateless_normal((BATCH, 8, 8, 1), key, stddev=0.1)
         return images + noise, tf.reduce_mean(images, axis=(1, 2))
 
-    numbers = index_batches(SAMPLES, BATCH, True, seed=0, first_batch=first_batch)
+    numbers = index_batches(SAMPLES, Batching(BATCH, True, first_batch=first_batch))
     return numbers.map(of_indices)
 
 

@@ -282,7 +282,7 @@ def test_data_that_are_missing_are_an_error_before_all_the_work(capsys, tmp_path
     settings = ["--set", f"data_dir={folder}", "--set", "data=image_folder"]
     assert main(["tune", "imagenet", *settings, "--output", str(tmp_path / "search")]) == 2
     (error,) = capsys.readouterr().err.splitlines()
-    assert "empty/train is no directory" in error
+    assert "empty/train is not a directory" in error
 
 
 def test_files_that_are_not_what_they_should_be_are_named(capsys, tmp_path):
