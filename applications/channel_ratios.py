@@ -12,11 +12,17 @@ import pathlib
 import sys
 
 import keras_multigrid as kmg
-from keras_multigrid.recipes import Quickstart, run
+from keras_multigrid.recipes import Quickstart
+from keras_multigrid.runs import run
 
 PAPER = (1, 1 / 2, 1 / 4, 1 / 8)
 RECIPE = Quickstart(
-    channel_ratios=PAPER, width_multiplier=1 / 8, epochs=3, steps_per_epoch=100, seed=100
+    baseline=None,
+    channel_ratios=PAPER,
+    width_multiplier=1 / 8,
+    epochs=3,
+    steps_per_epoch=100,
+    seed=100,
 )
 SPACE = kmg.tuning.SearchSpace(ratios=(1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8))
 SEEDS = (0, 1, 2)

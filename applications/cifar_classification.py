@@ -12,7 +12,8 @@ import sys
 
 from matplotlib.figure import Figure
 
-from keras_multigrid.recipes import Cifar10, run
+from keras_multigrid.recipes import Cifar10
+from keras_multigrid.runs import run
 
 if len(sys.argv) < 3:
     sys.exit(f"usage: {sys.argv[0]} FOLDER NETWORK...    (networks of Table 1, such as MG-sm-6)")

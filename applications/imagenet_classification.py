@@ -8,7 +8,8 @@ paper's settings are for ImageNet and several GPUs; those here are for a small s
 
 import sys
 
-from keras_multigrid.recipes import ImageNet, run
+from keras_multigrid.recipes import ImageNet
+from keras_multigrid.runs import run
 
 if len(sys.argv) != 3:
     sys.exit(f"usage: {sys.argv[0]} PHOTOGRAPHS FOLDER")

@@ -4,7 +4,7 @@
 
 Trains M3 at 28 pixels, with about two attended locations, on the digits of scikit-learn, in some
 minutes; then at 56 pixels from there (gradual learning). The folder gets both nets, and pictures of
-what they attend. `keras-multigrid reproduce figure4` runs all of the paper's sessions.
+what they attend. `keras-multigrid reproduce top-down-figure4` runs all of the paper's sessions.
 """
 
 import pathlib

@@ -8,8 +8,9 @@ you want other networks, widths or data.
 
 import sys
 
-from keras_multigrid.recipes import Quickstart, train_quickstart
+from keras_multigrid.recipes import Quickstart
+from keras_multigrid.runs import run
 
 if len(sys.argv) != 2:
     sys.exit(f"usage: {sys.argv[0]} FOLDER    (a new folder for the results)")
-train_quickstart(Quickstart(model="PMG-11", baseline="SG-11", seed=0), sys.argv[1])
+run(Quickstart(model="PMG-11", baseline="SG-11", seed=0), sys.argv[1])

@@ -10,7 +10,8 @@ import pathlib
 import sys
 
 from keras_multigrid.datasets.spatial_transformer import DISTORTIONS
-from keras_multigrid.recipes import MnistSpatialTransformer, run
+from keras_multigrid.recipes import MnistSpatialTransformer
+from keras_multigrid.runs import run
 
 if len(sys.argv) != 2:
     sys.exit(f"usage: {sys.argv[0]} FOLDER    (for the results)")

@@ -6,7 +6,8 @@ import io
 import re
 import sys
 
-from keras_multigrid.commands import routing, seeing, serving, training, tuning, zoo
+from keras_multigrid.commands import explaining, papers, serving, training, tuning, zoo
+from keras_multigrid.training.distribution import leave_at_once
 
 FILE_ERROR = r"^(?:ValueError: (.*)|(.*; (?:No such file or directory|Permission denied)))"
 
@@ -29,8 +30,6 @@ def main(arguments=None):
 
 def _leave_others(options, status):
     if getattr(options, "processes", 1) > 1:
-        from keras_multigrid.training.distribution import leave_at_once
-
         leave_at_once(status)
 
 
@@ -73,7 +72,7 @@ def _parser():
         argparse.ArgumentParser, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(title="commands", required=True, parser_class=formatted)
-    for part in (zoo, training, tuning, seeing, routing, serving):
+    for part in (zoo, training, papers, tuning, explaining, serving):
         part.add_commands(commands)
     return parser
 

@@ -5,6 +5,11 @@ import json
 import reprlib
 import types
 import typing
+import zipfile
+
+import keras
+
+KERAS_PARTS = ("metadata.json", "config.json", "model.weights.h5")  # of a `.keras` file
 
 
 class DamagedFile(ValueError):
@@ -73,6 +78,46 @@ def check(values, kinds, path, remedy):
             text = kind.__name__ if isinstance(kind, type) else kind
             what = f"{name} is {reprlib.repr(values[name])}, expected {text}"
             raise DamagedFile(path, what, remedy)
+
+
+def read_model(path, remedy, name=None):
+    """Returns the model in a `.keras` file.
+
+    Args:
+        path: Path of the file.
+        remedy: What to do if it is damaged.
+        name: The model's name, if it is known.
+
+    Raises:
+        DamagedFile: If it is damaged, or of another model.
+        OSError: If it cannot be read.
+    """
+    fault = _fault_of_model(path)
+    if fault:
+        raise DamagedFile(path, fault, remedy)
+    try:
+        model = keras.models.load_model(path)
+    except Exception as error:  # Keras and HDF5 raise nearly anything
+        fault = f"Keras cannot make a network of it ({type(error).__name__})"
+        raise DamagedFile(path, fault, remedy) from error
+    if name not in (None, model.name):
+        raise DamagedFile(path, f"its network is {model.name}, expected {name}", remedy)
+    return model
+
+
+def _fault_of_model(path):
+    """Returns what is wrong with a `.keras` file, which is a zip archive, or None."""
+    if path.stat().st_size == 0:
+        return "it is empty"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            missing = [part for part in KERAS_PARTS if part not in archive.namelist()]
+            broken = archive.testzip()
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError):
+        return "it is cut, or not a file of Keras"
+    if missing:
+        return f"it is an archive without {missing[0]}, not a file of Keras"
+    return broken and f"the checksum of {broken} in it is wrong"
 
 
 def make(dataclass, values, path, remedy):

@@ -1,6 +1,5 @@
 """The command line, in real processes where that matters."""
 
-import json
 import subprocess
 import sys
 
@@ -10,6 +9,8 @@ import pytest
 
 import keras_multigrid as kmg
 from keras_multigrid.cli import main
+from keras_multigrid.recipes import Quickstart
+from keras_multigrid.runs.trained import read_results
 
 COMMANDS = (
     "models data train evaluate reproduce tune attention figures routing export serve"
@@ -88,7 +89,7 @@ def test_data_loads_what_it_is_asked_for(monkeypatch, tmp_path):
         asked.append((*arguments, options))
         raise OSError("not here")
 
-    monkeypatch.setattr("keras_multigrid.datasets.load", load)
+    monkeypatch.setattr("keras_multigrid.commands.zoo.load", load)
     assert main(["data", "cifar10"]) == 1
     arguments = ["--split", "test", "--seed", "5", "--data-dir", str(tmp_path), "--samples", "9"]
     assert main(["data", "located_mnist", "--source", "digits", *arguments]) == 1
@@ -121,14 +122,18 @@ def test_quickstart_writes_what_it_promises(tmp_path):
     output = tmp_path / "run"
     command = [sys.executable, "-m", "keras_multigrid.cli", "train", "quickstart"]
     arguments = ["--scale", "smoke", "--set", "seed=3", "--output", str(output)]
-    done = subprocess.run(command + arguments, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command + arguments, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
-    assert "PMG-11" in done.stdout and "SG-11" in done.stdout and "mean IoU" in done.stdout
-    metrics = json.loads((output / "metrics.json").read_text())
-    assert metrics["recipe"]["seed"] == 3
-    assert set(metrics["results"]) == {"PMG-11", "SG-11", "the mean digit"}
-    for result in metrics["results"].values():
-        assert 0 <= result["iou"] <= 1 and 0 <= result["pixel_error"] <= 1
+    for name in ("mean IoU", "mean IoU of SG-11", "mean IoU of the mean digit"):
+        assert f"  {name:<31} " in done.stdout
+    metrics, baseline = (
+        read_results(output / folder / "metrics.json", Quickstart) for folder in ("", "SG-11")
+    )
+    assert metrics["fields"]["seed"] == baseline["fields"]["seed"] == 3
+    assert metrics["results"]["iou_SG-11"] == baseline["results"]["iou"]
+    assert baseline["macs"] == 14_450_688 and metrics["macs"] == 10_722_816
+    for name, result in metrics["results"].items():
+        assert "loss" in name or 0 <= result <= 1
     assert (output / "predictions.png").read_bytes().startswith(b"\x89PNG")
     model = keras.models.load_model(output / "model.keras")
     image = np.random.default_rng(0).normal(size=(1, 32, 32, 1)).astype("float32")

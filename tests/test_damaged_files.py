@@ -11,12 +11,13 @@ import keras
 import pytest
 
 from keras_multigrid.cli import main
-from keras_multigrid.recipes import MnistSegmentation, run
+from keras_multigrid.recipes import MnistSegmentation
 from keras_multigrid.recipes.overrides import resolve
-from keras_multigrid.recipes.run_folder import default_folder
+from keras_multigrid.runs import run
+from keras_multigrid.runs.run_folder import default_folder
 from tests.damaging import damages
 
-SETTINGS = "model=PMG-11 channel_ratios=1,0.5 depth=1 epochs=2 evaluation_batches=1".split()
+SETTINGS = "model=PMG-11 channel_ratios=1,0.5 repeats=1 epochs=2 evaluation_batches=1".split()
 TUNE = "--tuner grid --grids 2 --ratios 0.5,1 --scale smoke --set seed=3".split()
 RECIPE = resolve(MnistSegmentation, "smoke", SETTINGS)
 NOT_READ = (".png", ".pdf", ".md", ".lock", ".v2")  # pictures, pages, and TensorBoard's
@@ -72,8 +73,8 @@ def work_begins(finished):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keras.models, "load_model", load)
         patch.setattr(MnistSegmentation, "load", begin)
-        patch.setattr("keras_multigrid.recipes.export.export_model", begin)
-        patch.setattr("keras_multigrid.recipes.paper_figures.draw_both", begin)
+        patch.setattr("keras_multigrid.runs.export.export_model", begin)
+        patch.setattr("keras_multigrid.papers.multigrid_figures.draw_both", begin)
         yield patch
 
 

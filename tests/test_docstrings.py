@@ -8,14 +8,8 @@ import pytest
 
 import keras_multigrid as kmg
 from keras_multigrid.decoding import decode, read_image
-from keras_multigrid.recipes import (
-    attend_run,
-    draw_paper_figures,
-    export_run,
-    reproduce,
-    run,
-    train_quickstart,
-)
+from keras_multigrid.papers import draw_paper_figures, reproduce
+from keras_multigrid.runs import attend_run, export_run, run
 from keras_multigrid.server import Limits, serve
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -47,12 +41,11 @@ PUBLIC |= {
     "metrics.LabelledPixelError": kmg.metrics.LabelledPixelError,
     "metrics.RegionIoU": kmg.metrics.RegionIoU,
     "optimizers.SGD": kmg.optimizers.SGD,
-    "recipes.attend_run": attend_run,
-    "recipes.draw_paper_figures": draw_paper_figures,
-    "recipes.export_run": export_run,
-    "recipes.reproduce": reproduce,
-    "recipes.run": run,
-    "recipes.train_quickstart": train_quickstart,
+    "papers.draw_paper_figures": draw_paper_figures,
+    "papers.reproduce": reproduce,
+    "runs.attend_run": attend_run,
+    "runs.export_run": export_run,
+    "runs.run": run,
     "schedules.ExponentialPerEpoch": kmg.schedules.ExponentialPerEpoch,
     "schedules.StepwisePerEpoch": kmg.schedules.StepwisePerEpoch,
     "server.Limits": Limits,
@@ -63,8 +56,8 @@ PUBLIC |= {
 
 
 # Those that need finished runs, or make some, are run by tests/pages.
-EXAMPLES_ON_RUNS = ("recipes.attend_run", "recipes.draw_paper_figures", "recipes.export_run")
-SLOW_EXAMPLES = ("recipes.run", "recipes.reproduce", "recipes.train_quickstart", "tuning.tune")
+EXAMPLES_ON_RUNS = ("runs.attend_run", "papers.draw_paper_figures", "runs.export_run")
+SLOW_EXAMPLES = ("runs.run", "papers.reproduce", "tuning.tune")
 
 
 def examples_of(name):

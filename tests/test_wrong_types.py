@@ -26,7 +26,7 @@ HELPERS = {"complexity.replay", "complexity.input_like"}
 # Of Keras: its own layers' and optimizers' arguments are checked there; networks and layers have
 # tests of their own in `test_bad_input.py`.
 ELSEWHERE = {case.name for case in LAYERS + MODELS} | {"AdamWithRateFactors"}
-PACKAGES = ("recipes", "server", "tuning")
+PACKAGES = ("papers", "recipes", "runs", "server", "tuning")
 
 
 def public():
@@ -105,8 +105,7 @@ class Good:
             ("datasets.load", "name"): "mnist_segmentation",
             ("applications.create_model", "name"): "MG-6",
             ("applications.paper_model", "name"): "MG-6",
-            ("recipes.reproduce", "name"): "table2",
-            ("recipes.train_quickstart", "recipe"): recipes.Quickstart(epochs=1),
+            ("papers.reproduce", "name"): "table2",
             ("server.serve", "model"): "folder",
             ("figures.draw_contact_sheet", "targets"): LABELS[:2],
             ("training.data_parallel", "devices"): 1,

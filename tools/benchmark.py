@@ -32,7 +32,7 @@ from timing import compiled, median_times
 
 import keras_multigrid as kmg
 from keras_multigrid.recipes.quickstart import Quickstart
-from keras_multigrid.recipes.report import versions
+from keras_multigrid.runs.run_folder import versions
 
 zoo = kmg.applications
 IMPORTS = ("keras", "keras_multigrid")

@@ -19,8 +19,9 @@ import numpy as np
 from timing import median_times
 
 import keras_multigrid as kmg
-from keras_multigrid.recipes import RECIPES, ImageNet, export_run
-from keras_multigrid.recipes.run_folder import MODEL, read_recipe
+from keras_multigrid.recipes import ImageNet
+from keras_multigrid.runs import export_run
+from keras_multigrid.runs.run_folder import MODEL, read_recipe
 
 BATCHES = (1, 8)
 THREADS = 2
@@ -130,7 +131,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=15)
     options = parser.parse_args()
     run = pathlib.Path(options.subject)
-    recipe = read_recipe(run, RECIPES) if run.is_dir() else None
+    recipe = read_recipe(run) if run.is_dir() else None
     if recipe:
         size = keras.models.load_model(run / MODEL).input_shape[1:3]
         images, targets = recipe.sent_images("test", options.images)

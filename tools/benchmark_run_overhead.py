@@ -16,7 +16,8 @@ import time
 import keras
 
 from keras_multigrid.recipes import MnistSegmentation
-from keras_multigrid.recipes.run import run_callbacks
+from keras_multigrid.recipes.optimization import make_optimizer
+from keras_multigrid.runs.train import run_callbacks
 from keras_multigrid.training import resumable_fit
 
 
@@ -64,7 +65,7 @@ def main():
         checkpoint_seconds=options.checkpoint_seconds,
     )
     bare = recipe.network()
-    bare.compile(recipe.make_optimizer(), recipe.LOSS)
+    bare.compile(make_optimizer(recipe), recipe.LOSS)
     batches = iter(recipe.load("train", options.batch_size, first_batch=0))
 
     def bare_block():

@@ -22,15 +22,15 @@ from keras_multigrid.applications.pretrained import FOLDER, WeightsCard, read_ca
 from keras_multigrid.applications.weight_files import write_weights
 from keras_multigrid.progress import verbosity
 from keras_multigrid.recipes.overrides import as_command
-from keras_multigrid.recipes.report import versions
-from keras_multigrid.recipes.run import LOG
-from keras_multigrid.recipes.run_folder import (
+from keras_multigrid.runs.run_folder import (
+    LOG,
     MAY_CHANGE,
     RECIPE,
     RECIPE_KINDS,
     RECIPE_REMEDY,
+    versions,
 )
-from keras_multigrid.recipes.trained_weights import trained_weights
+from keras_multigrid.runs.trained_weights import trained_weights
 from keras_multigrid.stored import read_json
 from keras_multigrid.whole_files import whole, write_json
 

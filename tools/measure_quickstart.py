@@ -32,16 +32,16 @@ def main():
     runs = []
     for seed in options.seeds:
         metrics, seconds = run(seed)
-        runs.append({"seed": seed, "wall_seconds": round(seconds), "results": metrics["results"]})
-        report = {"recipe": metrics["recipe"], "versions": metrics["versions"], "runs": runs}
+        results = metrics["results"] | {"training_seconds": metrics["training_seconds"]}
+        runs.append({"seed": seed, "wall_seconds": round(seconds), "results": results})
+        report = {"recipe": metrics["fields"], "versions": metrics["versions"], "runs": runs}
         options.output.write_text(json.dumps(report, indent=2) + "\n")
-    for name, result in runs[0]["results"].items():
-        for figure in sorted(result):
-            values = [one["results"][name][figure] for one in runs]
-            print(
-                f"{name:<10} {figure:<17} median {statistics.median(values):.3f}, "
-                f"from {min(values):.3f} to {max(values):.3f}"
-            )
+    for name in sorted(runs[0]["results"]):
+        values = [one["results"][name] for one in runs]
+        print(
+            f"{name:<24} median {statistics.median(values):.3f}, "
+            f"from {min(values):.3f} to {max(values):.3f}"
+        )
 
 
 if __name__ == "__main__":

@@ -25,13 +25,6 @@ import threading
 import time
 
 STARTED = time.monotonic()
-RECIPES = (
-    "mnist_segmentation",
-    "mnist_spatial_transformer",
-    "located_mnist",
-    "cifar10",
-    "cifar100",
-)
 # Fields that say what the samples are. The seed of training may be another than theirs.
 OF_THE_SAMPLES = ("source", "variant", "fresh", "image_size", "evaluation_batches", "evaluations")
 
@@ -58,7 +51,7 @@ def _parser():
         epilog="Example: train_from_arrays.py prepare located_mnist --scale paper "
         "--set model=M1-MNIST --passes 10 --output data.npz",
     )
-    prepare.add_argument("recipe", choices=RECIPES)
+    prepare.add_argument("recipe", help="one of small images, such as mnist_segmentation")
     prepare.add_argument("--scale", default="quick", help="smoke, quick (default), long or paper")
     _add_settings(prepare)
     prepare.add_argument(
@@ -114,14 +107,20 @@ def _complain(error, status):
 def _prepare(options):
     from packed_samples import pack, write
 
-    from keras_multigrid.recipes import RECIPES as CLASSES
+    from keras_multigrid.recipes import RECIPES, Quickstart
     from keras_multigrid.recipes.overrides import resolve
+    from keras_multigrid.recipes.photographs import Photographs
 
+    others = (Photographs, Quickstart)
+    small = [name for name, each in RECIPES.items() if not issubclass(each, others)]
+    if options.recipe not in small:
+        expected = ", ".join(small)
+        raise ValueError(f"The recipe is {options.recipe!r}; expected one of {expected}.")
     if options.output.exists():
         raise ValueError(f"{options.output} exists; remove it, or name another file.")
     if options.passes < 1:
         raise ValueError(f"--passes is {options.passes}; expected a positive number.")
-    recipe = resolve(CLASSES[options.recipe], options.scale, options.settings)
+    recipe = resolve(RECIPES[options.recipe], options.scale, options.settings)
     options.output.parent.mkdir(parents=True, exist_ok=True)  # an error before all the work
     training = recipe.load("train", recipe.batch_size).repeat(options.passes)
     read = recipe.epochs * recipe.steps_per_epoch  # more are never seen
@@ -136,7 +135,7 @@ def _prepare(options):
     fields = dataclasses.asdict(recipe) | {"data_dir": None}
     notes = {"recipe": recipe.NAME, "fields": fields, "one_pass": one_pass}
     with tempfile.TemporaryDirectory() as folder:
-        recipe.keep(pathlib.Path(folder))
+        recipe.keep(pathlib.Path(folder), None)
         kept = {path.name: path.read_bytes() for path in pathlib.Path(folder).iterdir()}
     write(options.output, splits, kept, notes)
     counts = ", ".join(f"{len(arrays[0]):,} {split}" for split, arrays in splits.items())
@@ -150,9 +149,9 @@ def _train(options):
     import jax
     from packed_samples import read
 
-    from keras_multigrid.recipes import run
-    from keras_multigrid.recipes.run import leaving_upon_sigterm
-    from keras_multigrid.recipes.run_folder import RESULTS
+    from keras_multigrid.runs import run
+    from keras_multigrid.runs.process import leaving_upon_sigterm
+    from keras_multigrid.runs.run_folder import RESULTS
 
     if not 0 <= options.minutes < math.inf:
         raise ValueError(f"--minutes is {options.minutes}; expected a number from 0 on.")
@@ -193,14 +192,15 @@ def _recipe(splits, files, notes, options, training):
     """
     from packed_samples import batches_of
 
-    from keras_multigrid.recipes import RECIPES as CLASSES
+    from keras_multigrid.recipes import RECIPES
     from keras_multigrid.recipes.overrides import change
     from keras_multigrid.recipes.recipe import EVALUATION_BATCH
+    from keras_multigrid.recipes.renamed import with_present_names
     from keras_multigrid.stored import with_tuples
 
     try:
-        recipe_class, one_pass = CLASSES[notes["recipe"]], notes["one_pass"]
-        prepared = recipe_class(**with_tuples(notes["fields"]))
+        recipe_class, one_pass = RECIPES[notes["recipe"]], notes["one_pass"]
+        prepared = recipe_class(**with_tuples(with_present_names(notes["fields"])))
     except (KeyError, TypeError) as error:
         raise ValueError(
             f"{options.data} is of another version of this script: {error}."
@@ -227,7 +227,7 @@ def _recipe(splits, files, notes, options, training):
             batch_size = min(self.batch_size, EVALUATION_BATCH)
             return batches_of(splits[split], passes * one_pass[split], batch_size)
 
-        def keep(self, folder):
+        def keep(self, folder, model):
             for name, content in files.items():
                 (folder / name).write_bytes(content)
 
@@ -236,7 +236,7 @@ def _recipe(splits, files, notes, options, training):
 
 def _steps_done(folder, recipe):
     """Returns how many steps of training are saved in a folder."""
-    from keras_multigrid.recipes.run_folder import MODEL
+    from keras_multigrid.runs.run_folder import MODEL
 
     if (folder / MODEL).exists():
         return recipe.epochs * recipe.steps_per_epoch
@@ -245,7 +245,7 @@ def _steps_done(folder, recipe):
 
 
 def _last_checkpoint(folder):
-    from keras_multigrid.recipes.run_folder import CHECKPOINTS
+    from keras_multigrid.runs.run_folder import CHECKPOINTS
 
     return max((folder / CHECKPOINTS).glob("checkpoint-*.npz"), default=None)
 
@@ -261,7 +261,7 @@ def _rate(training):
 
 def _pack(folder, state):
     """Writes one file of what a run needs to go on; it is whole or not there."""
-    from keras_multigrid.recipes.run_folder import MODEL, RECIPE
+    from keras_multigrid.runs.run_folder import MODEL, RECIPE
     from keras_multigrid.whole_files import whole
 
     if not (folder / RECIPE).exists():  # it was left before it began
@@ -282,7 +282,7 @@ def _unpack(state, folder, recipe):
     Raises:
         ValueError: If it is of other settings, no such file, or the folder is there and behind.
     """
-    from keras_multigrid.recipes.run_folder import RECIPE, check_settings
+    from keras_multigrid.runs.run_folder import RECIPE, check_settings
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     unpacked = folder.with_name(f"{folder.name}.unpacked")

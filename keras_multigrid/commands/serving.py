@@ -3,7 +3,8 @@
 import dataclasses
 import pathlib
 
-from keras_multigrid.server.limits import Limits
+from keras_multigrid.runs import export_run
+from keras_multigrid.server import Limits, serve
 
 LIMITS = {
     "body_mib": "MiB of a request",
@@ -75,18 +76,16 @@ def add_commands(commands):
 
 
 def _export(options):
-    from keras_multigrid.recipes import export_run
-
     export_run(
         options.run,
         options.output,
         options.format,
-        _parse_size(options.size),
-        options.dtype,
-        options.rewrite,
-        options.int8,
-        options.data_dir,
-        options.licence,
+        size=_parse_size(options.size),
+        dtype=options.dtype,
+        rewrite=options.rewrite,
+        int8=options.int8,
+        data_dir=options.data_dir,
+        licence=options.licence,
     )
     return 0
 
@@ -101,8 +100,6 @@ def _parse_size(text):
 
 
 def _serve(options):
-    from keras_multigrid.server import serve
-
     names = [field.name for field in dataclasses.fields(Limits)]
     limits = Limits(**{name: getattr(options, f"max_{name}") for name in names})
     serve(

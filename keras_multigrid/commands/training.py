@@ -1,18 +1,15 @@
-"""The commands `train`, `evaluate` and `reproduce`: recipes, run."""
+"""The commands `train` and `evaluate`: recipes, run."""
 
 import difflib
 import pathlib
 
-RECIPES = (
-    "quickstart",
-    "cifar100",
-    "cifar10",
-    "mnist_segmentation",
-    "mnist_spatial_transformer",
-    "imagenet",
-    "located_mnist",
-    "imagenet_top_down",
-)
+from keras_multigrid.progress import verbosity
+from keras_multigrid.recipes import RECIPES
+from keras_multigrid.recipes.overrides import change, resolve
+from keras_multigrid.runs import run
+from keras_multigrid.runs.run_folder import default_folder, load_run, read_recipe_file
+from keras_multigrid.runs.skipped import skipped_sentence
+from keras_multigrid.training import join_processes
 
 
 def add_commands(commands):
@@ -36,7 +33,7 @@ def add_commands(commands):
         "one ends, all end, with status 1; given again to all, the commands continue.",
     )
     several.add_argument("--coordinator", metavar="HOST:PORT", help="where process 0 listens")
-    several.add_argument("--processes", type=int, default=1, help="their number (default: 1)")
+    several.add_argument("--processes", type=int, default=1, help="how many there are (default: 1)")
     several.add_argument("--process", type=int, default=0, help="number of this one, from 0")
     train.set_defaults(command=_train)
 
@@ -55,26 +52,6 @@ def add_commands(commands):
     )
     evaluate.set_defaults(command=_evaluate)
 
-    reproduce = commands.add_parser(
-        "reproduce",
-        help="train the networks of a paper's table or figures, and print or draw what they reach",
-        epilog="Example: keras-multigrid reproduce table2 --rows PMG-11,SG-11 --scale quick",
-    )
-    reproduce.add_argument(
-        "table",
-        help="table1, table2, table3 or table4, or figures; of the second paper figure4 or figure6",
-    )
-    reproduce.add_argument(
-        "--rows",
-        help="networks, with commas between, such as M3-MNIST/plain in figure4; of figures such as "
-        "figure5,figure6 (default: all)",
-    )
-    add_recipe_options(reproduce)
-    reproduce.add_argument(
-        "--output", type=pathlib.Path, help="folder of the runs and the table (default: runs/TABLE)"
-    )
-    reproduce.set_defaults(command=_reproduce, scale="quick")
-
 
 def add_recipe_options(parser):
     """Adds the options that change a recipe."""
@@ -90,17 +67,10 @@ def add_recipe_options(parser):
 
 
 def _train(options):
-    # Before anything else of Keras or JAX runs.
-    if options.coordinator or options.processes > 1:
-        from keras_multigrid.training import join_processes
-
+    if options.coordinator or options.processes > 1:  # before anything of Keras or JAX runs
         join_processes(options.coordinator, options.processes, options.process)
     recipe = find_recipe(options)
-    from keras_multigrid.recipes import run, train_quickstart
-    from keras_multigrid.recipes.run_folder import default_folder
-
-    train = train_quickstart if recipe.NAME == "quickstart" else run
-    train(recipe, options.output or default_folder(recipe))
+    run(recipe, options.output or default_folder(recipe))
     return 0
 
 
@@ -112,26 +82,17 @@ def find_recipe(options):
             f"There is no recipe {options.recipe!r}; did you mean {nearest!r}? "
             f"All: {', '.join(RECIPES)}; or name a recipe file, FILE.json."
         )
-    from keras_multigrid.recipes import RECIPES as CLASSES
-    from keras_multigrid.recipes.overrides import change, resolve
-    from keras_multigrid.recipes.run_folder import read_recipe_file
-
     if options.recipe in RECIPES:
-        return resolve(CLASSES[options.recipe], options.scale or "quick", options.settings)
+        return resolve(RECIPES[options.recipe], options.scale or "quick", options.settings)
     if options.scale is not None:
         raise ValueError(
             f"{options.recipe} has all settings, and no scale {options.scale!r}; change single "
             "ones with --set."
         )
-    return change(read_recipe_file(pathlib.Path(options.recipe), CLASSES), options.settings)
+    return change(read_recipe_file(pathlib.Path(options.recipe)), options.settings)
 
 
 def _evaluate(options):
-    from keras_multigrid.progress import verbosity
-    from keras_multigrid.recipes.overrides import change
-    from keras_multigrid.recipes.run_folder import load_run
-    from keras_multigrid.recipes.skipped import skipped_sentence
-
     recipe, model = load_run(options.run, options.data_dir)
     if options.on_error:
         recipe = change(recipe, [f"on_error={options.on_error}"])
@@ -140,13 +101,4 @@ def _evaluate(options):
         print(f"{name:<24} {value:.4f}")
     if recipe.skipped:
         print(skipped_sentence(recipe.skipped))
-    return 0
-
-
-def _reproduce(options):
-    from keras_multigrid.recipes import reproduce
-
-    rows = options.rows.split(",") if options.rows else None
-    print()
-    print(reproduce(options.table, rows, options.scale, options.settings, options.output))
     return 0

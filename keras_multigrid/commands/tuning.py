@@ -33,7 +33,7 @@ def add_commands(commands):
     tune.add_argument(
         "--tuner", default="bayesian", help="hyperband, bayesian (default), random or grid"
     )
-    tune.add_argument("--trials", type=int, default=20, help="their number (default: 20)")
+    tune.add_argument("--trials", type=int, default=20, help="how many (default: 20)")
     tune.add_argument(
         "--objective", help="a metric of the validation data (default: the recipe's), or loss"
     )

@@ -2,6 +2,14 @@
 
 import pathlib
 
+import keras
+
+from keras_multigrid.applications import PAPER_MODELS, list_models, list_weights
+from keras_multigrid.complexity import profile
+from keras_multigrid.datasets import load
+from keras_multigrid.figures import draw_contact_sheet
+from keras_multigrid.progress import say
+
 
 def add_commands(commands):
     """Adds the parsers."""
@@ -42,12 +50,6 @@ def add_commands(commands):
 
 
 def _models(options):
-    import keras
-
-    from keras_multigrid.applications import PAPER_MODELS, list_models, list_weights
-    from keras_multigrid.complexity import profile
-    from keras_multigrid.progress import say
-
     names, cards = list_models(options.pattern), list_weights()
     if not names:
         raise ValueError(f"No network's name matches {options.pattern!r}; try 'PMG*'.")
@@ -84,8 +86,6 @@ def _millions(count):
 
 
 def _data(options):
-    from keras_multigrid.datasets import load
-
     own = {"on_error": options.on_error} if options.on_error else {}
     dataset = load(
         options.name,
@@ -101,8 +101,6 @@ def _data(options):
 
 
 def _describe(dataset, options):
-    from keras_multigrid.figures import draw_contact_sheet
-
     title = f"{options.name}, {options.split}"
     count = int(dataset.cardinality())
     batches = f"{count} batches" if count >= 0 else "batches"  # not known if files are skipped

@@ -1,16 +1,12 @@
-"""Recipes: one frozen dataclass per experiment, and the functions that run them."""
+"""Recipes: what an experiment is, one frozen dataclass each; `RECIPES` lists them all."""
 
-from keras_multigrid.recipes.attention import attend_run
 from keras_multigrid.recipes.cifar import Cifar10, Cifar100
 from keras_multigrid.recipes.dense_prediction import MnistSegmentation, MnistSpatialTransformer
-from keras_multigrid.recipes.export import export_run
 from keras_multigrid.recipes.imagenet import ImageNet
-from keras_multigrid.recipes.paper_figures import draw_paper_figures
-from keras_multigrid.recipes.quickstart import Quickstart, train_quickstart
+from keras_multigrid.recipes.located_mnist import LocatedMnist
+from keras_multigrid.recipes.quickstart import Quickstart
 from keras_multigrid.recipes.recipe import Recipe
-from keras_multigrid.recipes.reproduce import reproduce
-from keras_multigrid.recipes.run import run
-from keras_multigrid.recipes.top_down import LocatedMnist, TopDownImageNet
+from keras_multigrid.recipes.top_down_imagenet import TopDownImageNet
 
 RECIPES = {
     recipe.NAME: recipe
@@ -37,10 +33,4 @@ __all__ = [
     "Quickstart",
     "Recipe",
     "TopDownImageNet",
-    "attend_run",
-    "draw_paper_figures",
-    "export_run",
-    "reproduce",
-    "run",
-    "train_quickstart",
 ]

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_multigrid.applications.paper import paper_model
 from keras_multigrid.optimizers import SGD, AdamWithRateFactors, SGDWithRateFactors
 from keras_multigrid.schedules import ExponentialPerEpoch, StepwisePerEpoch
 
@@ -14,7 +15,7 @@ def make_optimizer(recipe):
     if recipe.ema:
         options.update(use_ema=True, ema_momentum=recipe.ema)
     with_factors = recipe.loaded_rate is not None
-    rate = recipe.rate()
+    rate = learning_rate(recipe)
     if recipe.optimizer == "adam":
         adam = AdamWithRateFactors if with_factors else keras.optimizers.Adam
         return adam(rate, beta_2=recipe.beta_2, epsilon=recipe.epsilon, **options)
@@ -24,7 +25,7 @@ def make_optimizer(recipe):
 
 def learning_rate(recipe):
     """Returns the learning rate of a recipe, or its schedule."""
-    is_residual = recipe.model.startswith(("R-", "RES"))
+    is_residual = paper_model(recipe.model).residual
     schedule = recipe.schedule or ("stepwise" if is_residual else "exponential")
     if schedule == "constant":
         return recipe.learning_rate

@@ -5,6 +5,8 @@ import difflib
 import types
 import typing
 
+from keras_multigrid.recipes.renamed import RENAMED
+
 
 def resolve(recipe_class, scale, settings):
     """Returns a recipe at a scale, with settings on top.
@@ -38,7 +40,7 @@ def as_command(recipe, left_out):
 
     Args:
         recipe: The recipe.
-        left_out: Names of fields that are not told.
+        left_out: Names of fields that it leaves out.
     """
     scale = next(name for name, changes in recipe.SCALES.items() if not changes)
     changes = [
@@ -57,6 +59,10 @@ def _parse(recipe_class, text):
     key, separator, value = text.partition("=")
     if not separator:
         raise ValueError(f"--set takes KEY=VALUE, for example seed=1; got {text!r}.")
+    if key in RENAMED:
+        raise ValueError(
+            f"{key!r} is called {RENAMED[key]!r} now; give --set {RENAMED[key]}={value}."
+        )
     kinds = typing.get_type_hints(recipe_class)
     names = [field.name for field in dataclasses.fields(recipe_class)]
     if key not in names:

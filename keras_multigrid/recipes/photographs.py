@@ -1,19 +1,14 @@
 """What the recipes for ImageNet, or for one's own folder of images, have in common."""
 
+import contextlib
 import dataclasses
 import pathlib
+import warnings
 
 from keras_multigrid.datasets import list_images, load
 from keras_multigrid.datasets.class_folders import check_class_names, folder_classes
 from keras_multigrid.datasets.image_folder import ON_ERROR
-from keras_multigrid.recipes.run_folder import (
-    CHECKPOINTS,
-    MODEL,
-    RECIPE,
-    RESULTS,
-    read_recipe_file,
-)
-from keras_multigrid.recipes.skipped import without_end_warnings
+from keras_multigrid.recipes.constraints import check_choice
 
 IMAGENET, IMAGE_FOLDER = "imagenet2012", "image_folder"
 HELD_OUT = "train[98%:]"  # to tune by, as the paper's test data must not be
@@ -38,8 +33,8 @@ class Photographs:
 
     def __post_init__(self):
         super().__post_init__()
-        self._check_choice("data", (IMAGENET, IMAGE_FOLDER))
-        self._check_choice("on_error", ON_ERROR)
+        check_choice(self, "data", (IMAGENET, IMAGE_FOLDER))
+        check_choice(self, "on_error", ON_ERROR)
         if self.class_names is not None:
             check_class_names(self.class_names)
         if self.data == IMAGENET and (self.class_names or self.on_error != "raise"):
@@ -52,15 +47,17 @@ class Photographs:
     def label_names(self):
         return None if self.data == IMAGENET else self._names()
 
-    def settled(self, folder):
-        if self.data == IMAGENET:
+    def settled(self, begun=None):
+        if self.data == IMAGENET or self.class_names:
             return self
-        names = self.class_names or self._names_of_run(folder)
-        recipe = dataclasses.replace(self, class_names=names)
-        if not (folder / RESULTS).exists():
-            for split in ("train", self.TEST_SPLIT):  # errors before any work
-                list_images(self._folder(split), recipe._names())
-        return recipe
+        # Runs of earlier versions have no names.
+        names = self._names() if begun is None else getattr(begun, "class_names", None)
+        return dataclasses.replace(self, class_names=names)
+
+    def check_data(self):
+        if self.data == IMAGE_FOLDER:
+            for split in ("train", self.TEST_SPLIT):
+                list_images(self._folder(split), self._names())
 
     def tuning_splits(self):
         if self.data == IMAGENET:
@@ -107,13 +104,10 @@ class Photographs:
     def _names(self):
         return self.class_names or tuple(folder_classes(self._folder("train")))
 
-    def _names_of_run(self, folder):
-        """Returns the names of a run that has begun; of a new one those of the training data."""
-        from keras_multigrid.recipes import RECIPES
 
-        path = folder / RECIPE
-        if path.exists() and ((folder / CHECKPOINTS).exists() or (folder / MODEL).exists()):
-            recipes = {**RECIPES, self.NAME: type(self)}
-            # Runs of earlier versions have none.
-            return getattr(read_recipe_file(path, recipes), "class_names", None)
-        return tuple(folder_classes(self._folder("train")))
+@contextlib.contextmanager
+def without_end_warnings():
+    """Hides Keras' warning at the end of data whose length, as files are skipped, is not known."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Your input ran out of data")
+        yield

@@ -1,30 +1,19 @@
-"""The paper's headline in minutes: a multigrid net learns to route information, a plain one not."""
+"""The first paper's headline in minutes: a multigrid net learns to route, a plain one does not."""
 
 import dataclasses
-import importlib.util
-import pathlib
+import functools
 from typing import ClassVar
 
 import keras
 import numpy as np
 
-from keras_multigrid import checks
 from keras_multigrid.applications import preprocess_digits
-from keras_multigrid.complexity import profile
 from keras_multigrid.datasets import Distortion, SpatialTransformer, draw_batches, load_digits
-from keras_multigrid.figures import Panel, draw_panels
-from keras_multigrid.metrics import LabelledPixelError, RegionIoU
-from keras_multigrid.progress import verbosity
 from keras_multigrid.recipes.dense_prediction import EVALUATION_SEED, DensePrediction
-from keras_multigrid.recipes.report import versions
-from keras_multigrid.recipes.run import leaving_upon_sigterm, set_up, without_gradient_warnings
-from keras_multigrid.recipes.run_folder import CHECKPOINTS, RESULTS, claim, locked
-from keras_multigrid.training import JsonLines, resumable_fit
-from keras_multigrid.whole_files import write_json
+from keras_multigrid.recipes.recipe import EVALUATION_BATCH
 
 TEST_IMAGES = 1000
-SHOWN_IMAGES = 10
-MEAN_DIGIT = "the mean digit"  # what a net that sees nothing could draw at best
+MEAN_DIGIT = "mean_digit"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,11 +21,13 @@ class Quickstart(DensePrediction):
     """Spatial transformation (paper, Table 3) on a small canvas, with real handwriting.
 
     A distorted, displaced digit comes in; its upright shape in the centre is to be drawn. A small
-    progressive multigrid net and a single-grid net with as many multiply-adds see the same images.
+    progressive multigrid net and a single-grid net with as many multiply-adds see the same images;
+    the latter is trained by a run of its own, within the folder of the first. Both are compared
+    with the mean of the training digits, which is what a net that sees nothing could draw at best.
     The distortions are milder than the paper's, whose nets train for 160,000 steps.
 
     Attributes:
-        baseline: The net it is compared with.
+        baseline: The net it is compared with, trained from scratch; None trains no other.
         baseline_width_multiplier: Factor on that net's widths.
         canvas: Side of the images in pixels.
         rotation: Largest rotation of the digits, in degrees (paper: 60).
@@ -59,7 +50,7 @@ class Quickstart(DensePrediction):
     weight_decay: float = 0.0
     threads: int | None = 1
     validation: bool = False
-    baseline: str = "SG-11"
+    baseline: str | None = "SG-11"
     baseline_width_multiplier: float = 0.25
     canvas: int = 32
     rotation: float = 20
@@ -75,14 +66,19 @@ class Quickstart(DensePrediction):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.weights is not None or self.freeze is not None:
-            raise ValueError(
-                "The quickstart trains two networks from scratch; leave weights and freeze out, or "
-                "train another recipe."
-            )
+        if self.baseline == self.model:
+            raise ValueError(f"baseline is {self.model}, the model; expected another, or none.")
+        self.baselines()  # an error before any work
 
-    def networks(self):
-        return (self.model, self.baseline)
+    def baselines(self):
+        if self.baseline is None:
+            return ()
+        changes = {
+            "model": self.baseline,
+            "width_multiplier": self.baseline_width_multiplier,
+            **dict.fromkeys(("channel_ratios", "weights", "loaded_rate", "freeze", "baseline")),
+        }
+        return (dataclasses.replace(self, **changes),)
 
     def classes(self):
         return 1
@@ -91,139 +87,64 @@ class Quickstart(DensePrediction):
         return (self.canvas, self.canvas, 1)
 
     def load(self, split, batch_size, **options):
-        training = split == "train"
-        samples = self.steps_per_epoch * self.batch_size if training else TEST_IMAGES
-        seed = self.seed if training else EVALUATION_SEED
-        data = draw_batches(self.drawing(split), samples, batch_size, seed=seed, **options)
+        is_training = split == "train"
+        samples = self.steps_per_epoch * self.batch_size if is_training else TEST_IMAGES
+        seed = self.seed if is_training else EVALUATION_SEED
+        draw = _drawing(split, *self._distorted_digits())
+        data = draw_batches(draw, samples, batch_size, seed=seed, **options)
         return data.map(lambda images, masks: (preprocess_digits(images), masks))
 
-    def drawing(self, split):
-        """Returns the `SpatialTransformer` that draws the samples of a split."""
-        digits, _ = load_digits(split, self.source, self.data_dir)
-        distortion = Distortion(self.rotation, self.shear, self.scale, digit_share=self.digit_share)
-        return SpatialTransformer(digits, self.canvas, distortion)
+    def load_evaluation(self, split):
+        import tensorflow as tf
 
+        images, masks = _draw_once(split, EVALUATION_SEED, *self._distorted_digits())
+        data = tf.data.Dataset.from_tensor_slices((preprocess_digits(images), masks))
+        return data.batch(EVALUATION_BATCH).take(self.evaluation_batches or -1)
 
-def train_quickstart(recipe, output):
-    """Trains both nets, compares them on held-out digits, and fills a run folder.
-
-    Called again after an interruption, it continues.
-
-    Args:
-        recipe: A `Quickstart`.
-        output: Path of a folder. It gets `metrics.json`, `predictions.png`, the multigrid net as
-            `model.keras` and, on TensorFlow and JAX, as a SavedModel in `saved_model`.
-
-    Returns:
-        What `metrics.json` holds.
-
-    Raises:
-        ValueError: If the folder has other things in it, or a run of other settings.
-        ImportError: If matplotlib is missing.
-
-    Example:
-
-    >>> from keras_multigrid.recipes import Quickstart, train_quickstart
-    >>> smallest = Quickstart(seed=1, **Quickstart.SCALES["smoke"])
-    >>> metrics = train_quickstart(smallest, "runs/quickstart")
-    """
-    checks.instances(Quickstart, recipe=recipe)
-    checks.paths(output=output)
-    if importlib.util.find_spec("matplotlib") is None:
-        raise ImportError("The quickstart draws a picture: pip install 'keras_multigrid[plot]'.")
-    output = pathlib.Path(output)
-    with leaving_upon_sigterm(), locked(output):
-        claim(output, recipe)
-        with set_up(recipe):
-            return _train_both(recipe, output)
-
-
-def _train_both(recipe, output):
-    images, masks = _draw_once(recipe, "test", EVALUATION_SEED)
-    inputs = preprocess_digits(images)
-    print(f"Images of {recipe.canvas}x{recipe.canvas} of the digits of '{recipe.source}'")
-    results, rows = {MEAN_DIGIT: _evaluate_mean_digit(recipe, masks)}, {}
-    of_baseline = {"model": recipe.baseline, "width_multiplier": recipe.baseline_width_multiplier}
-    for part in (recipe, dataclasses.replace(recipe, **of_baseline, channel_ratios=None)):
-        model, counts, seconds = _train(part, output)
-        results[part.model] = {
-            **model.evaluate(inputs, masks, batch_size=100, verbose=0, return_dict=True),
-            "trainable_params": counts.trainable_params,
-            "macs": counts.macs,
-            "training_seconds": round(seconds, 1),
-        }
-        drawn = model.predict(inputs[:SHOWN_IMAGES], verbose=0)
-        rows[f"{part.model}\nIoU {results[part.model]['iou']:.2f}"] = drawn
-        if part is recipe:
-            _save(model, output)
-    metrics = {
-        "recipe": dataclasses.asdict(recipe),
-        "versions": versions(),
-        "test_images": TEST_IMAGES,
-        "results": results,
-    }
-    rows = {"input": images[:SHOWN_IMAGES], "truth": masks[:SHOWN_IMAGES], **rows}
-    draw_panels(output / "predictions.png", [[Panel(rows)]])
-    write_json(output / RESULTS, metrics)
-    _print_results(results, output)
-    return metrics
-
-
-def _train(recipe, output):
-    """Trains one of the nets; returns it, its profile, and the seconds it took."""
-    model = recipe.network()
-    counts = profile(model)
-    print(
-        f"\n{recipe.model}: {counts.trainable_params:,} parameters, {counts.macs:,} multiply-adds"
-    )
-    recipe.compile(model)
-    log = JsonLines(output / f"{recipe.model}.jsonl")
-    with without_gradient_warnings():
-        resumable_fit(
-            model,
-            lambda first_batch: recipe.load("train", recipe.batch_size, first_batch=first_batch),
-            recipe.epochs,
-            recipe.steps_per_epoch,
-            output / CHECKPOINTS / recipe.model,
-            callbacks=[log],
-            checkpoint_seconds=recipe.checkpoint_seconds,
-            verbose=verbosity(),
+    def _distorted_digits(self):
+        distortion = Distortion(
+            self.rotation, self.shear, tuple(self.scale), digit_share=self.digit_share
         )
-    return model, counts, log.seconds
+        return self.source, self.data_dir, self.canvas, distortion
+
+    def evaluate(self, model, split, verbose="auto"):
+        results = super().evaluate(model, split, verbose)
+        if self.baseline is not None:
+            results |= self._results_of_mean_digit(split)
+        return results
+
+    def _results_of_mean_digit(self, split):
+        """Returns the metrics of always drawing the mean of the training digits."""
+        _, training_masks = _draw_once("train", 0, *self._distorted_digits())
+        _, masks = _draw_once(split, EVALUATION_SEED, *self._distorted_digits())
+        drawn, metrics = np.broadcast_to(training_masks.mean(axis=0), masks.shape), self.metrics()
+        for metric in metrics:
+            metric.update_state(masks, drawn)
+        return {f"{metric.name}_{MEAN_DIGIT}": float(metric.result()) for metric in metrics}
+
+    def scores(self, results):
+        scores = super().scores(results)
+        for other, name in ((self.baseline, self.baseline), (MEAN_DIGIT, "the mean digit")):
+            if f"iou_{other}" in results:
+                own = {metric: results[f"{metric}_{other}"] for metric in ("iou", "pixel_error")}
+                scores |= {f"{of} of {name}": value for of, value in super().scores(own).items()}
+        return scores
+
+    def keep(self, folder, model):
+        """Writes the network as a SavedModel, which all else that reads one can serve."""
+        if keras.backend.backend() == "torch":
+            print("Keras cannot export a SavedModel from the torch backend; model.keras is there.")
+        else:
+            model.export(str(folder / "saved_model"), verbose=False)
 
 
-def _draw_once(recipe, split, seed):
-    """Returns images and masks as arrays, the same whenever the seed is the same."""
-    batches = draw_batches(recipe.drawing(split), TEST_IMAGES, TEST_IMAGES, seed=seed)
+@functools.cache  # both networks see the same
+def _draw_once(split, seed, *distorted_digits):
+    """Returns `TEST_IMAGES` images and masks as arrays."""
+    batches = draw_batches(_drawing(split, *distorted_digits), TEST_IMAGES, TEST_IMAGES, seed=seed)
     return next(batches.as_numpy_iterator())
 
 
-def _evaluate_mean_digit(recipe, masks):
-    """Returns the metrics of always drawing the mean of the training digits."""
-    _, training_masks = _draw_once(recipe, "train", 0)
-    drawn = np.broadcast_to(training_masks.mean(axis=0), masks.shape)
-    metrics = (RegionIoU(), LabelledPixelError())
-    for metric in metrics:
-        metric.update_state(masks, drawn)
-    return {metric.name: float(metric.result()) for metric in metrics}
-
-
-def _save(model, output):
-    model.save(output / "model.keras")
-    if keras.backend.backend() == "torch":
-        print("Keras cannot export a SavedModel from the torch backend; model.keras is written.")
-        return
-    model.export(str(output / "saved_model"), verbose=False)
-
-
-def _print_results(results, output):
-    print(f"\n{TEST_IMAGES} images of held-out digits    mean IoU   pixel error   training")
-    for name, result in results.items():
-        seconds = result.get("training_seconds")
-        print(
-            f"{name:<33} {result['iou']:>9.3f} {result['pixel_error']:>13.3f} "
-            + ("" if seconds is None else f"{seconds:>8.0f} s")
-        )
-    print(
-        f"\nWritten to {output}: " + ", ".join(sorted(path.name for path in output.glob("[!.]*")))
-    )
+def _drawing(split, source, data_dir, canvas, distortion):
+    digits, _ = load_digits(split, source, data_dir)
+    return SpatialTransformer(digits, canvas, distortion)

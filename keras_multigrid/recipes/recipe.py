@@ -2,22 +2,16 @@
 
 import dataclasses
 import functools
-import inspect
-import math
 from typing import ClassVar
 
-import keras
 import numpy as np
 
-from keras_multigrid import checks
 from keras_multigrid.applications import create_model
 from keras_multigrid.applications.paper import paper_model
-from keras_multigrid.recipes.optimization import learning_rate, make_optimizer
+from keras_multigrid.recipes.constraints import check_recipe
+from keras_multigrid.recipes.optimization import make_optimizer
 from keras_multigrid.recipes.remat import keep_convolutions_only
 
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-OPTIMIZERS = ("sgd", "adam")
-SCHEDULES = ("exponential", "stepwise", "cosine", "constant")
 EVALUATION_BATCH = 100
 
 
@@ -29,7 +23,7 @@ class Recipe:
         model: The network, a name of `list_models`.
         width_multiplier: Factor on the network's widths.
         channel_ratios: Widths of the grids relative to the finest; None is the paper's.
-        depth: The paper's n, layers or units of each section; None is the network's own.
+        repeats: The paper's n, layers or units of each section; None is the network's own.
         source: Source of digits, `"mnist"` or `"digits"`; where there are none it is ignored.
         data_dir: Where TensorFlow Datasets keeps its data, or the folder of images.
         weights: Weights to start from, where a training begins: a name of `list_weights`, a file,
@@ -53,7 +47,7 @@ class Recipe:
         learning_rate: Its start, of `"cosine"` its highest.
         warmup: For `"cosine"`: share of the steps in which it rises.
         drops: For `"stepwise"`: shares of the epochs after which it is multiplied.
-        drop_factor: For `"stepwise"`: by what.
+        drop_factor: For `"stepwise"`: the factor.
         momentum: Of SGD.
         beta_2: Of Adam: momentum of the mean squares.
         epsilon: Of Adam.
@@ -78,7 +72,7 @@ class Recipe:
     model: str = "PMG-11"
     width_multiplier: float = 1.0
     channel_ratios: tuple[float, ...] | None = None
-    depth: int | None = None
+    repeats: int | None = None
     source: str = "mnist"
     data_dir: str | None = None
     weights: str | None = None
@@ -118,52 +112,13 @@ class Recipe:
     TEST_SPLIT: ClassVar[str] = "test"
     VALIDATION_SPLIT: ClassVar[str] = "validation"
     OBJECTIVE: ClassVar[str]  # the metric by which tuning chooses
+    TABLE: ClassVar[str | None] = None  # of the paper, by the networks' `PaperModel.scores`
 
     def __post_init__(self):
-        checks.fields(self)
-        for name in (
-            "epochs steps_per_epoch batch_size width_multiplier learning_rate accumulation devices"
-        ).split():
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} is {getattr(self, name)}; expected a positive number.")
-        if self.loaded_rate is not None and not 0 < self.loaded_rate < math.inf:
-            raise ValueError(f"loaded_rate is {self.loaded_rate}; expected a positive number.")
-        if self.loaded_rate is not None and self.starting_weights() is None:
-            raise ValueError(f"loaded_rate is {self.loaded_rate}, and no weights are to be loaded.")
-        for network in self.networks():
-            paper_model(network)
-        self._check_sizes()
-        self._check_choice("precision", PRECISIONS)
-        self._check_choice("optimizer", OPTIMIZERS)
-        self._check_choice("schedule", (*SCHEDULES, None))
-        if self.threads is not None and self.threads < 1:
-            raise ValueError(f"threads is {self.threads}; expected a positive number, or none.")
-        if self.ema is not None and not 0 < self.ema < 1:
-            raise ValueError(f"ema is {self.ema}; expected a number between 0 and 1, or none.")
-        backend = keras.backend.backend()
-        if self.remat and backend != "jax":
-            raise ValueError(
-                f"remat is true; gradient checkpointing does not work in Keras on {backend}. Set "
-                "KERAS_BACKEND=jax, or take a smaller batch_size with accumulation."
-            )
-        if backend == "tensorflow" and self.devices > 1 and self.accumulation > 1:
-            raise ValueError(
-                "accumulation does not work on several devices in Keras on TensorFlow; set "
-                "devices=1, accumulation=1 or KERAS_BACKEND=jax."
-            )
-        slow_only = self.devices > 1 or self.deterministic
-        if backend == "tensorflow" and self.jit_compile and slow_only:
-            raise ValueError(
-                "jit_compile works neither on several devices nor deterministically in Keras on "
-                "TensorFlow; set jit_compile=false."
-            )
-
-    def networks(self):
-        """Returns the names of the networks that are trained."""
-        return (self.model,)
+        check_recipe(self)
 
     def network(self):
-        """Returns the network, not compiled."""
+        """Returns the network with the weights that it starts from scratch with, not compiled."""
         return self.build_network()
 
     def build_network(self, **options):
@@ -181,12 +136,12 @@ class Recipe:
             arguments["width_multiplier"] = self.width_multiplier
         if self.channel_ratios:
             arguments["channel_ratios"] = self.channel_ratios
-        if self.depth is not None:
-            arguments["repeats"] = self.depth
+        if self.repeats is not None:
+            arguments["repeats"] = self.repeats
         return arguments
 
     def size_arguments(self):
-        """Returns the constructor's arguments that tell the size of an input."""
+        """Returns the constructor's arguments that set the size of an input."""
         return {"input_shape": self.input_shape()} if self.input_shape() else {}
 
     def starting_weights(self):
@@ -199,20 +154,12 @@ class Recipe:
             keep_convolutions_only(model)
         jit_compile = "auto" if self.jit_compile is None else self.jit_compile
         model.compile(
-            self.make_optimizer(), self.loss(), metrics=self.metrics(), jit_compile=jit_compile
+            make_optimizer(self), self.loss(), metrics=self.metrics(), jit_compile=jit_compile
         )
 
     def loss(self):
         """Returns the loss of `keras.Model.compile`."""
         return self.LOSS
-
-    def make_optimizer(self):
-        """Returns a new optimizer."""
-        return make_optimizer(self)
-
-    def rate(self):
-        """Returns the learning rate, or its schedule."""
-        return learning_rate(self)
 
     def classes(self):
         """Returns the number of outputs."""
@@ -224,13 +171,24 @@ class Recipe:
     def label_names(self):
         """Returns the names of the outputs in their order, or None where they have none."""
 
-    def settled(self, folder):
-        """Returns the recipe with what a run in a folder takes from its data."""
+    def settled(self, begun=None):
+        """Returns the recipe with what a run takes from its data.
+
+        Args:
+            begun: The recipe of the run that it continues, if there is one.
+        """
         return self
+
+    def check_data(self):
+        """Raises an error if the data have a fault that can be told before any work."""
+
+    def baselines(self):
+        """Returns the recipes that a run trains as well, to be compared with; none trains more."""
+        return ()
 
     @functools.cached_property
     def skipped(self):
-        """Set of the files that were passed over so far, for they cannot be decoded."""
+        """Set of the files that were passed over so far, as they cannot be decoded."""
         return set()
 
     def metrics(self):
@@ -292,29 +250,23 @@ class Recipe:
         raw = (images - np.array(last.offset)) / np.array(last.scale)
         return raw.astype("float32"), targets
 
-    def keep(self, folder):
-        """Writes into a run's folder what the trained network needs besides its own file."""
+    def keep(self, folder, model):
+        """Writes into a run's folder what is kept of the trained network besides its own file."""
 
-    def draw(self, folder, model):
-        """Draws what shows what the network does; returns (title, file name) of each picture."""
+    def draw(self, folder, models, results):
+        """Draws what shows what the networks do; returns (title, file name) of each picture.
+
+        Args:
+            folder: The run's folder.
+            models: Mapping from names to trained networks: its own first, then the baselines'.
+            results: The values of the metrics, as in `metrics.json`.
+        """
         return []
 
     def scores(self, results):
         """Returns what a table of the paper shows, in percent, from the values of the metrics."""
         raise NotImplementedError
 
-    def _check_sizes(self):
-        known = inspect.signature(paper_model(self.model).constructor).parameters
-        for name, own in (("width_multiplier", 1), ("channel_ratios", None), ("depth", None)):
-            argument = "repeats" if name == "depth" else name
-            if getattr(self, name) != own and argument not in known:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)}; {self.model} has no such choice. Leave it "
-                    "out, or take another model."
-                )
-
-    def _check_choice(self, name, choices):
-        value = getattr(self, name)
-        if value not in choices:
-            expected = ", ".join(map(str, choices))
-            raise ValueError(f"{name} is {value!r}; expected one of {expected}.")
+    def paper_scores(self):
+        """Returns the paper's `scores` of the network; none if its table does not list it."""
+        return paper_model(self.model).scores.get(self.TABLE, {})

@@ -1,4 +1,4 @@
-"""Top-down image pyramid traversal against convolution (second paper, section 5)."""
+"""What the experiments with top-down traversal have in common (second paper, section 5)."""
 
 import dataclasses
 from typing import ClassVar
@@ -6,16 +6,12 @@ from typing import ClassVar
 import keras
 import numpy as np
 
-from keras_multigrid.applications.paper import paper_model
-from keras_multigrid.datasets import load
+from keras_multigrid.applications.paper import TOP_DOWN, paper_model
 from keras_multigrid.datasets.class_folders import printable
 from keras_multigrid.figures import draw_accuracy_cost, draw_attended_windows, draw_parse_tree
 from keras_multigrid.figures.parse_tree import MOST_NODES
-from keras_multigrid.layers import ResizedCentre
-from keras_multigrid.recipes.dense_prediction import DIGITS, EVALUATION_SEED
-from keras_multigrid.recipes.photographs import Photographs
-from keras_multigrid.recipes.recipe import EVALUATION_BATCH, Recipe
-from keras_multigrid.recipes.rescaling import rescaling
+from keras_multigrid.recipes.dense_prediction import EVALUATION_SEED
+from keras_multigrid.recipes.recipe import Recipe
 from keras_multigrid.top_down import (
     TopDown,
     TopDownLoss,
@@ -99,9 +95,10 @@ class TopDownRecipe(Recipe):
     def metrics(self):
         return [keras.metrics.SparseCategoricalAccuracy("accuracy")]
 
-    def draw(self, folder, model):
+    def draw(self, folder, models, results):
         if not self._is_top_down() or self._levels() == 1:
             return []
+        model = models[self.model]
         count = MEASURED_BATCHES if self.level_weights else 1
         batches = [*self.load_evaluation(self.TEST_SPLIT).take(count)]
         images, labels = (np.concatenate(arrays) for arrays in zip(*batches))
@@ -158,140 +155,10 @@ class TopDownRecipe(Recipe):
         return keras.Model(images, outputs, name=self.model)
 
     def _is_top_down(self):
-        return paper_model(self.model).constructor.__name__.startswith("TD")
+        return paper_model(self.model).kind == TOP_DOWN
 
     def _levels(self):
         return self.SIZES.index(self.image_size) + 1
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class LocatedMnist(TopDownRecipe):
-    """A digit anywhere on a black, noisy or textured canvas, Figure 4.
-
-    70 epochs of the 55,000 training digits in batches of 128, drawn at other places each time, at
-    14, 28 or 56 pixels. Tested on the validation digits, the mean of 20 evaluations. In the figure,
-    M3 at 28 pixels and about 2 locations is above 99 % on a black canvas, BL3 slightly better.
-
-    Attributes:
-        variant: `"plain"`, `"noisy"` or `"textured"`.
-        evaluations: How many times the test set is evaluated, drawn anew each time.
-    """
-
-    model: str = "M3-MNIST"
-    epochs: int = 70
-    steps_per_epoch: int = 429
-    learning_rate: float = 0.01
-    image_size: int = 28
-    target_locations: tuple[float, ...] = (2.0,)
-    reward_weight: float = 1e-6
-    coverage_weight: float = 1e-7
-    count_weight: float = 1e-7
-    variant: str = "plain"
-    evaluations: int = 20
-
-    NAME: ClassVar = "located_mnist"
-    SIZES: ClassVar = (14, 28, 56)
-    SCALES: ClassVar = {
-        "smoke": {
-            "epochs": 2,
-            "steps_per_epoch": 2,
-            "batch_size": 8,
-            "source": "digits",
-            "evaluations": 1,
-            "evaluation_batches": 1,
-        },
-        "quick": {"epochs": 10},
-        "long": {
-            "epochs": 20,
-            "steps_per_epoch": 400,
-            "batch_size": 16,
-            "schedule": "cosine",
-            "learning_rate": 0.003,
-        },
-        "paper": {},
-    }
-
-    def classes(self):
-        return 10
-
-    def label_names(self):
-        return DIGITS
-
-    def input_shape(self):
-        return (self.image_size, self.image_size, 1)
-
-    def load(self, split, batch_size, **options):
-        return load(
-            f"located_mnist/{self.variant}",
-            split,
-            batch_size,
-            self.source,
-            seed=self.seed if split == "train" else EVALUATION_SEED,
-            data_dir=self.data_dir,
-            size=self.image_size,
-            **options,
-        )
-
-    def tuning_splits(self):
-        return "train", "test"  # digits that the paper does not test on
-
-    def preprocessing(self, folder):
-        return [ResizedCentre(self.image_size), rescaling(0, 1)]
-
-    def test_data(self, split):
-        return self.load_evaluation(split, self.evaluations)
-
-    def load_evaluation(self, split, passes=1):
-        # Endless from the first batch on, as then each iteration draws the same.
-        batch_size = min(self.batch_size, EVALUATION_BATCH)
-        batches = int(self.load(split, batch_size).cardinality())
-        batches = min(batches, self.evaluation_batches or batches)
-        data = self.load(split, batch_size, first_batch=0, shuffle=False)
-        return data.take(passes * batches)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class TopDownImageNet(Photographs, TopDownRecipe):
-    """Classification of ImageNet, or of one's own folder of images (`Photographs`), Figure 6.
-
-    200 epochs of batches of 128 at 32, 64, 128 and 256 pixels, each session from the one before.
-    The paper's target_locations: at 64 pixels 1.5 and 4.5; at 128 of M2 3.75 to 24.75, of M1 3.75
-    to 30; at 256 of M2 22, 29 and 39, of M1 30, 35 and 40. For multi-level learning level_weights
-    are 1, and target_locations up to (3.2, 13.5, 40) of M2, (2.9, 11.3, 35.6) of M1.
-    """
-
-    model: str = "M2-ImageNet"
-    epochs: int = 200
-    steps_per_epoch: int = 10_009
-    learning_rate: float = 0.001
-    image_size: int = 64
-    target_locations: tuple[float, ...] = (4.5,)
-    reward_weight: float = 1e-8
-    coverage_weight: float = 1e-9
-    count_weight: float = 1e-9
-
-    NAME: ClassVar = "imagenet_top_down"
-    SIZES: ClassVar = (32, 64, 128, 256)
-    SCALES: ClassVar = {
-        "smoke": {
-            "epochs": 2,
-            "steps_per_epoch": 2,
-            "batch_size": 2,
-            "width_multiplier": 0.0625,
-            "evaluation_batches": 1,
-        },
-        "quick": {"epochs": 20, "steps_per_epoch": 100, "batch_size": 32},
-        "paper": {},
-    }
-
-    def input_shape(self):
-        return (self.image_size, self.image_size, 3)
-
-    def load(self, split, batch_size, **options):
-        return super().load(split, batch_size, augmentation="mild", **options)
-
-    def preprocessing(self, folder):
-        return [ResizedCentre(self.image_size), rescaling(0.5, 0.5)]
 
 
 def _with_changes(model, **changes):

@@ -6,7 +6,7 @@ import signal
 import sys
 
 from keras_multigrid.child_processes import end_with_parent
-from keras_multigrid.recipes.run import leaving_upon_sigterm
+from keras_multigrid.runs.process import leaving_upon_sigterm
 from keras_multigrid.tuning.search import Search
 from keras_multigrid.tuning.tuner import lead, work
 from keras_multigrid.tuning.workers import CHIEF, ROLE

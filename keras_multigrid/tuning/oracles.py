@@ -11,7 +11,7 @@ import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 from sklearn.exceptions import ConvergenceWarning
 
-from keras_multigrid.recipes.run_folder import is_locked
+from keras_multigrid.runs.run_folder import is_locked
 from keras_multigrid.stored import DamagedFile, check, read_json
 from keras_multigrid.whole_files import write_json
 

@@ -1,7 +1,7 @@
 """What a search found: the ranking, the picture, and the recipe file of the best."""
 
 from keras_multigrid.figures import draw_pareto
-from keras_multigrid.recipes.run_folder import write_recipe
+from keras_multigrid.runs.run_folder import write_recipe
 from keras_multigrid.tuning.trial import RESULT, read_result
 
 BEST, RANKING, PARETO = "best.json", "ranking.md", "pareto.png"

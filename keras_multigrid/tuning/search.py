@@ -9,12 +9,12 @@ from functools import partial
 from keras_multigrid import checks
 from keras_multigrid.progress import say
 from keras_multigrid.recipes import RECIPES, Recipe
-from keras_multigrid.recipes.run import leaving_upon_sigterm
-from keras_multigrid.recipes.run_folder import (
+from keras_multigrid.recipes.renamed import with_present_names
+from keras_multigrid.runs.process import leaving_upon_sigterm
+from keras_multigrid.runs.run_folder import (
     check_empty,
     differences,
     locked,
-    write_json,
 )
 from keras_multigrid.stored import DamagedFile, make, read_json
 from keras_multigrid.tuning.budget import Budget
@@ -24,6 +24,7 @@ from keras_multigrid.tuning.report import read_results, write_report
 from keras_multigrid.tuning.space import SearchSpace
 from keras_multigrid.tuning.tuner import TRIALS, lead, work
 from keras_multigrid.tuning.workers import CHIEF, address, own_role, run_workers
+from keras_multigrid.whole_files import write_json
 
 SEARCH = "search.json"
 SEARCH_KINDS = {"recipe": dict, "space": dict, "budget": dict | None}
@@ -90,7 +91,7 @@ class Search:
         """
         path = folder / SEARCH
         asked = read_json(path, SEARCH_KINDS, SEARCH_REMEDY)
-        fields = {**asked["recipe"]}
+        fields = with_present_names(asked["recipe"])
         recipe = recipes.get(fields.pop("name", None))
         if recipe is None:
             raise DamagedFile(path, "its recipe has no name that is known", SEARCH_REMEDY)
@@ -161,7 +162,8 @@ def tune(
     checks.positive_integers(workers=workers)
     checks.optional(checks.texts, objective=objective)
     output = pathlib.Path(output or pathlib.Path("runs", f"tune-{recipe.NAME}"))
-    recipe = recipe.settled(output)
+    recipe = recipe.settled()
+    recipe.check_data()
     objective = objective or recipe.OBJECTIVE
     search = Search(
         recipe=recipe,

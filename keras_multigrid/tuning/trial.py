@@ -8,8 +8,9 @@ import shutil
 import keras
 
 from keras_multigrid.progress import say
-from keras_multigrid.recipes.run import LOG, set_up, train
-from keras_multigrid.recipes.run_folder import CHECKPOINTS, claim
+from keras_multigrid.runs.process import set_up
+from keras_multigrid.runs.run_folder import CHECKPOINTS, LOG, claim
+from keras_multigrid.runs.train import train
 from keras_multigrid.stored import DamagedFile, make, read_json, with_tuples
 from keras_multigrid.training.json_lines import read_json_lines
 from keras_multigrid.tuning.hypermodel import Candidate

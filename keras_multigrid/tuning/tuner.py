@@ -11,8 +11,8 @@ from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.trial import TrialStatus
 
 from keras_multigrid.progress import say
-from keras_multigrid.recipes.run import hide_retracing
-from keras_multigrid.recipes.run_folder import CHECKPOINTS, is_locked, locked
+from keras_multigrid.runs.process import hide_retracing
+from keras_multigrid.runs.run_folder import CHECKPOINTS, is_locked, locked
 from keras_multigrid.tuning.oracles import make_oracle
 from keras_multigrid.tuning.report import describe, read_results
 from keras_multigrid.tuning.trial import Result, run_trial, write_result

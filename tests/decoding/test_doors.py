@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras_multigrid.datasets.image_folder import load_image_folder
 from keras_multigrid.decoding import FORMATS, decode, decode_jpeg_or_png, read_image
 from keras_multigrid.export import export_model
-from keras_multigrid.recipes.attention import _read
+from keras_multigrid.runs.attention import _read
 from keras_multigrid.server.interface import DEFAULT, FILES, Interface
 from keras_multigrid.server.limits import Limits
 from keras_multigrid.server.protocol import read_request

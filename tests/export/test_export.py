@@ -16,7 +16,7 @@ from keras_multigrid.cli import main
 from keras_multigrid.export import export_model, serving_model
 from keras_multigrid.export.versions import new_version, version_folders
 from keras_multigrid.recipes import RECIPES
-from keras_multigrid.recipes.export import export_run
+from keras_multigrid.runs.export import export_run
 from tests.test_stock import prepared
 
 layers = kmg.layers
@@ -299,7 +299,7 @@ def test_misuse_is_one_line_and_status_2(run, arguments, message, capsys):
 
 def test_runs_that_cannot_be_exported(tmp_path, capsys):
     assert main(["export", str(tmp_path)]) == 2
-    assert "is no folder of a run" in capsys.readouterr().err
+    assert "is not the folder of a run" in capsys.readouterr().err
     pathlib.Path(tmp_path, "recipe.json").write_text('{"recipe": "cifar10", "fields": {}}')
     with pytest.raises(ValueError, match="is not finished; `keras-multigrid train` continues it"):
         export_run(tmp_path)

@@ -26,7 +26,7 @@ EXAMPLES_NOT_RUN = {  # of docstrings
 }
 PLACEHOLDERS = {"RUN": "runs/first"}
 
-TINY = "--scale smoke --set epochs=1 --set depth=1"
+TINY = "--scale smoke --set epochs=1 --set repeats=1"
 NARROW = "--set channel_ratios=1,0.5"
 ONE_TRIAL = "--trials 1 --workers 1 --set epochs=1 --set steps_per_epoch=1 --set batch_size=2"
 SMALLER = {  # from what a command begins with to the options that are added
@@ -37,12 +37,13 @@ SMALLER = {  # from what a command begins with to the options that are added
     "keras-multigrid train runs/tune/best.json": "--set epochs=1",
     "keras-multigrid train located_mnist": "--scale smoke --set epochs=1 --set source=digits",
     "keras-multigrid reproduce table2": TINY,
-    "keras-multigrid reproduce figures": "--scale smoke --set epochs=1 --rows figure5",
-    "keras-multigrid reproduce figure4": "--scale smoke --set epochs=1 --set source=digits",
+    "keras-multigrid reproduce multigrid-figures": "--scale smoke --set epochs=1 --rows PMG-11",
+    "keras-multigrid reproduce top-down-figure4": "--scale smoke --set epochs=1 "
+    "--set source=digits",
     "keras-multigrid attention": "--samples 1 --stride 28",
     "keras-multigrid routing": "--samples 2",
-    "keras-multigrid figures": "--only figure4",
-    "keras-multigrid tune quickstart": f"{ONE_TRIAL} --set depth=1",
+    "keras-multigrid figures": "--only multigrid-figure4",
+    "keras-multigrid tune quickstart": f"{ONE_TRIAL} --set repeats=1",
     "keras-multigrid tune mnist_segmentation": f"{ONE_TRIAL} --scale smoke --output runs/other",
 }
 BLOCKS_SMALLER = {  # what is replaced in blocks of Python
@@ -56,7 +57,7 @@ BLOCKS_SMALLER = {  # what is replaced in blocks of Python
     "max_trials=20": "max_trials=1",
 }
 PROGRAMS_SMALLER = {  # what is replaced in applications/
-    "quickstart.py": {"seed=0)": "seed=0, epochs=1, steps_per_epoch=1, batch_size=2, depth=1)"},
+    "quickstart.py": {"seed=0)": "seed=0, epochs=1, steps_per_epoch=1, batch_size=2, repeats=1)"},
     "segmentation.py": {"200, 150, 64": "1, 1, 2"},
     "spatial_transformer.py": {
         '"quick"': '"smoke"',
@@ -81,7 +82,8 @@ SLOW = (  # their like is run by other tests, or by another command
     "keras-multigrid models 'R-*'",
     "keras-multigrid data mnist_segmentation --source digits --preview",
     "keras-multigrid export runs/first --format savedmodel",
-    "keras-multigrid reproduce figure",
+    "keras-multigrid reproduce multigrid-figures",
+    "keras-multigrid reproduce top-down",
     "keras-multigrid train located_mnist",
     "keras-multigrid train runs/tune/best.json",
     "keras-multigrid tune",

@@ -6,7 +6,10 @@ import json
 import numpy as np
 import pytest
 
-from keras_multigrid.recipes import LocatedMnist, TopDownImageNet, figures, reproduce
+from keras_multigrid.papers import reproduce
+from keras_multigrid.papers import top_down_figures as figures
+from keras_multigrid.recipes import LocatedMnist, TopDownImageNet
+from keras_multigrid.recipes.optimization import learning_rate, make_optimizer
 from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.top_down import TopDownLoss
 
@@ -24,11 +27,11 @@ def test_settings_are_the_papers():
         128,
     )
     for recipe, rate, weights in ((mnist, 0.01, (1e-6, 1e-7)), (imagenet, 1e-3, (1e-8, 1e-9))):
-        schedule = recipe.rate()
+        schedule = learning_rate(recipe)
         steps = np.array([0, 0.79, 0.81, 0.89, 0.91]) * recipe.epochs * recipe.steps_per_epoch
         found = [float(schedule(int(step))) / rate for step in steps]
         np.testing.assert_allclose(found, [1, 1, 0.2, 0.2, 0.04], rtol=1e-5)
-        adam = recipe.make_optimizer()
+        adam = make_optimizer(recipe)
         assert (adam.beta_1, adam.beta_2, adam.epsilon) == (0.9, 0.999, 1e-8)
         assert adam.weight_decay is None
         loss = recipe.loss()
@@ -93,13 +96,13 @@ def test_figure_4_has_the_papers_sessions():
         "M3-MNIST-56px-locations_12",
         "M3-MNIST-56px-locations_12-gradual",
     ]
-    rows = figures.PAPER_FIGURES["figure4"].rows
+    rows = figures.TOP_DOWN_FIGURES["top-down-figure4"].rows
     assert len(rows) == len(set(rows)) == 18
 
 
-@pytest.mark.parametrize("name", figures.PAPER_FIGURES)
+@pytest.mark.parametrize("name", figures.TOP_DOWN_FIGURES)
 def test_sessions_can_be_run_in_their_order(name, tmp_path):
-    figure = figures.PAPER_FIGURES[name]
+    figure = figures.TOP_DOWN_FIGURES[name]
     for row in figure.rows:
         done = set()
         for session in figure.sessions(row.partition("/")[0]):
@@ -136,24 +139,28 @@ def test_reproducing_a_figure_trains_sessions_and_draws_them(tmp_path, monkeypat
         (folder / "metrics.json").write_text(json.dumps(written))
 
     monkeypatch.setattr(figures, "run", run)
-    text = reproduce("figure4", ["BL1-MNIST/noisy", "M1-MNIST/noisy"], "smoke", output=tmp_path)
+    text = reproduce(
+        "top-down-figure4", ["BL1-MNIST/noisy", "M1-MNIST/noisy"], "smoke", output=tmp_path
+    )
     assert [variant for _, variant, _ in ran] == ["noisy"] * 10
     assert ran[3] == (
         "BL1-MNIST-56px-gradual",
         "noisy",
         str(tmp_path / "BL1-MNIST-noisy" / "BL1-MNIST-28px"),
     )
-    assert (tmp_path / "figure4.md").read_text() == text
+    assert (tmp_path / "top-down-figure4.md").read_text() == text
     assert "| BL1-MNIST | noisy | 14px | 91.00 | 2.25 | 100,000 | 7 |" in text
-    assert [path.name for path in tmp_path.glob("*.png")] == ["figure4_noisy1.png"]
-    with pytest.raises(ValueError, match="figure4 has no row 'M3'; expected one of M3-MNIST/plain"):
-        reproduce("figure4", ["M3"], "smoke", output=tmp_path)
+    assert [path.name for path in tmp_path.glob("*.png")] == ["top-down-figure4_noisy1.png"]
+    with pytest.raises(
+        ValueError, match="top-down-figure4 has no row 'M3'; expected one of M3-MNIST/plain"
+    ):
+        reproduce("top-down-figure4", ["M3"], "smoke", output=tmp_path)
 
 
 def test_of_two_starts_the_better_one_is_drawn():
     scratch = figures.Session("M1-MNIST", 56, (6.0,))
     gradual = dataclasses.replace(scratch, after=figures.Session("M1-MNIST", 28, (2.0,)))
-    made = [figures._Results(accuracy, 6.0, 1.0, 1) for accuracy in (0.8, 0.9)]
+    made = [{"accuracy": accuracy} for accuracy in (0.8, 0.9)]
     assert [*figures._best(zip((scratch, gradual), made))] == [(gradual, made[1])]
 
 
@@ -173,7 +180,7 @@ def test_multi_level_stages_are_a_curve_of_their_own(tmp_path, monkeypatch):
     monkeypatch.setattr(
         figures, "draw_accuracy_cost", lambda path, curves: drawn.update({path.name: curves})
     )
-    figure = figures.PAPER_FIGURES["figure6"]
+    figure = figures.TOP_DOWN_FIGURES["top-down-figure6"]
     for session in figure.sessions("M2-ImageNet"):
         folder = tmp_path / "M2-ImageNet" / session.name
         folder.mkdir(parents=True)
@@ -182,8 +189,8 @@ def test_multi_level_stages_are_a_curve_of_their_own(tmp_path, monkeypatch):
             results |= {f"accuracy_{levels}": 0.1 * levels, f"macs_{levels}": 1e8 * levels}
         written = {"results": results, "macs": 1, "epochs": 1}
         (folder / "metrics.json").write_text(json.dumps(written))
-    figures._write("figure6", figure, tmp_path)
-    curves = drawn["figure6_imagenet2.png"]
+    figures._write("top-down-figure6", figure, tmp_path)
+    curves = drawn["top-down-figure6_imagenet2.png"]
     assert list(curves) == ["M2-ImageNet", "M2-ImageNet multi-level"]
     assert len(curves["M2-ImageNet"]) == 10
     assert [annotation for *_, annotation in curves["M2-ImageNet multi-level"]] == [
@@ -195,17 +202,21 @@ def test_multi_level_stages_are_a_curve_of_their_own(tmp_path, monkeypatch):
 
 
 def test_sessions_set_what_is_theirs(tmp_path):
-    with pytest.raises(ValueError, match="figure4 sets image_size itself"):
-        reproduce("figure4", None, "smoke", ["image_size=28"], tmp_path)
+    with pytest.raises(ValueError, match="top-down-figure4 sets image_size itself"):
+        reproduce("top-down-figure4", None, "smoke", ["image_size=28"], tmp_path)
+
+
+def draw(recipe, folder):
+    return recipe.draw(folder, {recipe.model: recipe.network()}, {})
 
 
 def test_pictures_of_a_run(tmp_path):
     pytest.importorskip("matplotlib")
     recipe = smallest()
-    pictures = recipe.draw(tmp_path, recipe.network())
+    pictures = draw(recipe, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["attention.png", "parse_tree.png"]
     assert [name for _, name in pictures] == ["attention.png", "parse_tree.png"]
     several = dataclasses.replace(recipe, level_weights=(1.0, 1.0))
-    assert several.draw(tmp_path, several.network())[2][1] == "early_stopping.png"
+    assert draw(several, tmp_path)[2][1] == "early_stopping.png"
     assert (tmp_path / "early_stopping.png").exists()
-    assert smallest(image_size=14).draw(tmp_path, None) == []
+    assert draw(smallest(image_size=14), tmp_path) == []

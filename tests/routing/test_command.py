@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 
 from keras_multigrid.cli import main
-from keras_multigrid.recipes import MnistSegmentation, run
+from keras_multigrid.recipes import MnistSegmentation
 from keras_multigrid.recipes.overrides import resolve
-from keras_multigrid.recipes.run_folder import write_recipe
+from keras_multigrid.runs import run
+from keras_multigrid.runs.run_folder import write_recipe
 
 pytestmark = pytest.mark.usefixtures("drawn_without_xla")
 # Two grids of four layers: quickly trained.
-SETTINGS = ["seed=3", "model=PMG-11", "channel_ratios=1,0.5", "depth=1", "epochs=1"]
+SETTINGS = ["seed=3", "model=PMG-11", "channel_ratios=1,0.5", "repeats=1", "epochs=1"]
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,7 @@ def test_a_network_without_pyramids_is_refused(capsys, tmp_path):
 def test_misuse_is_one_line_and_status_2(capsys, tmp_path):
     unfinished(tmp_path, "PMG-11")
     for arguments, message in (
-        (["nowhere"], "nowhere is no folder of a run: it has no recipe.json."),
+        (["nowhere"], "nowhere is not the folder of a run: it has no recipe.json."),
         ([str(tmp_path)], "is not finished; `keras-multigrid train` continues it."),
         (["nowhere", "--samples", "0"], "--samples is 0; expected 1 or more."),
     ):

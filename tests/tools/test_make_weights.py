@@ -12,9 +12,9 @@ import keras_multigrid as kmg
 from keras_multigrid.applications import pretrained
 from keras_multigrid.applications.weight_files import read_weights, variables_by_name
 from keras_multigrid.recipes import MnistSegmentation
-from keras_multigrid.recipes.run import train
-from keras_multigrid.recipes.run_folder import claim
-from keras_multigrid.recipes.trained_weights import TrainedWeights
+from keras_multigrid.runs.run_folder import claim
+from keras_multigrid.runs.train import train
+from keras_multigrid.runs.trained_weights import TrainedWeights
 from keras_multigrid.training import load_checkpoint
 
 ROOT = pathlib.Path(__file__).parents[2]

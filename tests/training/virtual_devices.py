@@ -7,7 +7,8 @@ import keras
 import numpy as np
 
 from keras_multigrid.datasets import Segmentation
-from keras_multigrid.recipes import MnistSegmentation, run
+from keras_multigrid.recipes import MnistSegmentation
+from keras_multigrid.runs import run
 from keras_multigrid.training.distribution import average_replicas
 from tests.training.distributed import data, train
 

@@ -6,7 +6,7 @@ import pytest
 
 from keras_multigrid.cli import main
 from keras_multigrid.recipes import RECIPES, MnistSegmentation
-from keras_multigrid.recipes.run_folder import read_recipe_file
+from keras_multigrid.runs.run_folder import read_recipe_file
 from keras_multigrid.tuning import Budget, SearchSpace, tune, tuner
 from keras_multigrid.tuning.trial import Result
 from keras_multigrid.tuning.trial import run_trial as real_run_trial
@@ -204,7 +204,7 @@ def test_another_search_in_the_same_folder_is_refused(search, tmp_path):
         search(space=SearchSpace(ratios=(0.25, 0.5, 1)), tuner="grid")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "mine.txt").write_text("precious")
-    with pytest.raises(ValueError, match=r"not empty \(it has mine.txt\) and of no search"):
+    with pytest.raises(ValueError, match=r"not empty \(it has mine.txt\) and not of a search"):
         search("other")
 
 

@@ -9,7 +9,7 @@ import keras_tuner
 import pytest
 
 from keras_multigrid.recipes import Cifar10, ImageNet, LocatedMnist, MnistSegmentation
-from keras_multigrid.recipes.run import train
+from keras_multigrid.runs.train import train
 from keras_multigrid.stored import DamagedFile
 from keras_multigrid.tuning import MultigridHyperModel, trial
 from keras_multigrid.tuning.trial import run_trial
