@@ -7,8 +7,8 @@ import sys
 import keras
 import numpy as np
 
-from keras_multigrid.datasets import Segmentation
 from keras_multigrid.recipes import MnistSegmentation, run
+from tests.cheaper import drawing_once
 
 SWITCHES = {
     "plain": {},
@@ -64,8 +64,8 @@ def train(name, folder):
 
 
 def train_all(folder, names):
-    Segmentation.jit_compile = False  # drawn as it comes, without compiling for seconds
-    return {name: train(name, pathlib.Path(folder, name)) for name in names}
+    with drawing_once():
+        return {name: train(name, pathlib.Path(folder, name)) for name in names}
 
 
 if __name__ == "__main__":

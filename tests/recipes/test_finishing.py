@@ -9,7 +9,7 @@ from keras_multigrid.cli import main
 from keras_multigrid.recipes import LocatedMnist, MnistSegmentation, run
 from keras_multigrid.recipes.overrides import resolve
 
-pytestmark = pytest.mark.usefixtures("drawn_without_xla")
+pytestmark = pytest.mark.usefixtures("drawn_without_xla", "eagerly")
 TOP_DOWN = "model=M1-MNIST image_size=28 target_locations=2 epochs=1 validation=false".split()
 
 

@@ -13,7 +13,7 @@ from keras_multigrid.recipes import Cifar10, ImageNet, reproduce, run
 from keras_multigrid.recipes.overrides import resolve
 
 NETWORK = "SG-11"
-pytestmark = pytest.mark.usefixtures("drawn_without_xla")
+pytestmark = pytest.mark.usefixtures("drawn_without_xla", "eagerly")
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.recipes.run_folder import write_json, write_recipe
 from tests.decoding.samples import KNOWN, by_pillow
 
-pytestmark = pytest.mark.usefixtures("drawn_without_xla")
+pytestmark = pytest.mark.usefixtures("drawn_without_xla", "eagerly")
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,9 @@ def top_down(tmp_path_factory):
     """The folder of a run of a top-down network."""
     folder = tmp_path_factory.mktemp("top_down") / "run"
     settings = ["model=M1-MNIST", "image_size=28", "target_locations=2", "epochs=1"]
-    run(resolve(LocatedMnist, "smoke", settings), folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LocatedMnist, "draw", lambda *_: [])
+        run(resolve(LocatedMnist, "smoke", settings), folder)
     return folder
 
 

@@ -10,6 +10,8 @@ from keras_multigrid.recipes import LocatedMnist, TopDownImageNet, figures, repr
 from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.top_down import TopDownLoss
 
+pytestmark = pytest.mark.usefixtures("drawn_without_xla", "eagerly")
+
 
 def smallest(**changes):
     return dataclasses.replace(resolve(LocatedMnist, "smoke", []), **changes)
