@@ -32,11 +32,19 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(scope="module")
 def drawn_without_xla():
-    """Draws samples as they come, without compiling for seconds."""
-    from keras_multigrid.datasets import Segmentation
+    """Makes the data of recipes in no time: see `tests.cheaper`."""
+    from tests.cheaper import drawing_once
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Segmentation, "jit_compile", False, raising=False)
+    with drawing_once():
+        yield
+
+
+@pytest.fixture(scope="module")
+def eagerly():
+    """Runs all models without graphs, where graphs are not what is tested."""
+    from tests.cheaper import running_eagerly
+
+    with running_eagerly():
         yield
 
 

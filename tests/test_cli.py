@@ -118,14 +118,34 @@ def test_a_used_folder_is_not_overwritten(capsys, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"precious.txt", ".lock"}
 
 
-def test_quickstart_writes_what_it_promises(tmp_path):
+def run_process(*arguments):
+    command = [sys.executable, "-m", "keras_multigrid.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+def test_a_process_ends_with_the_status_of_its_command():
+    done = run_process("models", "XYZ*")
+    assert done.returncode == 2 and done.stdout == ""
+    assert "No network's name matches 'XYZ*'" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("in_a_process", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_quickstart_writes_what_it_promises(in_a_process, tmp_path, request, capsys):
     output = tmp_path / "run"
-    command = [sys.executable, "-m", "keras_multigrid.cli", "train", "quickstart"]
-    arguments = ["--scale", "smoke", "--set", "seed=3", "--output", str(output)]
-    done = subprocess.run(command + arguments, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr
+    arguments = ["train", "quickstart", "--scale", "smoke", "--set", "seed=3"]
+    arguments += ["--output", str(output)]
+    if in_a_process:
+        done = run_process(*arguments)
+        assert done.returncode == 0, done.stderr
+        said = done.stdout
+    else:
+        request.getfixturevalue("drawn_without_xla")
+        request.getfixturevalue("eagerly")
+        assert main(arguments) == 0
+        said = capsys.readouterr().out
     for name in ("mean IoU", "mean IoU of SG-11", "mean IoU of the mean digit"):
-        assert f"  {name:<31} " in done.stdout
+        assert f"  {name:<31} " in said
     metrics, baseline = (
         read_results(output / folder / "metrics.json", Quickstart) for folder in ("", "SG-11")
     )

@@ -11,12 +11,11 @@ SAMPLES = {"train": 40, "validation": 30, "test": 30}
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path, monkeypatch, drawn_without_xla):
     """A working directory with what the pages suppose, where sets of samples are small."""
     tfds.disable_progress_bar()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tensorflow_datasets.core.constants.DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setattr(Segmentation, "jit_compile", False, raising=False)
     for drawing in (Segmentation, SpatialTransformer):
         monkeypatch.setattr(drawing, "SAMPLES", SAMPLES)
     Image.fromarray(np.zeros([64, 64], np.uint8)).save("image.png")

@@ -75,8 +75,10 @@ def test_examples_of_help_can_be_copied_from_the_narrowest_terminal(monkeypatch)
 
 
 @pytest.mark.parametrize("all_of_them", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_what_the_pages_show_runs_in_their_order(all_of_them, folder):
+def test_what_the_pages_show_runs_in_their_order(all_of_them, folder, request):
     """One test, because most commands need what others made."""
+    if not all_of_them:
+        request.getfixturevalue("eagerly")
     ended = {}
     for command in TO_RUN:
         if made_small(command) not in ended and (all_of_them or not is_slow(command)):

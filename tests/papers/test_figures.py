@@ -27,7 +27,7 @@ from keras_multigrid.runs.run_folder import write_recipe
 from keras_multigrid.whole_files import write_json
 from tests.decoding.samples import KNOWN, by_pillow
 
-pytestmark = pytest.mark.usefixtures("drawn_without_xla")
+pytestmark = pytest.mark.usefixtures("drawn_without_xla", "eagerly")
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,9 @@ def top_down(tmp_path_factory):
     """The folder of a run of a top-down network."""
     folder = tmp_path_factory.mktemp("top_down") / "run"
     settings = ["model=M1-MNIST", "image_size=28", "target_locations=2", "epochs=1"]
-    run(resolve(LocatedMnist, "smoke", settings), folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LocatedMnist, "draw", lambda *_: [])
+        run(resolve(LocatedMnist, "smoke", settings), folder)
     return folder
 
 

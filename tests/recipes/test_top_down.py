@@ -13,6 +13,8 @@ from keras_multigrid.recipes.optimization import learning_rate, make_optimizer
 from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.top_down import TopDownLoss
 
+pytestmark = pytest.mark.usefixtures("drawn_without_xla", "eagerly")
+
 
 def smallest(**changes):
     return dataclasses.replace(resolve(LocatedMnist, "smoke", []), **changes)

@@ -7,9 +7,9 @@ import sys
 import keras
 import numpy as np
 
-from keras_multigrid.datasets import Segmentation
 from keras_multigrid.recipes import MnistSegmentation
 from keras_multigrid.runs import run
+from tests.cheaper import drawing_once
 
 SWITCHES = {
     "plain": {},
@@ -65,8 +65,8 @@ def train(name, folder):
 
 
 def train_all(folder, names):
-    Segmentation.jit_compile = False  # drawn as it comes, without compiling for seconds
-    return {name: train(name, pathlib.Path(folder, name)) for name in names}
+    with drawing_once():
+        return {name: train(name, pathlib.Path(folder, name)) for name in names}
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ from keras_multigrid.recipes import (
 )
 from keras_multigrid.recipes.overrides import resolve
 
+pytestmark = pytest.mark.usefixtures("drawn_without_xla", "eagerly")
+
 
 def prepare(recipe, folder, images):
     for layer in recipe.preprocessing(folder):

@@ -9,7 +9,6 @@ import pytest
 from keras_multigrid.applications.fitting import HEAD
 from keras_multigrid.applications.weight_files import variables_by_name
 from keras_multigrid.cli import main
-from keras_multigrid.datasets import SpatialTransformer
 from keras_multigrid.optimizers import SGD, AdamWithRateFactors, SGDWithRateFactors
 from keras_multigrid.recipes import (
     LocatedMnist,
@@ -23,12 +22,7 @@ from keras_multigrid.runs.run_folder import claim
 from keras_multigrid.runs.train import train
 from tests.random_weights import randomize
 
-
-@pytest.fixture(scope="module", autouse=True)
-def all_drawn_without_xla(drawn_without_xla):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SpatialTransformer, "jit_compile", False, raising=False)
-        yield
+pytestmark = pytest.mark.usefixtures("drawn_without_xla", "eagerly")
 
 
 def small(recipe=MnistSegmentation, **fields):

@@ -10,7 +10,7 @@ from keras_multigrid.recipes import LocatedMnist, MnistSegmentation
 from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.runs import run
 
-pytestmark = pytest.mark.usefixtures("drawn_without_xla")
+pytestmark = pytest.mark.usefixtures("drawn_without_xla", "eagerly")
 TOP_DOWN = "model=M1-MNIST image_size=28 target_locations=2 epochs=1 validation=false".split()
 
 

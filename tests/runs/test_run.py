@@ -15,7 +15,7 @@ from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.runs import run
 
 NETWORK = "SG-11"
-pytestmark = pytest.mark.usefixtures("drawn_without_xla")
+pytestmark = pytest.mark.usefixtures("drawn_without_xla", "eagerly")
 
 
 @pytest.fixture(scope="module")

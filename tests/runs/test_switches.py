@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pytest
 
-from keras_multigrid.datasets import Segmentation
 from keras_multigrid.optimizers import SGD
 from keras_multigrid.recipes import MnistSegmentation
 from keras_multigrid.recipes.optimization import make_optimizer
@@ -50,17 +49,19 @@ def check(outcome):
         pytest.param(("plain", "bfloat16", "compiled"), marks=pytest.mark.slow),
     ],
 )
-def test_switches_on_tensorflow(names, tmp_path, monkeypatch):
-    monkeypatch.setattr(Segmentation, "jit_compile", False, raising=False)  # taken back at the end
+def test_switches_on_tensorflow(names, tmp_path, request):
+    if "compiled" not in names:
+        request.getfixturevalue("eagerly")
     check(train_all(tmp_path, names))
 
 
 @pytest.mark.parametrize(
     "names",
     [
-        ("plain", "remat", "ema"),
+        ("plain", "remat"),
         pytest.param(
-            ("plain", "bfloat16", "float16", "compiled", "accumulation"), marks=pytest.mark.slow
+            ("plain", "bfloat16", "float16", "compiled", "accumulation", "ema"),
+            marks=pytest.mark.slow,
         ),
     ],
 )

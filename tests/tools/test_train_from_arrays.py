@@ -13,7 +13,6 @@ import keras
 import numpy as np
 import pytest
 
-from keras_multigrid.datasets import SpatialTransformer
 from keras_multigrid.recipes import LocatedMnist, MnistSpatialTransformer
 from keras_multigrid.recipes.overrides import resolve
 
@@ -30,14 +29,13 @@ SETTINGS = ["model=SG-11", "steps_per_epoch=10", "checkpoint_seconds=0"]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def surroundings():
-    """Makes the tools importable, and draws samples without compiling for seconds."""
+def surroundings(drawn_without_xla):
+    """Makes the tools importable."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(ROOT / "tools")
         patch.setenv(
             "KERAS_BACKEND", keras.backend.backend()
         )  # `train` would set it, for all tests
-        patch.setattr(SpatialTransformer, "jit_compile", False, raising=False)
         yield
 
 
