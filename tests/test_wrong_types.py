@@ -83,7 +83,7 @@ class Good:
             **dict(index=0, columns=[], masks=MAPS, logs="folder", results=[], curves={}),
             **dict(epochs=1, steps_per_epoch=1, batches=lambda first: [], devices=["cpu:0"]),
             **dict(coordinator="127.0.0.1:1", processes=1, process=0, number=1, arrays={}),
-            **dict(notes=[], constructor=kmg.applications.MG6, evaluate=lambda model: 0.0),
+            **dict(notes=[], constructor=kmg.applications.MG, evaluate=lambda model: 0.0),
             **dict(call=lambda layer, *inputs: layer(*inputs), input_shape=(8, 8, 1)),
             **dict(target_locations=2.0, swept=swept, run="folder", folders=["folder"]),
             **dict(ablation=routing.Ablation("name", 0.0, ()), routing=routing.Routing("name", ())),
