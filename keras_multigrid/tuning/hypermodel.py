@@ -15,7 +15,7 @@ from keras_multigrid.tuning.budget import WIDE, Budget
 from keras_multigrid.tuning.space import SearchSpace, checked
 
 FILLED = 0.99  # of a budget
-RAISED = (1.05, 1.25)  # factors on ratios, to fill what whole channels leave
+RAISED = 1.25  # the largest factor on ratios, to fill what whole channels leave
 RATIOS = (0.125, 0.25, 0.5, 1.0, 2.0)
 ARGUMENTS = {"width": "width_multiplier", "widths": "width_multiplier"}
 NETWORK = ("channel_ratios", "width_multiplier", "repeats")  # arguments of a constructor
@@ -155,15 +155,13 @@ class MultigridHyperModel(keras_tuner.HyperModel):
         chosen["width_multiplier"] = self.budget.fill(of_width)
         if chosen["channel_ratios"] in (None, self.own_ratios):
             return
-        grids = range(len(chosen["channel_ratios"]) - 1, 0, -1)  # the coarsest first
-        grids = [grid for grid in grids if f"ratio_{grid}" not in fixed]
-        for factor in RAISED:
-            for grid in grids:
-                if self.budget.share(self._count(chosen)) >= FILLED:
-                    return
-                self._raise_ratio(chosen, grid, factor)
+        for grid in range(len(chosen["channel_ratios"]) - 1, 0, -1):  # the coarsest first
+            if self.budget.share(self._count(chosen)) >= FILLED:
+                return
+            if f"ratio_{grid}" not in fixed:
+                self._raise_ratio(chosen, grid)
 
-    def _raise_ratio(self, chosen, grid, factor):
+    def _raise_ratio(self, chosen, grid):
         ratios = chosen["channel_ratios"]
 
         def with_ratio(ratio):
@@ -172,7 +170,7 @@ class MultigridHyperModel(keras_tuner.HyperModel):
         def count_at(ratio):
             return self._count(with_ratio(ratio))
 
-        ratio = self.budget.raised(count_at, ratios[grid], factor * ratios[grid])
+        ratio = self.budget.raised(count_at, ratios[grid], RAISED * ratios[grid])
         if count_at(ratio) != self._count(chosen):
             chosen.update(with_ratio(ratio))
 
