@@ -144,7 +144,7 @@ class _Rewriter:
         sides = layer.grid_size(pyramid[0].shape)
         divisor = 2 ** (len(pyramid) - 1)
         is_odd = any(side is None or side % divisor for side in sides)
-        if is_odd or layer.kernel_size < layer.strides:
+        if is_odd or min(layer.kernel_size) < layer.strides:
             return self._copy(layer)(pyramid)
         return self._each_grid(layer, pyramid, options)
 
@@ -207,7 +207,12 @@ class _Rewriter:
             return self._build_grid(layer, fine, coarser, grid, kernel, bias)
 
         bias = _array(layer.biases[grid]) if layer.use_bias else None
-        return self._convolve(build, _array(layer.kernels[grid]), bias, _channel_axis(layer))
+        kernel = _array(layer.kernels[grid])
+        output = self._convolve(build, kernel, bias, _channel_axis(layer))
+        if layer.activation is keras.activations.linear:
+            return output
+        options = self._options(layer, f"{grid}_activation", data_format=False)
+        return keras.layers.Activation(layer.activation, **options)(output)
 
     def _convolve(self, build, kernel, bias, channel_axis):
         """Builds a convolution; a batch normalization after it will build another instead."""
@@ -222,7 +227,9 @@ class _Rewriter:
         convolution = keras.layers.Conv2D(
             kernel.shape[3],
             kernel.shape[0],
+            strides=layer.strides,
             padding=layer.padding,
+            dilation_rate=layer.dilation_rate,
             use_bias=bias is not None,
             kernel_regularizer=layer.kernel_regularizer,
             bias_regularizer=layer.bias_regularizer,
@@ -235,7 +242,8 @@ class _Rewriter:
             return _with_weights(convolution, self._join(layer, fine, grid), kernel, bias)
         own_channels = kernel.shape[2] - coarser.shape[layer.channel_axis]
         formulation = "textbook"
-        if self.for_inference and layer.formulation != "textbook":
+        has_steps = layer.strides > 1 or layer.dilation_rate > 1
+        if self.for_inference and layer.formulation != "textbook" and not has_steps:
             # Summed ahead, a kernel costs no more than in training, where a batch shares the sum.
             share = 1 - own_channels / kernel.shape[2]
             formulation = choose(

@@ -1,6 +1,7 @@
-"""What is computed on every backend: `python -m tests.backend_cases OUTPUT.npz DATA_FORMAT`.
+"""What is computed on every backend: `python -m tests.backend_cases OUTPUT.npz DATA_FORMAT [all]`.
 
-Inputs and weights come from NumPy's generator, so each process makes the same ones.
+Inputs and weights come from NumPy's generator, so each process makes the same ones. Without `all`,
+one small network stands for the others, as compiling each operation takes most of the time.
 """
 
 import sys
@@ -11,8 +12,7 @@ import numpy as np
 from keras import ops
 
 import keras_multigrid as kmg
-from keras_multigrid.top_down.capacity import RoomKeeper
-from keras_multigrid.top_down.selection import select_all, select_true
+from keras_multigrid.top_down.capacity import CapacityRunner
 from tests.oracle import random_pyramid
 from tests.random_weights import randomize
 from tests.top_down.oracle import tiny_model
@@ -30,6 +30,8 @@ def layer_cases():
         ("conv_grid_drop", layers.MultigridConv2D([2, 3], use_bias=False), [pyramid]),
         ("conv_valid", layers.MultigridConv2D([2, 3], [3, 2], padding="valid"), [pyramid]),
         ("conv_one_grid", layers.MultigridConv2D([2], 4), [pyramid[:1]]),
+        ("conv_strides", layers.MultigridConv2D([2, 3], strides=2, activation="relu"), [pyramid]),
+        ("conv_dilated", layers.MultigridConv2D([2, 3], dilation_rate=2), [pyramid]),
         *(
             (f"conv_{name}", layers.MultigridConv2D([2, 3], formulation=name), [larger])
             for name in ("textbook", "transposed", "phases")
@@ -48,19 +50,22 @@ def layer_cases():
     ]
 
 
-def model_cases():
-    """Returns (name, model, image); small widths, and sizes that are no multiple of anything."""
+def model_cases(all_networks):
+    """Yields (name, model, image); small widths, and sizes that are multiples of nothing."""
     shapes = {
         "PMGSEG": (37, 22, 1),
         "UMGSEG": (37, 22, 1),
         "RPMG": (33, 35, 3),
         "RMG18": (65, 43, 3),
     }
-    if channels_first():  # one is enough: what differs is in the layers
+    if not all_networks:
+        shapes = {"PMGSEG": (13, 10, 1)}
+    elif channels_first():
         shapes = {"PMGSEG": shapes["PMGSEG"]}
     for name, shape in shapes.items():
         constructor = getattr(kmg.applications, name)
-        model = constructor(input_shape=image_shape(*shape), width_multiplier=0.1)
+        options = {} if all_networks else {"channel_ratios": (1, 0.5), "classes": 3}
+        model = constructor(input_shape=image_shape(*shape), width_multiplier=0.1, **options)
         yield name, model, np.random.default_rng(1).normal(size=(2, *shape)).astype("float32")
 
 
@@ -90,52 +95,67 @@ def record(results, name, outputs):
         results[f"{name}/{index}"] = to_numpy(output)
 
 
-def run():
+def run(all_networks):
     """Returns all outputs by name, as channels-last arrays."""
-    results = {}
-    for name, layer, inputs in layer_cases():
-        inputs = [
-            [to_backend(grid) for grid in value] if isinstance(value, list) else to_backend(value)
-            for value in inputs
-        ]
-        layer(*inputs)
-        randomize(layer)
-        record(results, name, layer(*inputs))
-        if name == "batch_norm":
-            record(results, f"{name}_training", layer(*inputs, training=True))
-            record(results, f"{name}_statistics", [weight.value for weight in layer.weights])
-    for name, model, image in model_cases():
+    results = layer_results()
+    if channels_first() and not all_networks:  # what differs is in the layers
+        return results
+    for name, model, image in model_cases(all_networks):
         randomize(model)
-        record(results, name, model(to_backend(image), training=False))
+        image_here = ops.convert_to_numpy(to_backend(image))
+        record(results, name, ops.convert_to_tensor(model.predict(image_here, verbose=0)))
         if name == "PMGSEG":
-            measured = kmg.routing.measure(
-                model, ops.convert_to_numpy(to_backend(image)), verbose=0
-            )
+            measured = kmg.routing.measure(model, image_here, verbose=0)
             results["routing"] = np.array([row.activation_norm for row in measured.rows])
             if not channels_first():
-                results.update(attention_results(model, image))
+                results.update(attention_results(model, image, all_networks))
             model.compile(keras.optimizers.SGD(0.1), "binary_crossentropy")
-            image = ops.convert_to_numpy(to_backend(image))
-            model.train_on_batch(image, np.zeros((2, *model.output_shape[1:])))
+            model.train_on_batch(image_here, np.zeros((2, *model.output_shape[1:])))
             for index, weight in enumerate(model.weights):
                 results[f"{name}_trained/{index}"] = ops.convert_to_numpy(weight.value)
     for name in ("textbook", "transposed", "phases"):
         for index, weight in enumerate(weights_after_a_step(name)):
             results[f"conv_{name}_trained/{index}"] = weight
     if not channels_first():  # top-down networks read channels last alone
-        for select in (select_true, select_all):
-            for name, value in top_down_results(select).items():
-                results[f"top_down_{select.__name__}/{name}"] = value
+        for name, value in top_down_results().items():
+            results[f"top_down/{name}"] = value
     return results
 
 
-def attention_results(model, images):
+def layer_results():
+    """Returns the outputs of the layers, on JAX compiled together: that takes most of the time."""
+    results, built = {}, []
+    for name, layer, inputs in layer_cases():
+        inputs = keras.tree.map_structure(to_backend, inputs)
+        layer(*keras.tree.map_structure(lambda x: keras.KerasTensor(x.shape, "float32"), inputs))
+        randomize(layer)
+        built.append((name, layer, inputs))
+
+    def outputs_of(all_inputs):
+        return [layer(*inputs) for (_, layer, _), inputs in zip(built, all_inputs)]
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        outputs_of = jax.jit(outputs_of)
+    for (name, *_), outputs in zip(built, outputs_of([inputs for *_, inputs in built])):
+        record(results, name, outputs)
+    ((layer, inputs),) = [case[1:] for case in built if case[0] == "batch_norm"]
+    record(results, "batch_norm_training", layer(*inputs, training=True))
+    record(results, "batch_norm_statistics", [weight.value for weight in layer.weights])
+    return results
+
+
+def attention_results(model, images, all_ways):
     """Returns attention maps of two probes, by occlusion and by gradients."""
-    probes, maps = [(9, 4), (20, 20)], kmg.attention_maps
+    probes, maps = [(9, 4), (12, 9)], kmg.attention_maps
     options = {"batch_size": 8, "verbose": 0}
+    gradient = maps.input_gradient(model, images, probes, **options)
+    if not all_ways:
+        return {"gradient": gradient}
     return {
+        "gradient": gradient,
         "occlusion": maps.sweep(model, images, probes, stride=10, **options).maps(),
-        "gradient": maps.input_gradient(model, images, probes, **options),
         "integrated": maps.integrated_gradients(model, images, probes, steps=3, **options),
     }
 
@@ -157,17 +177,16 @@ def weights_after_a_step(formulation):
     return [ops.convert_to_numpy(weight.value) for weight in model.weights]
 
 
-def top_down_results(select):
+def top_down_results():
     """Returns what a top-down network gives and learns, with the same draws on every backend."""
     rng = np.random.default_rng(2)
     images = rng.normal(size=(5, 8, 8, 2)).astype("float32")
-    # Too little room: on JAX the steps are run again.
+    # Too small capacities: on JAX the steps run again.
     with (
         mock.patch.object(keras.random, "uniform", draw),
-        mock.patch.object(RoomKeeper, "room", (2, 2)),
+        mock.patch.object(CapacityRunner, "capacities", (2, 2)),
     ):
         model = tiny_model(levels=2)
-        model.select = select
         outputs, attention = model.predict(images, verbose=0, return_attention=True)
         rule = kmg.top_down.TopDownLoss(4.0, [0.5, 1], reward_weight=0.1, count_weight=0.1)
         model.compile(keras.optimizers.SGD(0.1), rule, metrics=["accuracy"])
@@ -192,4 +211,4 @@ def draw(shape, *arguments, **options):
 
 if __name__ == "__main__":
     keras.config.set_image_data_format(sys.argv[2])
-    np.savez(sys.argv[1], **run())
+    np.savez(sys.argv[1], **run(all_networks="all" in sys.argv))

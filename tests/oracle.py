@@ -61,23 +61,28 @@ def upsample(grid, height, width):
     return output
 
 
-def conv(inputs, kernel, bias=None, padding="same"):
-    """Stride 1; "same" puts the odd row of zeros of an even kernel at the bottom and right."""
+def conv(inputs, kernel, bias=None, padding="same", strides=1, dilation=1):
+    """As TensorFlow documents it: "same" puts the odd row of zeros at the bottom and right."""
     inputs, kernel = np.asarray(inputs, "float64"), np.asarray(kernel, "float64")
     size = kernel.shape[0]
+    span = dilation * (size - 1) + 1
     if padding == "same":
-        sides = ((size - 1) // 2, size // 2)
-        inputs = np.pad(inputs, ((0, 0), sides, sides, (0, 0)))
-    height, width = inputs.shape[1] - size + 1, inputs.shape[2] - size + 1
+        missing = [
+            max((-(-side // strides) - 1) * strides + span - side, 0) for side in inputs.shape[1:3]
+        ]
+        sides = [(count // 2, count - count // 2) for count in missing]
+        inputs = np.pad(inputs, ((0, 0), *sides, (0, 0)))
+    height, width = ((side - span) // strides + 1 for side in inputs.shape[1:3])
     output = np.zeros((inputs.shape[0], height, width, kernel.shape[3]))
-    for row in range(size):
-        for column in range(size):
-            window = inputs[:, row : row + height, column : column + width]
-            output += np.einsum("bhwi,io->bhwo", window, kernel[row, column])
+    for row in range(height):
+        for column in range(width):
+            top, left = row * strides, column * strides
+            pixels = inputs[:, top : top + span : dilation, left : left + span : dilation]
+            output[:, row, column] = np.einsum("byxi,yxio->bo", pixels, kernel)
     return output if bias is None else output + bias
 
 
-def multigrid_conv(pyramid, kernels, biases=None, padding="same"):
+def multigrid_conv(pyramid, kernels, biases=None, padding="same", strides=1, dilation=1):
     """One output per kernel, from [pooled finer grid, own grid, upsampled coarser grid].
 
     Grids that are dropped, as there are fewer kernels than grids, feed nobody.
@@ -93,7 +98,8 @@ def multigrid_conv(pyramid, kernels, biases=None, padding="same"):
         if grid + 1 < len(pyramid):
             parts.append(upsample(pyramid[grid + 1], own.shape[1], own.shape[2]))
         bias = biases[grid] if biases else None
-        outputs.append(conv(np.concatenate(parts, axis=3), kernel, bias, padding))
+        joined = np.concatenate(parts, axis=3)
+        outputs.append(conv(joined, kernel, bias, padding, strides, dilation))
     return outputs
 
 

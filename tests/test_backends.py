@@ -1,5 +1,6 @@
 """The same numbers on TensorFlow, JAX and PyTorch, and no backend that was not asked for."""
 
+import functools
 import importlib.util
 import os
 import pathlib
@@ -32,16 +33,20 @@ def run_python(arguments, backend):
     return process.stdout
 
 
+expected_outputs = functools.cache(backend_cases.run)
+
+
+@pytest.mark.parametrize("networks", [[], pytest.param(["all"], marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "backend, data_format",
     [("jax", "channels_last"), ("jax", "channels_first"), ("torch", "channels_last")],
 )
-def test_backends_agree(backend, data_format, tmp_path):
+def test_backends_agree(backend, data_format, networks, tmp_path):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
-    run_python(["-m", "tests.backend_cases", tmp_path / "outputs.npz", data_format], backend)
-    outputs = np.load(tmp_path / "outputs.npz")
-    expected = backend_cases.run()
+    path = tmp_path / "outputs.npz"
+    run_python(["-m", "tests.backend_cases", path, data_format, *networks], backend)
+    outputs, expected = np.load(path), expected_outputs(bool(networks))
     if data_format == "channels_last":
         assert sorted(outputs) == sorted(expected)
     for name, values in outputs.items():

@@ -38,23 +38,39 @@ def conv(filters=(2, 2), **options):
 ARGUMENTS = {
     "filters: an integer": (lambda: conv(4), "filters is 4; expected a list"),
     "filters: empty": (lambda: conv([]), r"filters is \[\]; expected a list"),
-    "filters: zero": (lambda: conv([8, 0]), "filters of grid 1 is 0; expected a positive"),
-    "filters: negative": (lambda: conv([-8]), "filters of grid 0 is -8; expected a positive"),
-    "filters: fraction": (lambda: conv([8, 4.0]), "filters of grid 1 is 4.0; expected a positive"),
-    "filters: boolean": (lambda: conv([True]), "filters of grid 0 is True; expected a positive"),
+    "filters: zero": (
+        lambda: conv([8, 0]),
+        r"filters is \[8, 0\]; expected a list of positive integers, one per grid, the finest",
+    ),
+    "filters: negative": (lambda: conv([-8]), r"filters is \[-8\]; expected a list of positive"),
+    "filters: fraction": (lambda: conv([8, 4.0]), r"filters is \[8, 4.0\]; expected a list of"),
+    "filters: boolean": (lambda: conv([True]), r"filters is \[True\]; expected a list of positive"),
     "filters: text": (lambda: conv("64"), "filters is '64'; expected a list"),
     "kernel_size: too few": (
         lambda: conv([8, 4, 2], kernel_size=[3, 1]),
-        "kernel_size has 2 entries; expected 3, one per entry of filters",
+        r"kernel_size is \[3, 1\]; expected a positive integer, or a list of 3, one per grid",
     ),
     "kernel_size: zero": (
         lambda: conv([8, 4], kernel_size=0),
-        "kernel_size of grid 0 is 0; expected a positive integer",
+        "kernel_size is 0; expected a positive integer",
     ),
     "kernel_size: pair": (
         lambda: conv([8, 4], kernel_size=[3, (3, 3)]),
-        r"kernel_size of grid 1 is \(3, 3\); expected a positive integer",
+        r"kernel_size is \[3, \(3, 3\)\]; expected a positive integer",
     ),
+    "strides: per grid": (
+        lambda: conv(strides=[2, 2]),
+        r"strides is \[2, 2\]; expected a positive integer",
+    ),
+    "dilation_rate: zero": (
+        lambda: conv(dilation_rate=0),
+        "dilation_rate is 0; expected a positive integer",
+    ),
+    "strides and dilation": (
+        lambda: conv(strides=2, dilation_rate=3),
+        "conv': strides is 2 and dilation_rate is 3; expected at least one of them to be 1",
+    ),
+    "activation": (lambda: conv(activation="relu7"), "relu7"),
     "padding": (
         lambda: conv(padding="causal"),
         "padding is 'causal'; expected 'same' or 'valid'",
@@ -67,7 +83,7 @@ ARGUMENTS = {
     "num_grids: fraction": (lambda: ImagePyramid(2.5), "num_grids is 2.5; expected a positive"),
     "transpose: filters": (
         lambda: MultigridConv2DTranspose(8),
-        "filters is 8; expected a list with one positive integer per output grid",
+        "filters is 8; expected a list of positive integers, one per grid",
     ),
     "transpose: strides": (
         lambda: MultigridConv2DTranspose([8], strides=0),
@@ -76,6 +92,10 @@ ARGUMENTS = {
     "transpose: kernel_size": (
         lambda: MultigridConv2DTranspose([8], kernel_size=-1),
         "kernel_size.* is -1; expected a positive integer",
+    ),
+    "transpose: kernel sizes": (
+        lambda: MultigridConv2DTranspose([8], kernel_size=[2, 2]),
+        r"kernel_size is \[2, 2\]; expected a positive integer, or a list of 1, one per grid",
     ),
     "per grid: a function": (lambda: PerGrid(np.tanh), "layer is .*; expected a Keras layer"),
     "per grid: a class": (
@@ -141,7 +161,11 @@ INPUTS = {
     ),
     "valid padding on a grid smaller than the kernel": (
         lambda: conv(padding="valid")([grid(4, 4), grid(2, 2)]),
-        r"grid 1 of shape \(1, 2, 2, 2\) is smaller than its kernel of 3x3; expected at least",
+        r"grid 1 of shape \(1, 2, 2, 2\) is smaller than the 3x3 pixels that its kernel covers",
+    ),
+    "valid padding on a grid smaller than the dilated kernel": (
+        lambda: conv([2], padding="valid", dilation_rate=2)([grid(4, 4)]),
+        r"grid 0 of shape \(1, 4, 4, 2\) is smaller than the 5x5 pixels that its kernel covers",
     ),
     "image pyramid: one image without batch": (
         lambda: ImagePyramid(2)(np.zeros((8, 8, 3), "float32")),

@@ -22,13 +22,34 @@ POLICIES = ("mixed_float16", "mixed_bfloat16")
 
 def each(cases):
     """Runs a test for each case, the slow ones marked so."""
+    return pytest.mark.parametrize("case", [_parameter(case) for case in cases])
+
+
+def each_with_policy(cases):
+    """Runs a test for each case and policy, of networks by default one policy."""
     return pytest.mark.parametrize(
-        "case",
+        "case, policy",
         [
-            pytest.param(case, id=case.name, marks=[pytest.mark.slow] if case.slow else [])
+            _parameter(case, policy, slow=case in MODELS and policy != POLICIES[0])
             for case in cases
+            for policy in POLICIES
         ],
     )
+
+
+def _parameter(case, *others, slow=False):
+    marks = [pytest.mark.slow] if slow or case.slow else []
+    return pytest.param(case, *others, id="-".join([case.name, *others]), marks=marks)
+
+
+MADE = {}
+
+
+def built(case):
+    """Returns the one model of a case that several tests use."""
+    if case.name not in MADE:
+        MADE[case.name] = case.model()
+    return MADE[case.name]
 
 
 def test_every_public_name_has_a_case():
@@ -43,11 +64,11 @@ def test_every_public_name_has_a_case():
 
 @each(LAYERS + MODELS)
 def test_config_round_trip(case):
-    original = case.make()
-    config = original.get_config()
-    # Keras' own Functional.from_config empties the dict it is given.
-    again = type(original).from_config(copy.deepcopy(config))
-    assert again.get_config() == config == original.get_config()
+    original = built(case) if case in MODELS else case.make()
+    if case in LAYERS:  # of networks, what follows does it
+        config = original.get_config()
+        again = type(original).from_config(copy.deepcopy(config))
+        assert again.get_config() == config == original.get_config()
     text = json.dumps(keras.saving.serialize_keras_object(original))
     again = keras.saving.deserialize_keras_object(json.loads(text))
     assert json.dumps(keras.saving.serialize_keras_object(again)) == text
@@ -57,21 +78,21 @@ def test_config_round_trip(case):
 def test_config_has_every_argument(case):
     layer = case.make()
     parameters = inspect.signature(type(layer).__init__).parameters.values()
-    named = {entry.name for entry in parameters if entry.kind is entry.POSITIONAL_OR_KEYWORD}
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    named = {entry.name for entry in parameters if entry.kind in kinds}
     assert named - {"self"} <= set(layer.get_config())
 
 
 @each(LAYERS + MODELS)
 def test_shapes_are_known_before_computing(case):
-    model = case.model()
+    model = built(case)
     outputs = keras.tree.flatten(model(random_inputs(model)))
     symbolic = keras.tree.flatten(model.outputs)
     assert [(2, *tensor.shape[1:]) for tensor in symbolic] == [tuple(x.shape) for x in outputs]
     assert all(layer.built for layer in model._flatten_layers())
 
 
-@each(LAYERS + MODELS)
-@pytest.mark.parametrize("policy", POLICIES)
+@each_with_policy(LAYERS + MODELS)
 def test_mixed_precision(case, policy):
     if case in LAYERS:
         # The global policy stays float32: a sublayer made without `dtype` would show.
@@ -101,7 +122,7 @@ def test_mixed_precision(case, policy):
 
 
 @each(LAYERS + MODELS)
-def test_fit(case):
+def test_fit(case, request):
     model = case.model()
     # One output each, as several outputs of one layer share its name.
     outputs = [
@@ -109,7 +130,9 @@ def test_fit(case):
     ]
     output = keras.layers.Concatenate()(outputs) if len(outputs) > 1 else outputs[0]
     model = keras.Model(model.input, output)
-    model.compile(keras.optimizers.SGD(0.1), "mse")
+    # The graph of a network takes far longer to make than one step.
+    eagerly = case in MODELS and not request.config.getoption("--runslow")
+    model.compile(keras.optimizers.SGD(0.1), "mse", run_eagerly=eagerly)
     inputs = random_inputs(model)
     before = [variable.numpy() for variable in model.trainable_variables]
     history = model.fit(inputs, np.ones((2, *model.output_shape[1:])), verbose=0)
@@ -154,7 +177,7 @@ def test_saved_and_loaded_in_a_fresh_process(cases, tmp_path, request):
     for case in cases:
         if case.slow and not request.config.getoption("--runslow"):
             continue
-        model = case.model()
+        model = built(case)
         randomize(model)
         model.save(tmp_path / f"{case.name}.keras")
         expected[case.name] = outputs_of_inputs_saved(model, tmp_path / f"{case.name}.npz")
@@ -162,10 +185,13 @@ def test_saved_and_loaded_in_a_fresh_process(cases, tmp_path, request):
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="SavedModel is TensorFlow's")
-def test_exported_and_loaded_without_keras(tmp_path):
+def test_exported_and_loaded_without_keras(tmp_path, request):
     expected = {}
-    for case in (case for case in MODELS if case.export):
-        model = case.model()
+    all_networks = request.config.getoption("--runslow")
+    for case in MODELS:
+        if case.slow or not (case.export or all_networks):
+            continue
+        model = built(case)
         randomize(model)
         model.export(tmp_path / f"{case.name}.export", verbose=False)
         expected[case.name] = outputs_of_inputs_saved(model, tmp_path / f"{case.name}.npz")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import keras_multigrid as kmg
+from keras_multigrid.layers.grid_layers import GridLayers
 from tests.conformance import LAYERS, MODELS, Case, random_inputs
 from tests.random_weights import randomize
 from tests.test_conformance import each
@@ -35,12 +36,18 @@ PATTERNS = [
     per_grid("Sequential", lambda: keras.layers.Dense(4), keras.layers.BatchNormalization),
     per_grid("Input", lambda: keras.Input((None, None, 3)), lambda: keras.layers.Dense(2)),
 ]
+# By default the layers that are made of layers, and one top-down network.
+LAYERS = [
+    dataclasses.replace(case, slow=not issubclass(getattr(kmg.layers, case.name), GridLayers))
+    for case in LAYERS
+]
 TOP_DOWN = [case for case in MODELS if case.name.startswith("TD")]
+TOP_DOWN = [dataclasses.replace(case, slow=case is not TOP_DOWN[0]) for case in TOP_DOWN]
 # By default one of each shape, with and without transposed convolutions.
 OTHERS = [
     dataclasses.replace(case, slow=case.slow or case.name not in ("RES", "UMGSEG"))
     for case in MODELS
-    if case not in TOP_DOWN
+    if not case.name.startswith("TD")
 ]
 
 

@@ -148,6 +148,21 @@ def test_other_layers_stay_what_they_are(for_inference):
     assert kmg.layers.MultigridConv2D not in kinds(inner)
 
 
+@pytest.mark.parametrize("for_inference", [False, True])
+@pytest.mark.parametrize("size", [(32, 64), (15, 22)])
+@pytest.mark.parametrize("steps", [{"strides": 2}, {"dilation_rate": 2}, {}], ids=str)
+def test_steps_and_activations_of_a_multigrid_convolution(steps, size, for_inference):
+    image = keras.Input((*size, 2))
+    pyramid = kmg.layers.ImagePyramid(2)(image)
+    conv = kmg.layers.MultigridConv2D([3, 2], activation="relu", **steps)
+    pyramid = kmg.layers.PerGrid(keras.layers.BatchNormalization())(conv(pyramid))
+    pyramid = kmg.layers.MultigridConv2DTranspose([2, 2], (2, 3), activation="gelu")(pyramid)
+    model = prepared(keras.Model(image, kmg.layers.MultigridMaxPooling2D(merge=True)(pyramid)[0]))
+    stock = rewrite(model, for_inference)
+    assert kmg.layers.MultigridConv2D not in kinds(stock)
+    assert_same_outputs(model, stock, image_for(model))
+
+
 def test_whole_numbers_and_frozen_layers():
     image = keras.Input((8, 8, 3), dtype="uint8")
     pyramid = kmg.layers.ImagePyramid(2)(image)

@@ -85,7 +85,7 @@ def compare(case, repeats):
 
     def function(formulation):
         def call(own, coarser, kernel, pooled=None):
-            return convolve(pooled, own, coarser, kernel, formulation, "same", "channels_last")
+            return convolve(pooled, own, coarser, kernel, formulation=formulation)
 
         return call
 

@@ -221,9 +221,9 @@ def _top_down_network(
         keras.Model(window, maps, name="feature_extraction"),
         classes if include_top else None,
         levels,
-        sample,
-        classifier_activation,
-        seed,
+        sample=sample,
+        classifier_activation=classifier_activation,
+        seed=seed,
         name=name or paper_name,
     )
     network.build((None, *(input_shape or default)))

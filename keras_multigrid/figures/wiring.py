@@ -106,7 +106,8 @@ class _Tracer:
         reads, (own, *_) = sources[0], layer.grid_layers
         if not any(len(weight.shape) > 1 for weight in own.weights):
             return reads
-        return self._add(layer, reads, tensors, [_kernel(own)] * len(tensors))
+        kernels = [_kernel(grid_layer) for grid_layer in layer.grid_layers]
+        return self._add(layer, reads, tensors, kernels)
 
     @connect.register
     def _(self, layer: layers.MultigridMaxPooling2D, sources, tensors):

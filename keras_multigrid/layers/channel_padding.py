@@ -23,7 +23,7 @@ class ChannelPadding(keras.layers.Layer):
         `(batch, height, width, filters)`.
 
     Raises:
-        ValueError: If `filters` is no positive integer, or smaller than the input's channels.
+        ValueError: If `filters` is not a positive integer, or smaller than the input's channels.
 
     Example:
 
@@ -33,10 +33,10 @@ class ChannelPadding(keras.layers.Layer):
     (1, 4, 4, 5)
     """
 
-    def __init__(self, filters, data_format=None, **kwargs):
+    def __init__(self, filters, *, data_format=None, **kwargs):
         super().__init__(**kwargs)
         checks.positive_integers(**{f"ChannelPadding '{self.name}': filters": filters})
-        self.filters = filters
+        self.filters = int(filters)
         self.data_format = resolve_data_format(data_format)
 
     @property
@@ -73,6 +73,6 @@ class ChannelPadding(keras.layers.Layer):
         if shape[self._channel_axis] > self.filters:
             raise ValueError(
                 f"ChannelPadding '{self.name}' got {shape[self._channel_axis]} channels; expected "
-                f"at most filters={self.filters}. A 1x1 convolution can shrink them."
+                f"at most filters={self.filters}. A 1x1 convolution can reduce them."
             )
         return self.filters - shape[self._channel_axis]

@@ -12,7 +12,19 @@ MIN_SIDE_IN_TRAINING = 14
 MIN_SIDE_IN_INFERENCE = 28
 
 
-def convolve(pooled, own, coarser, kernel, formulation, padding, data_format, training=False):
+def convolve(
+    pooled,
+    own,
+    coarser,
+    kernel,
+    *,
+    formulation="fastest",
+    strides=1,
+    padding="same",
+    dilation_rate=1,
+    data_format="channels_last",
+    training=False,
+):
     """Convolves one grid together with its neighbours, without bias.
 
     The repetition of a coarser grid makes half of the convolution's work superfluous: per axis, the
@@ -27,9 +39,9 @@ def convolve(pooled, own, coarser, kernel, formulation, padding, data_format, tr
       for each position of an output pixel in its coarse pixel; the outputs are interleaved.
     - `"fastest"`: the one that `fastest_formulation` names.
 
-    The last three need an odd kernel, padding "same", channels last, and sides that are known and
-    even; elsewhere they are the textbook's. In half precision the sums of the taps are rounded
-    as well, which adds up to twice the textbook's own rounding error.
+    The last three need an odd kernel, padding "same", channels last, no strides, no dilation, and
+    sides that are known and even; elsewhere they are the textbook's. In half precision the sums of
+    the taps are rounded as well, which adds up to twice the textbook's own rounding error.
 
     Args:
         pooled: The pooled finer grid, or None.
@@ -37,7 +49,9 @@ def convolve(pooled, own, coarser, kernel, formulation, padding, data_format, tr
         coarser: The coarser grid, not repeated yet, or None.
         kernel: `(k, k, channels, filters)`, the channels of the three in this order.
         formulation: One of `FORMULATIONS`.
+        strides: Step of the convolution.
         padding: `"same"` or `"valid"`.
+        dilation_rate: Distance between the taps of the kernel.
         data_format: `"channels_last"` or `"channels_first"`.
         training: Whether gradients will be asked for; only the rule asks.
 
@@ -49,11 +63,12 @@ def convolve(pooled, own, coarser, kernel, formulation, padding, data_format, tr
 
     def convolution(parts, weights):
         joined = ops.concatenate(parts, axis=channel_axis) if len(parts) > 1 else parts[0]
-        return ops.conv(joined, weights, padding=padding, data_format=data_format)
+        return ops.conv(joined, weights, strides, padding, data_format, dilation_rate)
 
     if coarser is None:
         return convolution(fine, kernel)
-    if data_format == "channels_first" or None in coarser.shape[1:3]:
+    has_steps = strides > 1 or dilation_rate > 1
+    if data_format == "channels_first" or has_steps or None in coarser.shape[1:3]:
         formulation = "textbook"
     else:
         share = coarser.shape[-1] / kernel.shape[2]
@@ -82,25 +97,13 @@ def is_even(size):
 
 
 def fastest_formulation(side, coarser_share, training):
-    """Returns a formulation that measured as fast as the textbook's or faster.
+    """Returns a formulation that measured as fast as the textbook's or faster (results/speed.md).
 
-    Training (forward and backward) / inference, as medians of time over the textbook's, float32,
-    on two cores with AVX-512 (results/speed.md has all rows and the command):
-
-    | side, pooled + own + coarser -> filters | TensorFlow, transposed | JAX, phases |
-    |---|---|---|
-    | 64, 0 + 64 + 32 -> 64 | 0.85 / 0.83 | 0.86 / 0.90 |
-    | 28, 0 + 128 + 64 -> 128 | 0.87 / 0.87 | 0.93 / 0.84 |
-    | 28, 64 + 32 + 16 -> 32 | 0.97 / 1.07 | 0.96 / 0.98 |
-    | 14, 0 + 256 + 128 -> 256 | 0.89 / 1.12 | 0.97 / 0.90 |
-    | 8, 0 + 64 + 32 -> 64 | 0.98 / 1.13 | 0.64 / 0.88 |
-    | 8, 8 + 16 + 32 -> 16 | 1.16 / 1.33 | 0.79 / 1.06 |
-
-    Transposed convolutions take two to five times as long as the textbook in XLA's backward pass on
-    a CPU (with `jit_compile` on TensorFlow too: take "textbook" there). In whole networks on JAX,
-    phases gain a fifth in inference and nothing in training. They are slower in TensorFlow; PyTorch
-    gains on the largest grids alone. Other devices have not been measured. Where nothing is gained
-    the textbook's is taken, and so on small grids on JAX, where it depends on the channels.
+    In XLA on a CPU transposed convolutions take up to five times as long as the textbook in the
+    backward pass, with `jit_compile` on TensorFlow too: take "textbook" there. In whole networks on
+    JAX phases gain a fifth in inference and nothing in training; in TensorFlow they are slower.
+    PyTorch gains only on the largest grids. Other devices have not been measured. Where nothing is
+    gained, and on small grids on JAX, where it depends on the channels, it is the textbook's.
 
     Args:
         side: The smaller side of the finer grid.
@@ -112,11 +115,12 @@ def fastest_formulation(side, coarser_share, training):
     """
     backend = keras.backend.backend()
     min_side = MIN_SIDE_IN_TRAINING if training else MIN_SIDE_IN_INFERENCE
-    if side < min_side or coarser_share < MIN_COARSER_SHARE or not _runs_on_cpu(backend):
+    too_small = side < min_side or coarser_share < MIN_COARSER_SHARE
+    if too_small or backend not in ("tensorflow", "jax") or not _runs_on_cpu():
         return "textbook"
     if backend == "tensorflow":
         return "transposed"
-    return "phases" if backend == "jax" and not training else "textbook"
+    return "textbook" if training else "phases"
 
 
 def transposed(coarser, kernel):
@@ -169,13 +173,5 @@ def _combine_taps(matrix, kernel):
     return ops.matmul(ops.cast(matrix, kernel.dtype), taps)
 
 
-def _runs_on_cpu(backend):
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        return all(device.device_type == "CPU" for device in tf.config.list_logical_devices())
-    if backend == "jax":
-        import jax
-
-        return jax.default_backend() == "cpu"
-    return True
+def _runs_on_cpu():
+    return all(device.startswith("cpu") for device in keras.distribution.list_devices())

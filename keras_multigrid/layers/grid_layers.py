@@ -22,7 +22,7 @@ class GridLayers(PyramidLayer):
         grid_layers: After build, the layers, finest grid first.
     """
 
-    def __init__(self, data_format=None, **kwargs):
+    def __init__(self, *, data_format=None, **kwargs):
         super().__init__(data_format=data_format, **kwargs)
         self.grid_layers = []
         # Both are JSON, as Keras and TensorFlow track what is in lists and dictionaries.

@@ -37,10 +37,10 @@ class ImagePyramid(PyramidLayer):
     [(1, 64, 64, 3), (1, 32, 32, 3), (1, 16, 16, 3)]
     """
 
-    def __init__(self, num_grids, data_format=None, **kwargs):
+    def __init__(self, num_grids, *, data_format=None, **kwargs):
         super().__init__(data_format=data_format, **kwargs)
         checks.positive_integers(**{f"{self._label}: num_grids": num_grids})
-        self.num_grids = num_grids
+        self.num_grids = int(num_grids)
 
     def build(self, input_shape):
         self._check_image(input_shape)

@@ -3,7 +3,13 @@
 import keras
 from keras import ops
 
+from keras_multigrid import checks
 from keras_multigrid.layers.formulations import FORMULATIONS, convolve
+from keras_multigrid.layers.kernel_options import (
+    copy_initializer,
+    fan_out_normal,
+    serialized_options,
+)
 from keras_multigrid.layers.pyramid_layer import PyramidLayer, one_per_grid
 from keras_multigrid.layers.resampling import pool_half
 from keras_multigrid.layers.unfused_bias_conv2d import add_bias
@@ -16,16 +22,22 @@ class MultigridConv2D(PyramidLayer):
     Output grid i is a convolution of the concatenation, along channels, of the 2x2 max-pooled
     finer grid i - 1, grid i itself, and the coarser grid i + 1 repeated to twice its size, as far
     as they exist. With fewer entries in `filters` than grids in the input, the coarsest grids are
-    dropped: nobody reads them ("grid drop", section 3.3).
+    dropped: nobody reads them ("grid drop", section 3.3). On a pyramid of one grid this is
+    `keras.layers.Conv2D`.
 
     Args:
         filters: One integer per output grid, the finest first.
         kernel_size: Side of the square kernels: an integer, or one per output grid.
-        padding: `"same"`, or `"valid"`, which shrinks all grids alike, so that of several grids
-            the result is no pyramid any more.
+        strides: Step of the convolution, an integer for all grids. With padding `"same"` the
+            result is a pyramid again.
+        padding: `"same"`, or `"valid"`, which shrinks all grids by as many pixels, so that several
+            grids are not a pyramid any more.
+        dilation_rate: Distance between the taps of the kernels, an integer for all grids. It cannot
+            be combined with strides.
+        activation: Activation function of the outputs, as for `keras.layers.Conv2D`.
         use_bias: Whether to add a bias per filter.
         tie_filters: Whether the grids that have both a finer and a coarser neighbour share one
-            kernel (section 3: "tie parameters between scales"); they then need equal shapes.
+            kernel (section 3: "tie parameters between scales"), which needs equal shapes.
         kernel_initializer: Initializer of the kernels, copied for each grid. The default is a
             normal distribution of variance 2 / (kernel_size^2 filters).
         bias_initializer: Initializer of the biases.
@@ -54,7 +66,7 @@ class MultigridConv2D(PyramidLayer):
         A list of `len(filters)` tensors, grid i with `filters[i]` channels.
 
     Raises:
-        ValueError: If an argument is invalid, or the input is no pyramid or not the one the
+        ValueError: If an argument is invalid, or the input is not a pyramid, or not the one the
             layer was built for. The message names the grid.
 
     Example:
@@ -71,7 +83,11 @@ class MultigridConv2D(PyramidLayer):
         self,
         filters,
         kernel_size=3,
+        *,
+        strides=1,
         padding="same",
+        dilation_rate=1,
+        activation=None,
         use_bias=True,
         tie_filters=False,
         kernel_initializer=None,
@@ -86,13 +102,12 @@ class MultigridConv2D(PyramidLayer):
     ):
         super().__init__(data_format=data_format, **kwargs)
         self.filters = one_per_grid(filters, "filters", self._label)
-        if isinstance(kernel_size, int):
-            kernel_size = [kernel_size] * len(self.filters)
-        self.kernel_size = one_per_grid(kernel_size, "kernel_size", self._label)
-        if len(self.kernel_size) != len(self.filters):
+        self.kernel_size = one_per_grid(kernel_size, "kernel_size", self._label, len(self.filters))
+        checks.positive_integers(strides=strides, dilation_rate=dilation_rate)
+        if strides > 1 and dilation_rate > 1:
             raise ValueError(
-                f"{self._label}: kernel_size has {len(self.kernel_size)} entries; expected "
-                f"{len(self.filters)}, one per entry of filters, or a single integer."
+                f"{self._label}: strides is {strides} and dilation_rate is {dilation_rate}; "
+                "expected at least one of them to be 1, as for keras.layers.Conv2D."
             )
         if padding not in ("same", "valid"):
             raise ValueError(f"{self._label}: padding is {padding!r}; expected 'same' or 'valid'.")
@@ -100,7 +115,10 @@ class MultigridConv2D(PyramidLayer):
             raise ValueError(
                 f"{self._label}: formulation is {formulation!r}; expected one of {FORMULATIONS}."
             )
+        self.strides = int(strides)
         self.padding = padding
+        self.dilation_rate = int(dilation_rate)
+        self.activation = keras.activations.get(activation)
         self.formulation = formulation
         self.use_bias = use_bias
         self.tie_filters = tie_filters
@@ -124,26 +142,23 @@ class MultigridConv2D(PyramidLayer):
             )
         channels = self.known_channels(shapes)
         grids = len(self.filters)
-        tied_kernel = None
         self.kernels, self.biases = [], []
         for grid, (filters, size) in enumerate(zip(self.filters, self.kernel_size)):
             *_, last = _slices(channels[:grids], grid).values()
             shape = (size, size, last.stop, filters)
-            tied = self.tie_filters and 0 < grid < grids - 1
-            if tied and tied_kernel is not None and tuple(tied_kernel.shape) != shape:
-                raise ValueError(
-                    f"{self._label}: with tie_filters, grid {grid} would need a kernel of shape "
-                    f"{shape}; expected {tuple(tied_kernel.shape)} as grid 1's. "
-                    "Give all inner grids equal channels, filters and kernel_size."
-                )
-            kernel = tied_kernel if tied else None
-            if kernel is None:
-                kernel = self._add_kernel(grid, shape)
-            if tied:
-                tied_kernel = kernel
+            if self.tie_filters and 1 < grid < grids - 1:
+                kernel = self.kernels[1]
+                if tuple(kernel.shape) != shape:
+                    raise ValueError(
+                        f"{self._label}: with tie_filters, grid {grid} would need a kernel of "
+                        f"shape {shape}; expected {tuple(kernel.shape)} as grid 1's. "
+                        "Give all inner grids equal channels, filters and kernel_size."
+                    )
+            else:
+                kernel = self._add("kernel", grid, shape)
             self.kernels.append(kernel)
             if self.use_bias:
-                self.biases.append(self._add_bias(grid, filters))
+                self.biases.append(self._add("bias", grid, (filters,)))
         self._grid_channels = tuple(channels)
 
     def sources(self, grid):
@@ -157,7 +172,7 @@ class MultigridConv2D(PyramidLayer):
             of the kernel's axis 2, in its order.
 
         Raises:
-            ValueError: If the layer is not built, or has no such grid.
+            ValueError: If the layer is not built, or does not have this grid.
 
         Example:
 
@@ -175,34 +190,34 @@ class MultigridConv2D(PyramidLayer):
         return _slices(self._grid_channels[:grids], grid)
 
     def call(self, pyramid, training=None):
-        self._check_window(self.check_pyramid([grid.shape for grid in pyramid]))
+        self._check_spans(self.check_pyramid([grid.shape for grid in pyramid]))
         kept = self.computable(pyramid[: len(self.filters)])
         return [self._convolve(kept, grid, bool(training)) for grid in range(len(kept))]
 
     def compute_output_shape(self, input_shape):
         shapes = self.check_pyramid(input_shape)
-        self._check_window(shapes)
-        outputs = []
-        for shape, filters, window in zip(shapes, self.filters, self.kernel_size):
-            shrink = window - 1 if self.padding == "valid" else 0
-            size = [None if side is None else side - shrink for side in self.grid_size(shape)]
-            outputs.append(self.grid_shape(shape[0], size, filters))
-        return outputs
+        self._check_spans(shapes)
+        return [
+            self.grid_shape(
+                shape[0],
+                [self._output_side(side, span) for side in self.grid_size(shape)],
+                filters,
+            )
+            for shape, filters, span in zip(shapes, self.filters, self._spans)
+        ]
 
     def get_config(self):
         return {
             **super().get_config(),
             "filters": list(self.filters),
             "kernel_size": list(self.kernel_size),
+            "strides": self.strides,
             "padding": self.padding,
+            "dilation_rate": self.dilation_rate,
+            "activation": keras.activations.serialize(self.activation),
             "use_bias": self.use_bias,
             "tie_filters": self.tie_filters,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
-            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
-            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
+            **serialized_options(self, "initializer", "regularizer", "constraint"),
             "formulation": self.formulation,
         }
 
@@ -212,43 +227,48 @@ class MultigridConv2D(PyramidLayer):
             pyramid[grid],
             pyramid[grid + 1] if grid + 1 < len(pyramid) else None,
             ops.cast(self.kernels[grid], self.compute_dtype),
-            self.formulation,
-            self.padding,
-            self.data_format,
-            training,
+            formulation=self.formulation,
+            strides=self.strides,
+            padding=self.padding,
+            dilation_rate=self.dilation_rate,
+            data_format=self.data_format,
+            training=training,
         )
-        if not self.use_bias:
-            return output
-        bias = ops.cast(self.biases[grid], self.compute_dtype)
-        return add_bias(output, bias, self.data_format)
+        if self.use_bias:
+            bias = ops.cast(self.biases[grid], self.compute_dtype)
+            output = add_bias(output, bias, self.data_format)
+        return self.activation(output)
 
-    def _add_kernel(self, grid, shape):
+    def _add(self, kind, grid, shape):
+        """Returns a new weight, a "kernel" or a "bias"."""
         return self.add_weight(
-            name=f"kernel_{grid}",
+            name=f"{kind}_{grid}",
             shape=shape,
-            initializer=copy_initializer(self.kernel_initializer, grid),
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
+            initializer=copy_initializer(getattr(self, f"{kind}_initializer"), grid),
+            regularizer=getattr(self, f"{kind}_regularizer"),
+            constraint=getattr(self, f"{kind}_constraint"),
         )
 
-    def _add_bias(self, grid, filters):
-        return self.add_weight(
-            name=f"bias_{grid}",
-            shape=(filters,),
-            initializer=copy_initializer(self.bias_initializer, grid),
-            regularizer=self.bias_regularizer,
-            constraint=self.bias_constraint,
-        )
+    @property
+    def _spans(self):
+        """How many pixels along a side each grid's kernel covers."""
+        return [self.dilation_rate * (size - 1) + 1 for size in self.kernel_size]
 
-    def _check_window(self, shapes):
+    def _output_side(self, side, span):
+        if side is None:
+            return None
+        positions = side if self.padding == "same" else side - span + 1
+        return (positions + self.strides - 1) // self.strides
+
+    def _check_spans(self, shapes):
         if self.padding == "same":
             return
-        for grid, (shape, window) in enumerate(zip(shapes, self.kernel_size)):
-            if any(side is not None and side < window for side in self.grid_size(shape)):
+        for grid, (shape, span) in enumerate(zip(shapes, self._spans)):
+            if any(side is not None and side < span for side in self.grid_size(shape)):
                 raise ValueError(
-                    f"{self._label}: grid {grid} of shape {shape} is smaller than its kernel of "
-                    f"{window}x{window}; expected at least that with padding 'valid'. "
-                    "Use padding='same'."
+                    f"{self._label}: grid {grid} of shape {shape} is smaller than the "
+                    f"{span}x{span} pixels that its kernel covers; expected at least as many with "
+                    "padding 'valid'. Use padding='same'."
                 )
 
 
@@ -260,21 +280,3 @@ def _slices(channels, grid):
             slices[source] = slice(start, start + channels[index])
             start += channels[index]
     return slices
-
-
-def fan_out_normal():
-    """Returns the paper's initializer: normal, variance 2 / (kernel_size^2 filters)."""
-    return keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
-
-
-def copy_initializer(initializer, grid):
-    """Returns a copy for one grid, so that grids of equal shape do not start with equal values."""
-    if not isinstance(initializer, keras.initializers.Initializer):
-        return initializer
-    config = initializer.get_config()
-    seed = config.get("seed")
-    if isinstance(seed, dict):  # a serialized SeedGenerator, which draws anew for each grid anyway
-        return initializer
-    if isinstance(seed, int):
-        config["seed"] += grid
-    return type(initializer).from_config(config)

@@ -3,8 +3,9 @@
 import keras
 from keras import ops
 
+from keras_multigrid import checks
 from keras_multigrid.layers.grid_layers import GridLayers
-from keras_multigrid.layers.multigrid_conv2d import copy_initializer
+from keras_multigrid.layers.kernel_options import copy_initializer, serialized_options
 from keras_multigrid.layers.pyramid_layer import half, one_per_grid
 from keras_multigrid.layers.resampling import crop
 from keras_multigrid.layers.unfused_bias_conv2d import add_bias
@@ -19,8 +20,9 @@ class MultigridConv2DTranspose(GridLayers):
 
     Args:
         filters: One integer per grid, the finest first.
-        kernel_size: Side of the square kernels, for all grids.
-        strides: Factor by which the sides grow.
+        kernel_size: Side of the square kernels: an integer, or one per grid.
+        strides: Factor by which the sides grow, an integer for all grids.
+        activation: Activation function of the outputs, as for `keras.layers.Conv2DTranspose`.
         use_bias: Whether to add a bias per filter.
         kernel_initializer: Initializer of the kernels, copied for each grid. The default is a
             normal distribution of variance 2 / (kernel_size^2 filters).
@@ -37,7 +39,8 @@ class MultigridConv2DTranspose(GridLayers):
         A pyramid of as many grids, the finest with sides `strides * side`.
 
     Raises:
-        ValueError: If an argument is invalid, or the input is no pyramid of `len(filters)` grids.
+        ValueError: If an argument is invalid, or the input is not a pyramid of `len(filters)`
+            grids.
 
     Example:
 
@@ -54,6 +57,8 @@ class MultigridConv2DTranspose(GridLayers):
         filters,
         kernel_size=2,
         strides=2,
+        *,
+        activation=None,
         use_bias=True,
         kernel_initializer=None,
         bias_initializer="zeros",
@@ -64,8 +69,10 @@ class MultigridConv2DTranspose(GridLayers):
     ):
         super().__init__(data_format=data_format, **kwargs)
         self.filters = one_per_grid(filters, "filters", self._label)
-        (self.kernel_size,) = one_per_grid([kernel_size], "kernel_size", self._label)
-        (self.strides,) = one_per_grid([strides], "strides", self._label)
+        self.kernel_size = one_per_grid(kernel_size, "kernel_size", self._label, len(self.filters))
+        checks.positive_integers(strides=strides)
+        self.strides = int(strides)
+        self.activation = keras.activations.get(activation)
         self.use_bias = use_bias
         # These kernels are (k, k, filters, channels): what Keras calls fan-in counts the filters.
         self.kernel_initializer = (
@@ -80,9 +87,10 @@ class MultigridConv2DTranspose(GridLayers):
     def new_grid_layer(self, grid):
         return keras.layers.Conv2DTranspose(
             self.filters[grid],
-            self.kernel_size,
+            self.kernel_size[grid],
             strides=self.strides,
             padding="same",
+            activation=self.activation,
             use_bias=self.use_bias,
             kernel_initializer=copy_initializer(self.kernel_initializer, grid),
             bias_initializer=copy_initializer(self.bias_initializer, grid),
@@ -123,13 +131,11 @@ class MultigridConv2DTranspose(GridLayers):
         return {
             **super().get_config(),
             "filters": list(self.filters),
-            "kernel_size": self.kernel_size,
+            "kernel_size": list(self.kernel_size),
             "strides": self.strides,
+            "activation": keras.activations.serialize(self.activation),
             "use_bias": self.use_bias,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
+            **serialized_options(self, "initializer", "regularizer"),
         }
 
     def _output_sizes(self, finest):
@@ -146,9 +152,11 @@ class MultigridConv2DTranspose(GridLayers):
         A smaller one is filled up with zeros. Pixels between kernels are negative paddings in ONNX,
         which it refuses, or, where sides are unknown, zeros without the bias.
         """
-        missing = self.strides - self.kernel_size
+        missing = self.strides - layer.kernel_size[0]
         if missing <= 0:
             return layer(grid)
         kernel = ops.pad(layer.kernel, [(0, missing), (0, missing), (0, 0), (0, 0)])
         output = ops.conv_transpose(grid, kernel, self.strides, "same", None, self.data_format)
-        return add_bias(output, layer.bias, self.data_format) if self.use_bias else output
+        if self.use_bias:
+            output = add_bias(output, layer.bias, self.data_format)
+        return layer.activation(output)

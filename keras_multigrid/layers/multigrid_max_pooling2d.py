@@ -24,7 +24,7 @@ class MultigridMaxPooling2D(PyramidLayer):
         A pyramid with sides `ceil(side / 2)`; with `merge`, one grid fewer.
 
     Raises:
-        ValueError: If the input is no pyramid, or has one grid and `merge` is set.
+        ValueError: If the input is not a pyramid, or has one grid and `merge` is set.
 
     Example:
 
@@ -37,7 +37,7 @@ class MultigridMaxPooling2D(PyramidLayer):
     [(1, 4, 4, 6)]
     """
 
-    def __init__(self, merge=False, data_format=None, **kwargs):
+    def __init__(self, merge=False, *, data_format=None, **kwargs):
         super().__init__(data_format=data_format, **kwargs)
         self.merge = merge
 

@@ -27,8 +27,8 @@ class PerGrid(GridLayers):
         A list of as many tensors, each of the shape that `layer` gives.
 
     Raises:
-        ValueError: If `layer` is no Keras layer, or the input is no pyramid or not the one the
-            layer was built for.
+        ValueError: If `layer` is not a Keras layer, or the input is not a pyramid, or not the one
+            the layer was built for.
 
     Example:
 
@@ -43,7 +43,7 @@ class PerGrid(GridLayers):
     4
     """
 
-    def __init__(self, layer, data_format=None, **kwargs):
+    def __init__(self, layer, *, data_format=None, **kwargs):
         if not isinstance(layer, keras.layers.Layer):
             raise ValueError(
                 f"PerGrid: layer is {layer!r}; expected a Keras layer, for example "

@@ -1,9 +1,9 @@
 """The base class of layers that read pyramids: one place that says what a pyramid is."""
 
+import numbers
+
 import keras
 from keras import ops
-
-from keras_multigrid import checks
 
 
 class PyramidLayer(keras.layers.Layer):
@@ -21,7 +21,7 @@ class PyramidLayer(keras.layers.Layer):
         ValueError: If `data_format` is neither of the two.
     """
 
-    def __init__(self, data_format=None, **kwargs):
+    def __init__(self, *, data_format=None, **kwargs):
         super().__init__(**kwargs)
         self.data_format = resolve_data_format(data_format)
         self._grid_channels = None  # fixed by `build` in layers that have weights
@@ -146,16 +146,33 @@ def resolve_data_format(data_format):
     return data_format
 
 
-def one_per_grid(value, name, label):
-    """Returns a sequence of positive integers as a tuple, or raises a `ValueError`."""
-    if not isinstance(value, (list, tuple)) or not value:
-        raise ValueError(
-            f"{label}: {name} is {value!r}; expected a list with one positive integer per output "
-            "grid, the finest first, for example [64, 32, 16]."
+def one_per_grid(value, name, label, grids=None):
+    """Returns one positive integer per grid as a tuple, or raises a `ValueError`.
+
+    Args:
+        value: A list of integers; one integer stands for all grids, if `grids` is given.
+        name: The argument's name.
+        label: What has the argument.
+        grids: Number of grids; None if the list says it.
+    """
+    entries = [value] * grids if grids and isinstance(value, numbers.Integral) else value
+    if _are_positive_integers(entries) and grids in (None, len(entries)):
+        return tuple(int(entry) for entry in entries)
+    one_or = f"a positive integer, or a list of {grids}" if grids else "a list of positive integers"
+    raise ValueError(
+        f"{label}: {name} is {value!r}; expected {one_or}, one per grid, the finest first."
+    )
+
+
+def _are_positive_integers(entries):
+    return (
+        isinstance(entries, list | tuple)
+        and len(entries) > 0
+        and all(
+            isinstance(entry, numbers.Integral) and not isinstance(entry, bool) and entry > 0
+            for entry in entries
         )
-    for grid, entry in enumerate(value):
-        checks.positive_integers(**{f"{label}: {name} of grid {grid}": entry})
-    return tuple(value)
+    )
 
 
 def _is_list_of_shapes(shapes):

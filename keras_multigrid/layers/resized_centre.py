@@ -31,7 +31,7 @@ class ResizedCentre(keras.layers.Layer):
         `(batch, size, size, channels)`, of the layer's floating type, computed in float32.
 
     Raises:
-        ValueError: If `size` or `shorter` is no such integer, or the input is not 4D.
+        ValueError: If `size` or `shorter` is not such an integer, or the input is not 4D.
 
     Example:
 
@@ -42,7 +42,7 @@ class ResizedCentre(keras.layers.Layer):
     (2, 224, 224, 3)
     """
 
-    def __init__(self, size, shorter=None, data_format=None, **kwargs):
+    def __init__(self, size, shorter=None, *, data_format=None, **kwargs):
         # Values from 0 to 255 cast to half precision would have lost digits before `call`.
         super().__init__(autocast=False, **kwargs)
         shorter = size if shorter is None else shorter
@@ -53,8 +53,7 @@ class ResizedCentre(keras.layers.Layer):
                 f"{self._label}: shorter is {shorter}; expected at least size={size}, or the "
                 "square would exceed the image."
             )
-        self.size = size
-        self.shorter = shorter
+        self.size, self.shorter = int(size), int(shorter)
         self.data_format = resolve_data_format(data_format)
 
     def call(self, images):

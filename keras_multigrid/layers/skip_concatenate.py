@@ -26,7 +26,7 @@ class SkipConcatenate(PyramidLayer):
         A pyramid with the first one's grids and the channels of both, the first's first.
 
     Raises:
-        ValueError: If an input is no pyramid, or the two do not fit.
+        ValueError: If an input is not a pyramid, or the two do not fit.
 
     Example:
 

@@ -40,8 +40,8 @@ class ZCAWhitening(keras.layers.Layer):
         The input's.
 
     Raises:
-        ValueError: If `epsilon` is no positive number, or the input is not one 4D tensor of known
-            sides, those the layer was built for.
+        ValueError: If `epsilon` is not a positive number, or the input is not one 4D tensor of
+            known sides, those the layer was built for.
 
     Example:
 

@@ -55,7 +55,20 @@ class Attention:
     base_size: int
 
     def __post_init__(self):
-        check_attended(self.attended)
+        """Raises a `ValueError` unless the masks are a traversal's: all parents are attended."""
+        for level, mask in enumerate(self.attended, 1):
+            if np.ndim(mask) != 2 or np.shape(mask)[1] != nodes_in(level):
+                raise ValueError(
+                    f"attended of level {level} has shape {np.shape(mask)}; expected (images, "
+                    f"{nodes_in(level)}), as Attention has it."
+                )
+            if level == 1:
+                continue
+            if (mask & ~np.repeat(self.attended[level - 2], CANDIDATES, axis=1)).any():
+                raise ValueError(
+                    f"attended of level {level} has nodes whose parents in level {level - 1} are "
+                    "not attended; expected those of a traversal."
+                )
 
     def __getitem__(self, images):
         """Returns the `Attention` of some of the images, given by a slice, or of one."""
@@ -74,7 +87,7 @@ class Attention:
         return np.stack([level.sum(axis=1) for level in self.attended], axis=1)
 
     def window_counts(self):
-        """Returns the same of distinct windows: paths may meet in one."""
+        """Returns the counts of distinct windows: several paths may lead to one."""
         counts = []
         for level, attended in enumerate(self.attended, 1):
             rows, columns = node_places(level)
@@ -93,20 +106,11 @@ class Attention:
         return np.stack([level.any(axis=2).sum(axis=1) for level in grouped], axis=1)
 
     def tree(self, image):
-        """Returns the parse tree of an image: its root, a `Node` (Figure 8).
-
-        Args:
-            image: Index of the image.
-        """
+        """Returns the root of the parse tree of the image of an index, a `Node` (Figure 8)."""
         return self._tree(image, 1, 0)
 
     def nodes(self, image, level):
-        """Returns the attended nodes of one level of an image, without their children.
-
-        Args:
-            image: Index of the image.
-            level: The level, 1 for the root.
-        """
+        """Returns the attended nodes of one level, 1 for the root, without their children."""
         paths = np.flatnonzero(self.attended[level - 1][image])
         return [self._node(image, level, path) for path in paths]
 
@@ -129,20 +133,3 @@ class Attention:
             return 1.0
         parent, candidate = divmod(int(path), CANDIDATES)
         return float(self.probabilities[level - 2][image, parent, candidate])
-
-
-def check_attended(attended):
-    """Raises a `ValueError` unless masks are a traversal's: each node's parent is attended."""
-    for level, mask in enumerate(attended, 1):
-        if np.ndim(mask) != 2 or np.shape(mask)[1] != nodes_in(level):
-            raise ValueError(
-                f"attended of level {level} has shape {np.shape(mask)}; expected (images, "
-                f"{nodes_in(level)}), as Attention has it."
-            )
-        if level > 1:
-            orphans = mask & ~np.repeat(attended[level - 2], CANDIDATES, axis=1)
-            if orphans.any():
-                raise ValueError(
-                    f"attended of level {level} has nodes whose parents in level {level - 1} are "
-                    "not attended; expected those of a traversal."
-                )

@@ -1,53 +1,54 @@
-"""Room for nodes on JAX: XLA needs fixed shapes, so a step that has too little is run again.
+"""Capacities on JAX: XLA needs fixed shapes, so a step with more nodes than expected runs again.
 
-A step counts the nodes it would have needed. If there were more than its capacity it returns the
-state it was given, the caller enlarges the room, and the same batch runs again; no node is dropped.
+A step counts the nodes it would have needed. If a level has more than its capacity, the step
+returns the state it was given, the caller enlarges the capacities, and the same batch runs again;
+no node is dropped.
 """
 
 import math
 
 SMALLEST = 64
-SPARE = 1.25  # room beyond what was last needed
-STEPS_PER_FIT = 100  # after so many steps the room shrinks to what they needed
+SPARE = 1.25  # beyond what was last needed
+STEPS_PER_REVIEW = 100  # after so many steps the capacities shrink to what these needed
 
 
-def fitting(count):
+def capacity_for(count):
     """Returns a capacity for so many nodes and some more, one of few."""
     steps = math.ceil(2 * math.log2(max(SPARE * count / SMALLEST, 1)))
     return math.ceil(SMALLEST * 2 ** (steps / 2))
 
 
-def kept_if_complete(room, counts, before, after):
-    """Returns the state after a step, or the one before if the room was too small.
+def state_after(capacities, counts, old, new):
+    """Returns the new state, or the old one if a level had more nodes than its capacity.
 
     Args:
-        room: Capacity of each level, or None for room for all.
-        counts: Nodes that each level needed.
-        before, after: The states, nested arrays of the same structure.
+        capacities: Of each level; None if they are unlimited.
+        counts: Nodes of each level.
+        old, new: The states before and after a step, nested arrays of the same structure.
     """
-    if room is None:
-        return after
+    if capacities is None:
+        return new
     import jax
     import jax.numpy as jnp
 
-    complete = jnp.all(counts <= jnp.asarray(room))
-    return jax.tree.map(lambda old, new: jnp.where(complete, new, old), before, after)
+    all_fit = jnp.all(counts <= jnp.asarray(capacities))
+    return jax.tree.map(lambda before, after: jnp.where(all_fit, after, before), old, new)
 
 
-class RoomKeeper:
-    """Runs a model's steps on JAX with as much room as they need.
+class CapacityRunner:
+    """Runs a model's steps on JAX with capacities that hold all nodes.
 
     Args:
-        model: The model; its attribute `room` is what a step is compiled for.
+        model: The model; its attribute `capacities` is what a step is compiled for.
         make: Function that returns a newly compiled Keras function `(state, iterator)`.
-        take_counts: Function that takes the needed counts out of what a step returns.
+        take_counts: Function that takes the counts of nodes out of what a step returns.
     """
 
-    room = None  # capacity of each level; None is room for all, as nothing is known yet
+    capacities = None  # of each level; unlimited, as nothing is known yet
 
     def __init__(self, model, make, take_counts):
         self.model, self.make, self.take_counts = model, make, take_counts
-        self.functions = {}
+        self.functions = {}  # by capacities
         self.largest, self.steps = [0] * model.levels, 0
 
     def __call__(self, state, iterator):
@@ -56,21 +57,21 @@ class RoomKeeper:
             outputs, state = self._run(state, batch)
             counts = [int(count) for count in self.take_counts(outputs)]
             self.largest = [max(pair) for pair in zip(self.largest, counts)]
-            if self.room is not None and any(map(int.__gt__, counts, self.room)):
+            if self.capacities is not None and any(map(int.__gt__, counts, self.capacities)):
                 # Deeper levels lacked parents, so there may be more yet.
-                self.room = tuple(map(max, self.room, map(fitting, counts)))
+                self.capacities = tuple(map(max, self.capacities, map(capacity_for, counts)))
                 continue
             self.steps += 1
-            if self.room is None or self.steps % STEPS_PER_FIT == 0:
-                self.room = tuple(map(fitting, self.largest))
+            if self.capacities is None or self.steps % STEPS_PER_REVIEW == 0:
+                self.capacities = tuple(map(capacity_for, self.largest))
                 self.largest = counts
             return outputs, state
 
     def _run(self, state, batch):
-        if self.room not in self.functions:
-            self.functions[self.room] = self.make()
-        self.model.room = self.room
+        if self.capacities not in self.functions:
+            self.functions[self.capacities] = self.make()
+        self.model.capacities = self.capacities
         try:
-            return self.functions[self.room](state, iter([batch]))
+            return self.functions[self.capacities](state, iter([batch]))
         finally:
-            self.model.room = None
+            self.model.capacities = None

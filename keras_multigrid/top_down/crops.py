@@ -1,4 +1,4 @@
-"""The image at each level, and windows of it, cut without resampling."""
+"""The image at each level, and its windows, cut without resampling."""
 
 from keras import ops
 
@@ -9,7 +9,7 @@ def image_pyramid(images, base_size, levels):
     Args:
         images: `(batch, side, side, channels)`, with a side of `base_size * 2**k`.
         base_size: Side of the image of level 1.
-        levels: Their number, at most k + 1.
+        levels: Number of levels, at most k + 1.
     """
     images = _halved_to(images, base_size * 2 ** (levels - 1))
     pyramid = [images]
@@ -21,16 +21,15 @@ def image_pyramid(images, base_size, levels):
 def cut_windows(images, base_size, level, owners, rows, columns):
     """Returns windows of the images of one level, `(count, base_size, base_size, channels)`.
 
-    The lines of an image are seen as pieces of half the base size: a window is two neighbouring
-    ones, of `base_size` lines.
+    The lines of an image are cut into pieces of half the base size; a window is two neighbouring
+    pieces of `base_size` lines.
 
     Args:
         images: `(batch, side, side, channels)`, with `side = base_size * 2**(level - 1)`.
         base_size: Side of a window, even.
         level: The level, 1 for the coarsest.
-        owners: Which image each window is of, of shape `(count,)`.
-        rows: Where a window starts, in units of half the base size, of shape `(count,)`.
-        columns: The same of columns.
+        owners: The number of each window's image, of shape `(count,)`.
+        rows, columns: Where a window starts, in units of half the base size, of shape `(count,)`.
     """
     if level == 1:
         return ops.take(images, owners, axis=0)

@@ -8,7 +8,7 @@ from keras_multigrid.complexity import traversal_macs
 THRESHOLDS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999)
 
 
-def confidence_curve(model, images, labels, thresholds=THRESHOLDS, batch_size=100):
+def confidence_curve(model, images, labels, *, thresholds=THRESHOLDS, batch_size=100):
     """Measures accuracy and cost when images stop as soon as their class is probable enough.
 
     Only models trained by multi-level learning (`TopDownLoss(level_weights=...)`) are accurate
@@ -18,16 +18,16 @@ def confidence_curve(model, images, labels, thresholds=THRESHOLDS, batch_size=10
         model: A `TopDown` that classifies.
         images: As for the model.
         labels: Their classes, integers.
-        thresholds: Probabilities from which on an image goes no further.
+        thresholds: Probabilities; an image whose class is as probable goes no further.
         batch_size: Images per batch.
 
     Returns:
         List of `(macs, accuracy, annotation)`, as `draw_accuracy_cost` draws them: mean
-        multiply-adds per image, share of right classes, and the threshold; the last point is
-        without stopping. The classifications in between are counted, too.
+        multiply-adds per image, the classifications in between included, share of right classes,
+        and the threshold; the last point is without stopping.
 
     Raises:
-        ValueError: If a threshold is no probability.
+        ValueError: If a threshold is not a probability.
 
     Example:
 

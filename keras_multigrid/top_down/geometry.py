@@ -50,7 +50,7 @@ def check_levels(levels, most=MAX_LEVELS):
 
 
 def check_images(shape, base_size, channels, levels):
-    """Raises a `ValueError` for a shape of images that cannot be traversed to so many levels."""
+    """Raises a `ValueError` for images of a shape that does not allow so many levels."""
     side = base_size * 2 ** (levels - 1)
     expected = (
         f"expected (batch, side, side, {channels}) with a side of {base_size} x 2^k pixels, at "

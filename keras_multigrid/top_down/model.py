@@ -10,22 +10,16 @@ from keras import ops
 from keras_multigrid import checks
 from keras_multigrid.complexity import profile
 from keras_multigrid.top_down.attention import Attention
-from keras_multigrid.top_down.capacity import kept_if_complete
+from keras_multigrid.top_down.capacity import state_after
 from keras_multigrid.top_down.geometry import check_images, check_levels, nodes_in
 from keras_multigrid.top_down.modules import (
     Costs,
     as_functional,
-    fitting,
     modules_after,
+    reused,
     window_shape,
 )
-from keras_multigrid.top_down.outcome import (
-    Outcome,
-    Prediction,
-    decision_sums,
-    decision_tables,
-    node_counts,
-)
+from keras_multigrid.top_down.outcome import prediction
 from keras_multigrid.top_down.trainer import TopDownTrainer
 from keras_multigrid.top_down.traversal import Modules, combine, traverse
 
@@ -33,7 +27,7 @@ THRESHOLD = 0.5
 
 
 class Options(NamedTuple):
-    """How `predict` goes through the pyramid; see there."""
+    """Arguments of `TopDown.predict`."""
 
     levels: int
     sample: bool
@@ -51,24 +45,24 @@ class TopDown(TopDownTrainer):
     what it saw, from fine to coarse, and classifies. Only attended parts are computed, and parts
     that several paths lead to once. One set of weights serves all levels.
 
-    `fit` trains the attention, too, by REINFORCE; its settings are the `TopDownLoss` the model is
+    `fit` trains the attention too, by REINFORCE; its settings are the `TopDownLoss` the model is
     compiled with, by default `TopDownLoss()`. A model around this one is for inference only. The
-    metrics tell how many locations are attended, in all and per level, the expected number, the
-    multiply-adds per image, the mean probability of each of the nine candidates, and the baseline.
+    metrics are the attended locations, in all and per level, their expected number, multiply-adds
+    per image, the mean probability of each of the nine candidates, and the baseline.
 
     Args:
         feature_extractor: A functional `keras.Model` from windows `(side, side, channels)`, of an
-            even side, to feature maps `(height, width, features)`. A normalization over batches
-            would see windows that only fill up a batch; take one over channels.
+            even side, to feature maps `(height, width, features)`. Normalize over channels, not
+            over batches, which are padded with other windows.
         classes: Number of classes; None returns features instead.
         levels: Number of levels, 1 to 6: the last sees the image at `2**(levels - 1)` times the
             resolution of the first.
         sample: Whether candidates are attended at random with their probabilities, as in training;
-            if not, those of more than one half are.
+            if not, those with probabilities above one half are.
         classifier_activation: Activation of the outputs; training and `confidence` are by softmax.
-        seed: Seed of what is drawn.
-        modules: The other modules to use, functional models by name, as far as their shapes fit;
-            None makes new ones. For example `{"location": model.location}` of another `TopDown`.
+        seed: Seed of the random decisions.
+        modules: Other modules to use where their shapes fit, functional models by name, for example
+            `{"location": model.location}` of another `TopDown`; None makes new ones.
         **kwargs: Keras' own model arguments; `trainable=False` freezes all modules.
 
     Input shape:
@@ -98,6 +92,7 @@ class TopDown(TopDownTrainer):
         feature_extractor,
         classes,
         levels,
+        *,
         sample=True,
         classifier_activation="softmax",
         seed=None,
@@ -122,13 +117,13 @@ class TopDown(TopDownTrainer):
         self.features = maps[-1]
         new = modules_after(maps, self.classes, dtype=self.dtype_policy)
         self.location, self.aggregation, self.merging, self.classification = (
-            fitting(modules or {}, module) for module in new
+            reused(modules or {}, module) for module in new
         )
         self.activation = keras.layers.Activation(
             classifier_activation, dtype="float32", name="predictions"
         )
         self.costs = Costs(*[profile(module).macs for module in self.modules() if module])
-        self._predict_options = self._options()
+        self._predict_options = self.options()
         self._predict_functions = {}  # by options
         if modules is None and not self.trainable:
             self.trainable = False  # of the modules, too
@@ -153,11 +148,11 @@ class TopDown(TopDownTrainer):
                 "fit, then use it.",
                 stacklevel=2,
             )
-        levels = self._traverse(images, self._options(levels, sample), training=training)
-        return self._outputs(self._combined(levels))
+        levels = self.go_down(images, self.options(levels, sample), training=training)
+        return self.outputs_of(levels)
 
     def compute_output_spec(self, images, levels=None, sample=None, training=None):
-        levels = self._options(levels).levels
+        levels = self.options(levels).levels
         check_images(images.shape, self.base_size, self.channels, levels)
         return keras.KerasTensor((images.shape[0], self.classes or self.features), "float32")
 
@@ -174,7 +169,7 @@ class TopDown(TopDownTrainer):
         confidence=None,
         return_attention=False,
     ):
-        """Returns class probabilities as an array.
+        """Returns class probabilities, an array `(images, classes)`.
 
         Args:
             x, batch_size, verbose, steps, callbacks: As for `keras.Model.predict`.
@@ -183,15 +178,12 @@ class TopDown(TopDownTrainer):
             sample: Whether candidates are attended at random; None is the model's own.
             confidence: An image whose most probable class has this probability, or more, after some
                 level goes no further; None goes through all levels.
-            return_attention: Whether to return an `Attention`, too: what was attended.
-
-        Returns:
-            An array `(images, classes)`, or a tuple of it and an `Attention`.
+            return_attention: Whether to return a tuple with what was attended, an `Attention`.
 
         Raises:
             ValueError: If an argument is out of its range, or the images do not fit.
         """
-        options = self._options(levels, sample, confidence, return_attention)
+        options = self.options(levels, sample, confidence, return_attention)
         self._predict_with(options)
         made = super().predict(x, batch_size, verbose, steps, callbacks)
         if not return_attention:
@@ -201,7 +193,7 @@ class TopDown(TopDownTrainer):
 
     def predict_on_batch(self, x):
         """Returns class probabilities of one batch."""
-        self._predict_with(self._options())
+        self._predict_with(self.options())
         return super().predict_on_batch(x).outputs
 
     def _predict_with(self, options):
@@ -211,29 +203,17 @@ class TopDown(TopDownTrainer):
             self._predict_options = options
 
     def predict_step(self, *arguments):
-        with self.reporting(self._prediction):
+        report = functools.partial(prediction, self, options=self._predict_options)
+        with self.reporting(report):
             results = super().predict_step(*arguments)
         if not self._is_compiled_by_jax():
             return results
         made, state = results
-        return made, kept_if_complete(self.room, made.counts[0], arguments[0][1], state)
+        return made, state_after(self.capacities, made.counts[0], arguments[0][1], state)
 
     def count_params(self):
-        """Returns the number of parameters; the moving baselines are none."""
+        """Returns the number of parameters; the moving baselines do not count."""
         return super().count_params() - self.baselines.shape[0]
-
-    def outcome(self, images, training, samples, depths, sample):
-        """Returns the `Outcome` of a traversal, with logits after the numbers of levels given."""
-        levels = self._traverse(images, self._options(sample=sample), samples, training)
-        rows = ops.shape(images)[0] * samples
-        logits = [None] * self.levels
-        for depth in sorted({*depths, self.levels}):
-            logits[depth - 1] = self.classification(self._combined(levels[:depth]))
-        probabilities = self.activation(logits[-1])
-        logits = [each if depth in depths else None for depth, each in enumerate(logits, 1)]
-        sums = decision_sums(levels, rows)
-        baselines = ops.copy(self.baselines)  # TensorFlow would read it after the step
-        return Outcome(logits, probabilities, *sums, baselines, node_counts(levels, rows))
 
     def get_config(self):
         others = [module for module in self.modules()[1:] if module]
@@ -258,7 +238,8 @@ class TopDown(TopDownTrainer):
         }
         return cls(**{**config, **restored})
 
-    def _options(self, levels=None, sample=None, confidence=None, return_attention=False):
+    def options(self, levels=None, sample=None, confidence=None, return_attention=False):
+        """Returns the `Options` meant, checked; None is what the model has."""
         levels = self.levels if levels is None else levels
         check_levels(levels, most=self.levels)
         if confidence is not None and (self.classes is None or not 0 < confidence <= 1):
@@ -274,58 +255,43 @@ class TopDown(TopDownTrainer):
         extractor = self.feature_extractor
         if training:
             extractor = functools.partial(extractor, training=True)
-        return Modules(
-            extractor,
-            self.location,
-            self.aggregation,
-            self.merging,
-            self.classification,
-        )
+        others = self.location, self.aggregation, self.merging, self.classification
+        return Modules(extractor, *others)
 
-    def _traverse(self, images, options, samples=1, training=None):
+    def go_down(self, images, options, samples=1, training=None):
+        """Returns the levels of a traversal; see `traversal.traverse`."""
         check_images(images.shape, self.base_size, self.channels, options.levels)
         images = ops.cast(images, self.compute_dtype)
         rows = ops.shape(images)[0] * samples
-        noise = []
-        for level in range(1, options.levels):
-            shape = (rows, nodes_in(level + 1))
-            if options.sample:
-                noise.append(keras.random.uniform(shape, dtype="float32", seed=self.seeds))
-            else:
-                noise.append(ops.full(shape, THRESHOLD, dtype="float32"))
-        stop = None
-        if options.confidence is not None:
+        shapes = [(rows, nodes_in(level)) for level in range(2, options.levels + 1)]
+        if options.sample:
+            noise = [
+                keras.random.uniform(shape, dtype="float32", seed=self.seeds) for shape in shapes
+            ]
+        else:
+            noise = [ops.full(shape, THRESHOLD, dtype="float32") for shape in shapes]
 
-            def stop(levels):
-                logits = ops.cast(self.classification(self._combined(levels)), "float32")
-                return ops.max(ops.softmax(logits), axis=-1) >= options.confidence
+        def is_confident(levels):
+            logits = ops.cast(self.classification(self.go_up(levels)), "float32")
+            return ops.max(ops.softmax(logits), axis=-1) >= options.confidence
 
         return traverse(
             self.modules(training),
             images,
             self.base_size,
             noise,
-            samples,
-            self.select,
-            self.room,
-            stop,
+            samples=samples,
+            capacities=self.capacities,
+            stop=None if options.confidence is None else is_confident,
         )
 
-    def _combined(self, levels):
-        return combine(self.modules(), levels, self.select, self.room)
+    def go_up(self, levels):
+        """Returns the merged features of each row; see `traversal.combine`."""
+        return combine(self.modules(), levels, self.capacities)
 
-    def _outputs(self, vectors):
+    def outputs_of(self, levels):
+        """Returns the class probabilities, or the features, after these levels."""
+        vectors = self.go_up(levels)
         if self.classification is None:
             return ops.cast(vectors, "float32")
         return self.activation(self.classification(vectors))
-
-    def _prediction(self, images, training):
-        options = self._predict_options
-        levels = self._traverse(images, options, training=training)
-        outputs, rows = self._outputs(self._combined(levels)), ops.shape(images)[0]
-        attended, probabilities = ([], [])
-        if options.return_attention:
-            attended, probabilities = decision_tables(levels, rows)
-        # The counts are repeated for each image, as Keras concatenates what batches return.
-        counts = ops.tile(node_counts(levels, rows)[None], (rows, 1))
-        return Prediction(outputs, attended, probabilities, counts)

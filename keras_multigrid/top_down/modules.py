@@ -27,10 +27,10 @@ class Design(NamedTuple):
     """A column of the paper's tables.
 
     Attributes:
-        base_size: Side of what the feature extraction reads, in pixels.
-        channels: Of the images.
+        base_size: Side of the windows that the feature extraction reads, in pixels.
+        channels: Number of channels of the images.
         features: Length of the feature vectors.
-        classes: Their number.
+        classes: Number of classes.
         layers: The feature extraction.
     """
 
@@ -130,15 +130,16 @@ def classification_module(vector, classes, **options):
     return _chain("classification", vector, Dense(classes, name="logits", **options))
 
 
-def fitting(modules, new):
+def reused(modules, new):
     """Returns the module of that name if there is one of the same shapes, or else the new one."""
     module = modules.get(new.name) if new else None
-    if module is None or (module.input_shape, module.output_shape) != (
-        new.input_shape,
-        new.output_shape,
-    ):
+    if module is None or _shapes(module) != _shapes(new):
         return new
     return module
+
+
+def _shapes(module):
+    return module.input_shape, module.output_shape
 
 
 def _flatten(name, length, options):

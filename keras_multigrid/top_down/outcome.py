@@ -1,4 +1,4 @@
-"""What the steps of a top-down model report of a traversal."""
+"""What the steps of a top-down model report about a traversal."""
 
 from typing import NamedTuple
 
@@ -9,20 +9,20 @@ from keras_multigrid.top_down.policy_gradient import log_probability
 
 
 class Outcome(NamedTuple):
-    """What a step needs to know of a traversal.
+    """What a step of training or evaluation needs to know.
 
     Attributes:
-        logits: Of the classes, after 1, 2, ... levels, each `(rows, classes)`; without those of
-            fewer levels than all where they are not needed.
-        probabilities: Of the classes, after all levels.
+        logits: Logits of the classes after 1, 2, ... levels, each `(rows, classes)`; None where
+            they are not needed.
+        probabilities: Probabilities of the classes after all levels.
         log_probabilities: log p of the decisions in each level but the last, `(rows, levels - 1)`.
         expected: Sums of the candidates' probabilities, of the same shape.
         attended: How many were attended, of the same shape.
         parents: How many nodes have attended candidates, of the same shape.
-        candidate_sums: Sum over all nodes of a level, `(levels - 1, 9)`.
+        candidate_sums: Sums of the probabilities over all nodes of a level, `(levels - 1, 9)`.
         uses: Number of nodes of a level, `(levels - 1,)`.
         baselines: The moving averages before the step.
-        counts: Nodes each level needs room for, `(levels,)`.
+        counts: Nodes of each level, `(levels,)`, for `capacity`.
     """
 
     logits: list
@@ -37,13 +37,31 @@ class Outcome(NamedTuple):
     counts: object
 
 
-def decision_sums(levels, rows):
-    """Returns the fields of an `Outcome` from `log_probabilities` to `uses`.
+def outcome(model, images, training, *, samples, depths, sample):
+    """Returns the `Outcome` of a traversal.
 
     Args:
-        levels: What `traverse` returns.
-        rows: Number of rows.
+        model: A `TopDown`.
+        images: As for the model.
+        training: Whether the feature extractor trains.
+        samples: Rows per image.
+        depths: The numbers of levels after which logits are needed.
+        sample: Whether candidates are attended at random; None is the model's own.
     """
+    levels = model.go_down(images, model.options(sample=sample), samples, training)
+    rows = ops.shape(images)[0] * samples
+    logits = [None] * model.levels
+    for depth in sorted({*depths, model.levels}):
+        logits[depth - 1] = model.classification(model.go_up(levels[:depth]))
+    probabilities = model.activation(logits[-1])
+    logits = [each if depth in depths else None for depth, each in enumerate(logits, 1)]
+    sums = decision_sums(levels, rows)
+    baselines = ops.copy(model.baselines)  # TensorFlow would read it after the step
+    return Outcome(logits, probabilities, *sums, baselines, _node_counts(levels, rows))
+
+
+def decision_sums(levels, rows):
+    """Returns the fields of an `Outcome` from `log_probabilities` to `uses`."""
     if len(levels) == 1:
         return [None] * 6
     sums = []
@@ -71,10 +89,10 @@ class Prediction(NamedTuple):
     """What a step of `predict` returns.
 
     Attributes:
-        outputs: Of the model.
+        outputs: The model's outputs.
         attended: For each level, 1 where a node is attended, `(rows, nodes_in(level))`.
-        probabilities: For each level but the last, those of candidates, `(rows, nodes, 9)`.
-        counts: Nodes each level needs room for, `(rows, levels)`.
+        probabilities: The candidates' in each level but the last, `(rows, nodes, 9)`.
+        counts: Nodes of each level, `(rows, levels)`.
     """
 
     outputs: object
@@ -83,13 +101,18 @@ class Prediction(NamedTuple):
     counts: object
 
 
-def decision_tables(levels, rows):
-    """Returns `attended` and `probabilities` of a `Prediction`.
+def prediction(model, images, training, *, options):
+    """Returns the `Prediction` of a `TopDown` with some `Options`."""
+    levels = model.go_down(images, options, training=training)
+    rows = ops.shape(images)[0]
+    tables = _decision_tables(levels, rows) if options.return_attention else ([], [])
+    # The counts are repeated for each image, as Keras concatenates what batches return.
+    counts = ops.tile(_node_counts(levels, rows)[None], (rows, 1))
+    return Prediction(model.outputs_of(levels), *tables, counts)
 
-    Args:
-        levels: What `traverse` returns.
-        rows: Number of rows.
-    """
+
+def _decision_tables(levels, rows):
+    """Returns `attended` and `probabilities` of a `Prediction`."""
     attended, probabilities = [], []
     for level, nodes in enumerate(levels, 1):
         count = nodes_in(level)
@@ -103,7 +126,7 @@ def decision_tables(levels, rows):
     return attended, probabilities
 
 
-def node_counts(levels, rows):
-    """Returns how many nodes each level needs room for, of shape `(levels,)`."""
+def _node_counts(levels, rows):
+    """Returns how many nodes each level has, of shape `(levels,)`."""
     children = [nodes.decisions.selection.count for nodes in levels[:-1]]
     return ops.stack([ops.cast(rows, "int32"), *children])

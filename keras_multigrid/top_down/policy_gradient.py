@@ -39,15 +39,12 @@ def likelihood_ratio_loss(log_likelihoods, log_probabilities, baseline, weight):
 
 
 def count_penalty(expected_counts, target, weight):
-    """Returns minus R_t, equation (2): draws the mean number of locations to a target.
+    """Returns minus R_t, equation (2), a scalar: draws the mean number of locations to a target.
 
     Args:
         expected_counts: Sum of the probabilities of each row, of shape `(rows,)`.
         target: c_t.
         weight: lambda_t.
-
-    Returns:
-        A scalar.
 
     Example:
 
@@ -61,15 +58,12 @@ def count_penalty(expected_counts, target, weight):
 
 
 def coverage_penalty(candidate_means, target, weight):
-    """Returns minus R_r, equation (3): draws all candidates to the same mean probability.
+    """Returns minus R_r, equation (3), a scalar: draws all candidates to the same probability.
 
     Args:
         candidate_means: Mean probability of each candidate, of shape `(9,)`.
         target: c_r.
         weight: lambda_r.
-
-    Returns:
-        A scalar.
 
     Example:
 
@@ -83,16 +77,13 @@ def coverage_penalty(candidate_means, target, weight):
 
 
 def coverage_target(target_locations, levels):
-    """Returns c_r that fits c_t: equal probabilities a/9 of all candidates in all levels.
+    """Returns the c_r that fits c_t, a float: the same probability a/9 of all candidates.
 
-    The paper gives no c_r. With a attended candidates per node there are a + a^2 + ... in all.
+    The paper does not give c_r. With a attended candidates per node there are a + a^2 + ... in all.
 
     Args:
         target_locations: c_t, positive.
         levels: Number of levels, at least 2.
-
-    Returns:
-        A float.
 
     Raises:
         ValueError: If there cannot be so many locations.
@@ -117,14 +108,11 @@ def coverage_target(target_locations, levels):
 
 
 def log_probability(logits, attended):
-    """Returns log p of Bernoulli decisions, without loss of precision.
+    """Returns log p of Bernoulli decisions, summed over a node's candidates, of shape `(nodes,)`.
 
     Args:
-        logits: Of their probabilities, of shape `(nodes, 9)`.
-        attended: What was decided, boolean, of the same shape.
-
-    Returns:
-        An array of shape `(nodes,)`: the sum over each node's candidates.
+        logits: Logits of their probabilities, of shape `(nodes, 9)`.
+        attended: The decisions, boolean, of the same shape.
 
     Example:
 
@@ -141,11 +129,8 @@ def log_likelihood(logits, labels):
     """Returns log p(label), of shape `(rows,)`.
 
     Args:
-        logits: Of the classes, of shape `(rows, classes)`.
+        logits: Logits of the classes, of shape `(rows, classes)`.
         labels: Integers, of shape `(rows,)`.
-
-    Returns:
-        An array of shape `(rows,)`.
 
     Example:
 
@@ -159,14 +144,11 @@ def log_likelihood(logits, labels):
 
 
 def moving_baseline(baseline, log_likelihoods):
-    """Returns the next baseline b, equation (12).
+    """Returns the next baseline b, equation (12), a scalar.
 
     Args:
-        baseline: The one before.
+        baseline: The present one.
         log_likelihoods: l_i of a batch, of shape `(rows,)`.
-
-    Returns:
-        A scalar.
 
     Example:
 
@@ -188,8 +170,8 @@ class TopDownLoss(keras.losses.Loss):
     Args:
         target_locations: c_t, how many locations to attend per image on average; or, for
             multi-level learning, a list of them, for 2, 3, ... levels.
-        level_weights: lambda_z for 1, 2, ... levels: how much classification after so many levels
-            counts. None is learning rule (4), that of the last level alone.
+        level_weights: lambda_z for 1, 2, ... levels: how much the classification after so many
+            levels counts. None is learning rule (4), the last level alone.
         samples: M, Monte Carlo samples per image.
         reward_weight: lambda_f.
         coverage_weight: lambda_r.
@@ -215,6 +197,7 @@ class TopDownLoss(keras.losses.Loss):
         self,
         target_locations=2.0,
         level_weights=None,
+        *,
         samples=2,
         reward_weight=1e-6,
         coverage_weight=1e-7,
@@ -226,20 +209,23 @@ class TopDownLoss(keras.losses.Loss):
         checks.arrays(target_locations=target_locations)
         checks.optional(checks.lists, level_weights=level_weights)
         checks.texts(name=name)
-        for argument, value in (
-            ("reward_weight", reward_weight),
-            ("coverage_weight", coverage_weight),
-            ("count_weight", count_weight),
-        ):
-            checks.numbers(**{argument: value})
+        weights = {
+            "reward_weight": reward_weight,
+            "coverage_weight": coverage_weight,
+            "count_weight": count_weight,
+        }
+        checks.numbers(**weights)
+        for argument, value in weights.items():
             if not value >= 0:
-                raise ValueError(f"{argument} is {value}; expected no negative number.")
+                raise ValueError(f"{argument} is {value}; expected 0 or more.")
         if level_weights is not None:
             level_weights = [float(weight) for weight in level_weights]
-            if not (np.isfinite(level_weights).all() and min(level_weights) >= 0):
-                raise ValueError(f"level_weights is {level_weights}; expected no negative numbers.")
-            if not any(level_weights):
-                raise ValueError(f"level_weights is {level_weights}; expected one above zero.")
+            finite = np.isfinite(level_weights).all()
+            if not finite or min(level_weights) < 0 or not any(level_weights):
+                raise ValueError(
+                    f"level_weights is {level_weights}; expected numbers of 0 or more, at least "
+                    "one above 0."
+                )
         targets = np.asarray(target_locations, float)
         if not ((targets > 0) & np.isfinite(targets)).all():
             raise ValueError(
@@ -253,10 +239,10 @@ class TopDownLoss(keras.losses.Loss):
         self.count_weight = count_weight
 
     def weights_and_targets(self, levels):
-        """Returns lambda_z, c_t and c_r of a network for 1, 2, ... levels; of 1 level no targets.
+        """Returns lambda_z, c_t and c_r for 1, 2, ... levels; 1 level has no targets.
 
         Raises:
-            ValueError: If their numbers do not fit the number of levels.
+            ValueError: If there are too few or too many weights or targets for these levels.
         """
         weights = self.level_weights or (*[0.0] * (levels - 1), 1.0)
         if len(weights) != levels:
@@ -284,8 +270,8 @@ class TopDownLoss(keras.losses.Loss):
     def call(self, y_true, y_pred):
         """Raises a `ValueError`: a `TopDown` applies the rule itself, in its own `fit`."""
         raise ValueError(
-            "TopDownLoss is the loss of a TopDown model, not of a model around one; expected "
-            "model.compile and model.fit of the TopDown itself."
+            "TopDownLoss trains a TopDown, not a model around one; expected model.compile and "
+            "model.fit of the TopDown itself."
         )
 
     def get_config(self):

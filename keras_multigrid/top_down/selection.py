@@ -1,4 +1,4 @@
-"""Which entries of a long mask are computed: all, exactly the true ones, or a fixed number."""
+"""Which entries of a long mask are computed: exactly the true ones, or a fixed number of them."""
 
 from typing import NamedTuple
 
@@ -10,13 +10,13 @@ BUCKET = 16
 
 
 class Selection(NamedTuple):
-    """Entries of a mask.
+    """The true entries of a mask, and padding.
 
     Attributes:
-        indices: Where in the mask the selected ones are, of shape `(selected,)`.
+        indices: Where in the mask the selected entries are, of shape `(selected,)`.
         alive: Whether they are true there; the others are padding.
         position: Where in `indices` each true entry of the mask is; elsewhere meaningless.
-        count: How many are true. With a fixed number there may be more than were selected.
+        count: How many are true; with a capacity there may be more than were selected.
     """
 
     indices: object
@@ -25,18 +25,12 @@ class Selection(NamedTuple):
     count: object
 
 
-def select_all(mask, capacity=None):
-    """Selects all entries, true or not: the dense mode, against which the others are tested."""
-    indices = ops.arange(ops.shape(mask)[0], dtype="int32")
-    return Selection(indices, mask, indices, _count(mask))
-
-
-def select_true(mask, capacity=None):
+def select(mask, capacity=None):
     """Selects the true entries; where XLA compiles, a fixed number of entries.
 
     Args:
         mask: Boolean, of shape `(entries,)`.
-        capacity: For XLA: how many to select; None is room for all.
+        capacity: For XLA: how many to select; None is as many as there are entries.
     """
     if _is_compiled_by_jax(mask):
         import jax.numpy as jnp
@@ -49,13 +43,10 @@ def select_true(mask, capacity=None):
         at_least_one = max(found, 1) if isinstance(found, int) else ops.maximum(found, 1)
         missing = -(-at_least_one // BUCKET) * BUCKET - found
         indices = ops.pad(indices, [[0, missing]])
-    indices, count = ops.cast(indices, "int32"), _count(mask)
+    indices, ones = ops.cast(indices, "int32"), ops.cast(mask, "int32")
+    count = ops.sum(ones)
     alive = ops.arange(ops.shape(indices)[0], dtype="int32") < count
-    return Selection(indices, alive, ops.cumsum(ops.cast(mask, "int32")) - 1, count)
-
-
-def _count(mask):
-    return ops.sum(ops.cast(mask, "int32"))
+    return Selection(indices, alive, ops.cumsum(ones) - 1, count)
 
 
 def _is_compiled_by_jax(mask):

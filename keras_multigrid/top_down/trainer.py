@@ -1,4 +1,4 @@
-"""Training of a top-down model by `fit`: what Keras' own steps need besides (section 4)."""
+"""Training of a top-down model by `fit`: what Keras' own steps do not do (section 4)."""
 
 import contextlib
 import functools
@@ -7,9 +7,9 @@ import warnings
 import keras
 from keras import ops
 
-from keras_multigrid.top_down.capacity import RoomKeeper, kept_if_complete
+from keras_multigrid.top_down.capacity import CapacityRunner, state_after
 from keras_multigrid.top_down.geometry import CANDIDATES, MAX_LEVELS
-from keras_multigrid.top_down.outcome import Outcome
+from keras_multigrid.top_down.outcome import Outcome, outcome
 from keras_multigrid.top_down.policy_gradient import (
     TopDownLoss,
     count_penalty,
@@ -18,7 +18,6 @@ from keras_multigrid.top_down.policy_gradient import (
     log_likelihood,
     moving_baseline,
 )
-from keras_multigrid.top_down.selection import select_true
 
 COUNTS = "node_counts"  # in the logs of a step on JAX
 
@@ -31,15 +30,14 @@ def take_counts(outputs):
 class TopDownTrainer(keras.Model):
     """What `TopDown` adds to the training and evaluation of a Keras model.
 
-    A subclass has `outcome(images, training, samples, depths, sample)`, `classes` and `costs`.
+    A subclass has what `outcome` needs, `classes` and `costs`.
     """
 
     def __init__(self, levels, **kwargs):
         super().__init__(**kwargs)
         self.levels = levels
         self.supports_jit = keras.backend.backend() == "jax"  # shapes depend on values elsewhere
-        self.select = select_true
-        self.room = None  # for XLA, within a step: capacity of each level; None is room for all
+        self.capacities = None  # for XLA, within a step: how many nodes of each level; None is all
         self._report = None  # what a call returns within a step, instead of probabilities
         self.baselines = self.add_weight(
             name="baselines",
@@ -59,16 +57,16 @@ class TopDownTrainer(keras.Model):
 
     @property
     def learning_rule(self):
-        """Returns the `TopDownLoss` the model is compiled with, or a default one."""
+        """The `TopDownLoss` the model is compiled with, or a default one."""
         if self.classes is None:
-            raise ValueError("The model has classes=None; expected classes, to be trained.")
+            raise ValueError("The model has classes=None; training needs a number of classes.")
         if self.loss in (None, "sparse_categorical_crossentropy"):
             return TopDownLoss()
         rule = self.loss
         if not isinstance(rule, TopDownLoss):
             raise ValueError(
                 f"The model is compiled with loss={rule!r}; expected keras_multigrid.top_down."
-                "TopDownLoss(...), as locations are learned by a rule of their own."
+                "TopDownLoss(...), the rule by which locations are learned."
             )
         return rule
 
@@ -76,28 +74,28 @@ class TopDownTrainer(keras.Model):
         rule = self.learning_rule
         weights = [weight for weight, *_ in rule.weights_and_targets(self.levels)]
         depths = [depth for depth, weight in enumerate(weights, 1) if weight]
-        report = functools.partial(self.outcome, samples=rule.samples, depths=depths, sample=True)
+        report = functools.partial(outcome, self, samples=rule.samples, depths=depths, sample=True)
         with self.reporting(report), warnings.catch_warnings():
-            if self.levels == 1:  # nothing is attended: those weights have no part in it
+            if self.levels == 1:  # nothing is attended: those weights are not used
                 warnings.filterwarnings("ignore", message="Gradients do not exist")
             return self._complete(arguments, super().train_step(*arguments))
 
     def test_step(self, *arguments):
-        report = functools.partial(self.outcome, samples=1, depths=[self.levels], sample=None)
+        report = functools.partial(outcome, self, samples=1, depths=[self.levels], sample=None)
         with self.reporting(report):
             return self._complete(arguments, super().test_step(*arguments))
 
     def make_train_function(self, force=False):
-        self._keep_room("train", super().make_train_function, force)
+        self._make_step_function("train", super().make_train_function, force)
 
     def make_test_function(self, force=False):
-        self._keep_room("test", super().make_test_function, force)
+        self._make_step_function("test", super().make_test_function, force)
 
     def make_predict_function(self, force=False):
-        self._keep_room("predict", super().make_predict_function, force)
+        self._make_step_function("predict", super().make_predict_function, force)
 
-    def _keep_room(self, kind, make, force):
-        """Has Keras make a function, on JAX one per capacity that comes to be needed."""
+    def _make_step_function(self, kind, make, force):
+        """Makes Keras' function of a step, on JAX one for each tuple of capacities."""
         name = f"{kind}_function"
         if not self._is_compiled_by_jax():
             make(force)
@@ -111,7 +109,7 @@ class TopDownTrainer(keras.Model):
 
             def compiled():
                 kept = getattr(self, name)
-                # A new function object, or JAX would take what it compiled for another room.
+                # A new function object, or JAX would take what it compiled for other capacities.
                 setattr(self, f"{kind}_step", lambda *arguments: step(self, *arguments))
                 make(force=True)
                 delattr(self, f"{kind}_step")
@@ -119,21 +117,21 @@ class TopDownTrainer(keras.Model):
                 setattr(self, name, kept)
                 return function
 
-            setattr(self, name, RoomKeeper(self, compiled, take_counts))
+            setattr(self, name, CapacityRunner(self, compiled, take_counts))
 
     def _is_compiled_by_jax(self):
         return keras.backend.backend() == "jax" and self.jit_compile and not self.run_eagerly
 
     def _complete(self, arguments, results):
-        """Returns the results of a step on JAX, with the old state if there was too little room."""
+        """Returns the results of a step, on JAX with the old state if not all nodes fitted."""
         if not self._is_compiled_by_jax():
             return results
         logs, state = results
-        return logs, kept_if_complete(self.room, logs[COUNTS], arguments[0], state)
+        return logs, state_after(self.capacities, logs[COUNTS], arguments[0], state)
 
     @contextlib.contextmanager
     def reporting(self, report):
-        """Makes calls return what `report` does of the images and of `training`."""
+        """Makes calls return `report(images, training)`."""
         self._report = report
         try:
             yield

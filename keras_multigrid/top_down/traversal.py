@@ -16,18 +16,18 @@ from keras_multigrid.top_down.geometry import (
     nodes_in,
     windows_per_side,
 )
-from keras_multigrid.top_down.selection import Selection, select_true
+from keras_multigrid.top_down.selection import Selection, select
 
 
 class Modules(NamedTuple):
     """The layers of a network.
 
     Attributes:
-        features: From windows to feature maps.
-        location: From feature maps to the logits of 9 candidates.
-        aggregation: From 3x3 vectors to one.
-        merging: From two vectors, concatenated, to one.
-        classification: From vectors to logits; None for features.
+        features: Computes feature maps of windows.
+        location: Computes the logits of 9 candidates from feature maps.
+        aggregation: Computes one vector from 3x3.
+        merging: Computes one vector from two, concatenated.
+        classification: Computes logits from vectors; None in a network that returns features.
     """
 
     features: object
@@ -42,7 +42,7 @@ class Nodes(NamedTuple):
 
     Attributes:
         alive: False for padding.
-        row: The row each is of.
+        row: The row that a node belongs to.
         path: Its path from the root.
         window_row, window_column: Its place.
         vector: The features V, `(nodes, features)`.
@@ -62,7 +62,7 @@ class Decisions(NamedTuple):
     """Which candidates are attended.
 
     Attributes:
-        logits: Of their probabilities, float32 `(nodes, 9)`.
+        logits: Logits of their probabilities, float32 `(nodes, 9)`.
         attended: Boolean `(nodes, 9)`.
         selection: The children, as a `Selection` from `attended`, flat.
     """
@@ -72,27 +72,17 @@ class Decisions(NamedTuple):
     selection: Selection
 
 
-def traverse(
-    modules,
-    images,
-    base_size,
-    noise,
-    samples=1,
-    select=select_true,
-    room=None,
-    stop=None,
-):
+def traverse(modules, images, base_size, noise, *, samples=1, capacities=None, stop=None):
     """Goes down the pyramid; a candidate is attended if its noise is below its probability.
 
     Args:
         modules: `Modules`.
         images: `(batch, side, side, channels)`.
         base_size: Side of the image of level 1.
-        noise: For each level but the last: `(batch * samples, nodes_in(level), 9)`. Uniform on
-            [0, 1) it samples; constant, it is a threshold. There is one level more than entries.
+        noise: For each level but the last: `(batch * samples, nodes_in(level), 9)`. Uniform noise
+            on [0, 1) samples; constant noise is a threshold.
         samples: Rows per image.
-        select: How nodes are selected, a function of `selection`.
-        room: For XLA: capacity of each level; None is room for all.
+        capacities: For XLA: how many nodes of each level are computed; None is all.
         stop: Function from the levels so far to a boolean per row: whether to go no further.
 
     Returns:
@@ -104,10 +94,10 @@ def traverse(
     row = ops.arange(batch * samples, dtype="int32")
     zeros = ops.zeros_like(row)
     nodes = Nodes(zeros == 0, row, zeros, zeros, zeros)
+    capacities = capacities or [None] * levels
     above = []
     for level, image in enumerate(pyramid, 1):
-        capacity = room and room[level - 1]
-        windows, window_of = _windows(nodes, level, batch, samples, select, capacity)
+        windows, window_of = _windows(nodes, level, batch, samples, capacities[level - 1])
         side = windows_per_side(level)
         owner, place = windows // side**2, windows % side**2
         crops = cut_windows(image, base_size, level, owner, place // side, place % side)
@@ -118,18 +108,17 @@ def traverse(
             return [*above, nodes]
         logits = ops.take(modules.location(ops.stop_gradient(maps)), window_of, axis=0)
         stopped = stop and stop([*above, nodes])
-        capacity = room and room[level]
-        parents, nodes = _decide(nodes, level, logits, noise, stopped, select, capacity)
+        parents, nodes = _decide(nodes, level, logits, noise, stopped, capacities[level])
         above.append(parents)
 
 
-def combine(modules, levels, select=select_true, room=None):
+def combine(modules, levels, capacities=None):
     """Goes up again: merges the vectors of attended nodes into those of their parents.
 
     Args:
         modules: `Modules`.
-        levels: What `traverse` returns, or the first of it: a traversal of fewer levels.
-        select, room: As for `traverse`.
+        levels: What `traverse` returns, or its first entries: a traversal of fewer levels.
+        capacities: As for `traverse`.
 
     Returns:
         A vector for each row, `(rows, features)`.
@@ -139,8 +128,7 @@ def combine(modules, levels, select=select_true, room=None):
         attended = nodes.decisions.attended
         position = ops.reshape(nodes.decisions.selection.position, (-1, CANDIDATES))
         is_parent = ops.any(attended, axis=-1)
-        capacity = room and min(room[level], room[level + 1])
-        parents = select(is_parent, capacity)
+        parents = select(is_parent, capacities and min(capacities[level : level + 2]))
         attended = ops.take(attended, parents.indices, axis=0)
         position = ops.where(attended, ops.take(position, parents.indices, axis=0), 0)
         children = ops.take(merged, position, axis=0)
@@ -153,7 +141,7 @@ def combine(modules, levels, select=select_true, room=None):
     return merged
 
 
-def _windows(nodes, level, batch, samples, select, capacity):
+def _windows(nodes, level, batch, samples, capacity):
     """Returns the distinct windows of living nodes, and which of them each node has."""
     images = nodes.row // samples
     if level == 1:
@@ -165,7 +153,7 @@ def _windows(nodes, level, batch, samples, select, capacity):
     return selection.indices, ops.where(nodes.alive, ops.take(selection.position, window), 0)
 
 
-def _decide(nodes, level, logits, noise, stopped, select, capacity):
+def _decide(nodes, level, logits, noise, stopped, capacity):
     """Returns the nodes of a level with their decisions, and their children."""
     logits = ops.cast(logits, "float32")
     draws = ops.reshape(noise[level - 1], (-1, CANDIDATES))

@@ -51,6 +51,11 @@ CASES = [
         lambda: layers.MultigridConv2D([4, 3], padding="valid"),
         (PYRAMID,),
     ),
+    Case(
+        "MultigridConv2D-strides",
+        lambda: layers.MultigridConv2D([4, 3], strides=2, activation="relu"),
+        (PYRAMID,),
+    ),
     Case("MultigridMaxPooling2D-all", lambda: layers.MultigridMaxPooling2D(), (PYRAMID,)),
     Case("SkipConcatenate-fewer", lambda: layers.SkipConcatenate(), (PYRAMID, LARGER[:1])),
     per_grid("strided", lambda: keras.layers.Conv2D(3, 3, strides=2, padding="same")),

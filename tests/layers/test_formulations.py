@@ -24,9 +24,11 @@ def values_and_gradients(layer, pyramid, upstream):
     return [value.numpy() for value in outputs + gradients if value is not None]
 
 
-@pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-12), ("float32", 1e-5)])
+@pytest.mark.parametrize(
+    "dtype, tolerance", [("float64", 1e-12), pytest.param("float32", 1e-5, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("kernel_size", [1, 3, 5, 2])  # 2, and odd sides, are the textbook's
-@pytest.mark.parametrize("size", [(1, 1), (2, 2), (16, 32), (34, 30), (7, 6)])
+@pytest.mark.parametrize("size", [(2, 2), (16, 18), (7, 6)])
 @pytest.mark.parametrize("formulation", SHORTCUTS)
 def test_equals_the_textbook(formulation, size, kernel_size, dtype, tolerance):
     rng = np.random.default_rng(0)
@@ -68,7 +70,7 @@ def test_each_one_is_computed_as_it_says(formulation, operation):
 
     @tf.function
     def traced(own, coarser, kernel):
-        return convolve(None, own, coarser, kernel, formulation, "same", "channels_last")
+        return convolve(None, own, coarser, kernel, formulation=formulation)
 
     shapes = [(2, 8, 8, 3), (2, 4, 4, 2), (3, 3, 5, 4)]
     graph = traced.get_concrete_function(*[tf.TensorSpec(shape) for shape in shapes]).graph
@@ -78,7 +80,8 @@ def test_each_one_is_computed_as_it_says(formulation, operation):
 
 
 def test_the_rule(monkeypatch):
-    monkeypatch.setattr(formulations, "_runs_on_cpu", lambda backend: True)
+    assert formulations._runs_on_cpu() == (not tf.config.list_logical_devices("GPU"))
+    monkeypatch.setattr(formulations, "_runs_on_cpu", lambda: True)
     assert fastest_formulation(64, 1 / 3, training=True) == "transposed"
     assert fastest_formulation(14, 1 / 3, training=True) == "transposed"
     assert fastest_formulation(14, 1 / 3, training=False) == "textbook"
@@ -90,7 +93,7 @@ def test_the_rule(monkeypatch):
     assert fastest_formulation(64, 1 / 3, training=True) == "textbook"
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
     assert fastest_formulation(64, 1 / 3, training=True) == "textbook"
-    monkeypatch.setattr(formulations, "_runs_on_cpu", lambda backend: False)
+    monkeypatch.setattr(formulations, "_runs_on_cpu", lambda: False)
     monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
     assert fastest_formulation(64, 1 / 3, training=True) == "textbook"
 

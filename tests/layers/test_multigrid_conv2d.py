@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_multigrid.layers import MultigridConv2D
+from keras_multigrid.layers import ImagePyramid, MultigridConv2D
 from tests import oracle
 from tests.asserts import assert_close, assert_pyramids_close, shapes_of
 from tests.random_weights import randomize
@@ -15,7 +15,11 @@ from tests.random_weights import randomize
 def expected_outputs(layer, pyramid):
     kernels = [kernel.numpy() for kernel in layer.kernels]
     biases = [bias.numpy() for bias in layer.biases]
-    return oracle.multigrid_conv(pyramid, kernels, biases, layer.padding)
+    options = {"strides": layer.strides, "dilation": layer.dilation_rate}
+    return oracle.multigrid_conv(pyramid, kernels, biases, layer.padding, **options)
+
+
+STEPS = [{}, {"strides": 2}, {"strides": 3}, {"dilation_rate": 2}, {"dilation_rate": 3}]
 
 
 @st.composite
@@ -28,6 +32,7 @@ def cases(draw):
         "filters": draw(st.lists(widths, min_size=num_outputs, max_size=num_outputs)),
         "kernel_size": draw(st.lists(widths, min_size=num_outputs, max_size=num_outputs)),
         "use_bias": draw(st.booleans()),
+        **draw(st.sampled_from(STEPS)),
     }
     size = draw(st.integers(1, 13)), draw(st.integers(1, 13))
     channels = draw(st.lists(widths, min_size=num_grids, max_size=num_grids))
@@ -60,11 +65,12 @@ def test_equals_the_oracle_in_float64(size, channels, filters):
     assert_pyramids_close(layer(pyramid), expected_outputs(layer, pyramid), tolerance=1e-12)
 
 
-@pytest.mark.parametrize("kernel_size", [1, 2, 3, [3, 2], [1, 4]])
-def test_valid_padding(kernel_size):
+@pytest.mark.parametrize("steps", STEPS[:4], ids=str)
+@pytest.mark.parametrize("kernel_size", [1, 2, (3, 2), np.int64(3)])
+def test_valid_padding(kernel_size, steps):
     rng = np.random.default_rng(0)
-    pyramid = oracle.random_pyramid(rng, 9, 8, [2, 3, 1])
-    layer = MultigridConv2D([3, 2], kernel_size, padding="valid")
+    pyramid = oracle.random_pyramid(rng, 11, 10, [2, 3, 1])
+    layer = MultigridConv2D([3, 2], kernel_size, padding="valid", **steps)
     layer.build(shapes_of(pyramid))
     randomize(layer)
     outputs = layer(pyramid)
@@ -118,14 +124,60 @@ def test_order_of_the_input_channels():
     assert [float(grid[0, 0, 0, 0]) for grid in layer(pyramid)] == [1, 1, 10]
 
 
-def test_one_grid_is_a_plain_convolution():
-    image = np.random.default_rng(0).normal(size=(2, 6, 5, 3)).astype("float32")
-    plain = keras.layers.Conv2D(4, 3, padding="same")
-    layer = MultigridConv2D([4])
-    expected = plain(image)
-    layer.build([image.shape])
-    layer.set_weights(plain.get_weights())
-    assert_pyramids_close(layer([image]), [expected])
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("steps", STEPS, ids=str)
+@pytest.mark.parametrize("activation", [None, "gelu"])
+def test_one_grid_is_a_plain_convolution(activation, steps, padding):
+    rng = np.random.default_rng(0)
+    for kernel_size, size in [(3, (8, 7)), (2, (7, 9)), (1, (8, 9))]:
+        image = rng.normal(size=(2, *size, 3)).astype("float32")
+        options = {"padding": padding, "activation": activation, **steps}
+        plain = keras.layers.Conv2D(4, kernel_size, **options)
+        layer = MultigridConv2D([4], kernel_size, **options)
+        expected = plain(image)
+        layer.build([image.shape])
+        layer.set_weights(plain.get_weights())
+        assert_pyramids_close(layer([image]), [expected])
+        for shape in (image.shape, (None, None, 9, 3)):
+            assert layer.compute_output_shape([shape]) == [plain.compute_output_shape(shape)]
+
+
+def test_a_pyramid_stays_one_after_strides():
+    for strides in (1, 2, 3, 4, 5):
+        layer = MultigridConv2D([1] * 4, strides=strides)
+        for side in range(1, 70):
+            shapes = [(1, *size, 1) for size in oracle.grid_sizes(side, 2 * side, 4)]
+            layer.check_pyramid(layer.compute_output_shape(shapes))
+
+
+def test_strides_halve_a_pyramid_that_is_pooled_and_convolved_again():
+    image = keras.Input((13, 10, 3))
+    layers = [MultigridConv2D([4, 3], strides=2, activation="relu"), MultigridConv2D([2, 2])]
+    pyramid = layers[0](ImagePyramid(2)(image))
+    assert shapes_of(pyramid) == [(None, 7, 5, 4), (None, 4, 3, 3)]
+    inputs = np.random.default_rng(0).normal(size=(2, 13, 10, 3)).astype("float32")
+    expected = oracle.image_pyramid(inputs, 2)
+    model = keras.Model(image, layers[1](pyramid))
+    expected = [np.maximum(grid, 0) for grid in expected_outputs(layers[0], expected)]
+    assert_pyramids_close(model(inputs), expected_outputs(layers[1], expected))
+
+
+@pytest.mark.parametrize("formulation", ["transposed", "phases"])
+@pytest.mark.parametrize("steps", [{"strides": 2}, {"dilation_rate": 2}], ids=str)
+def test_other_formulations_are_for_steps_of_one(steps, formulation):
+    pyramid = oracle.random_pyramid(np.random.default_rng(0), 16, 16, [2, 3])
+    layer = MultigridConv2D([3, 2], formulation=formulation, **steps)
+    layer.build(shapes_of(pyramid))
+    assert_pyramids_close(layer(pyramid), expected_outputs(layer, pyramid))
+
+
+def test_configurations_without_strides_load():
+    config = MultigridConv2D([3, 2]).get_config()
+    for name in ("strides", "dilation_rate", "activation"):
+        del config[name]
+    layer = MultigridConv2D.from_config(config)
+    assert (layer.strides, layer.dilation_rate) == (1, 1)
+    assert layer.activation is keras.activations.linear
 
 
 @pytest.mark.parametrize("size", [(8, 8), (7, 5), (1, 2)])

@@ -40,6 +40,27 @@ def test_equals_the_oracle(size, channels, kernel_size, strides, use_bias, seed)
     assert layer.compute_output_shape(shapes_of(pyramid)) == shapes_of(outputs)
 
 
+@pytest.mark.parametrize("kernel_size", [(2, 3, 1), [1, 1, 4], np.int64(3)])
+def test_a_kernel_size_per_grid_and_an_activation(kernel_size):
+    rng = np.random.default_rng(0)
+    pyramid = oracle.random_pyramid(rng, 5, 4, [1, 2, 3])
+    layer = MultigridConv2DTranspose([2, 2, 2], kernel_size, activation="relu")
+    layer.build(shapes_of(pyramid))
+    layer.set_weights([rng.normal(size=value.shape) for value in layer.get_weights()])
+    expected = oracle.multigrid_conv_transpose(pyramid, *kernels_and_biases(layer))
+    assert_pyramids_close(layer(pyramid), [np.maximum(grid, 0) for grid in expected])
+    again = MultigridConv2DTranspose.from_config(layer.get_config())
+    again.build(shapes_of(pyramid))
+    again.set_weights(layer.get_weights())
+    assert_pyramids_close(again(pyramid), layer(pyramid), tolerance=0)
+
+
+def test_configurations_of_one_kernel_size_and_no_activation_load():
+    config = MultigridConv2DTranspose([2, 2], 3).get_config()
+    del config["activation"]
+    assert MultigridConv2DTranspose.from_config({**config, "kernel_size": 3}).kernel_size == (3, 3)
+
+
 def test_golden():
     fine = np.array([1, 2, 3], "float32").reshape(1, 1, 3, 1)
     coarse = np.array([4, 5], "float32").reshape(1, 1, 2, 1)

@@ -28,7 +28,9 @@ def train(folder, at=None):
     return model, history.history
 
 
-@pytest.mark.parametrize("moment", [("train", 0, 1), ("train", 1, 0)])
+@pytest.mark.parametrize(
+    "moment", [("train", 0, 1), pytest.param(("train", 1, 0), marks=pytest.mark.slow)]
+)
 def test_baselines_draws_and_weights_continue(moment, tmp_path):
     whole, losses = train(tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):

@@ -9,8 +9,9 @@ import tensorflow as tf
 from keras import ops
 
 import keras_multigrid as kmg
+from keras_multigrid.top_down import traversal
 from keras_multigrid.top_down.policy_gradient import log_probability
-from keras_multigrid.top_down.selection import select_all, select_true
+from keras_multigrid.top_down.selection import Selection, select
 from keras_multigrid.top_down.traversal import combine, traverse
 from tests.asserts import assert_close
 from tests.top_down import oracle
@@ -22,11 +23,11 @@ BASE = 4
 def go(model, images, noise, samples=1, **options):
     noise = [ops.convert_to_tensor(array) for array in noise]
     images = ops.convert_to_tensor(images)
-    return traverse(model.modules(), images, BASE, noise, samples, **options)
+    return traverse(model.modules(), images, BASE, noise, samples=samples, **options)
 
 
-def logits_of(model, levels, **options):
-    return model.classification(combine(model.modules(), levels, **options))
+def logits_of(model, levels):
+    return model.classification(combine(model.modules(), levels))
 
 
 def attended_in(levels, rows):
@@ -113,17 +114,24 @@ def test_one_row_does_not_depend_on_the_others():
         assert_close(logits_of(model, alone), together[row : row + 1])
 
 
+def select_all(mask, capacity=None):
+    """The dense mode: selects all entries of a mask, true or not."""
+    indices = ops.arange(ops.shape(mask)[0], dtype="int32")
+    return Selection(indices, mask, indices, ops.sum(ops.cast(mask, "int32")))
+
+
 @pytest.mark.parametrize("levels, samples", [(2, 2), (3, 1), (3, 2)])
-def test_dense_equals_sparse(levels, samples):
+def test_dense_equals_sparse(levels, samples, monkeypatch):
     model = tiny_model(levels)
     images = oracle.random_images(2, BASE * 2 ** (levels - 1))
     noise = oracle.random_noise(2 * samples, levels)
     factors = np.random.default_rng(5).normal(size=(2 * samples, 5))
     results = []
-    for select in (select_true, select_all):
+    for selecting in (select, select_all):
+        monkeypatch.setattr(traversal, "select", selecting)
         with tf.GradientTape() as tape:
-            traversed = go(model, images, noise, samples, select=select)
-            logits = logits_of(model, traversed, select=select)
+            traversed = go(model, images, noise, samples)
+            logits = logits_of(model, traversed)
             loss = ops.sum(logits * factors)
             for nodes in traversed[:-1]:
                 score = log_probability(nodes.decisions.logits, nodes.decisions.attended)
@@ -131,7 +139,7 @@ def test_dense_equals_sparse(levels, samples):
         gradients = tape.gradient(loss, model.trainable_variables)
         results.append([logits, *map(tf.convert_to_tensor, gradients)])
         sizes = [len(nodes.row) for nodes in traversed]
-        if select is select_all:
+        if selecting is select_all:
             assert sizes == [2 * samples * 9 ** (level - 1) for level in range(1, levels + 1)]
     for sparse, dense in zip(*results):
         assert np.abs(dense).max() > 1e-3
@@ -152,7 +160,7 @@ def test_features_of_a_window_are_computed_once(attend):
 
     inputs = [ops.convert_to_tensor(array) for array in noise]
     modules = model.modules()._replace(features=extract)
-    traverse(modules, ops.convert_to_tensor(images), BASE, inputs, samples)
+    traverse(modules, ops.convert_to_tensor(images), BASE, inputs, samples=samples)
     assert len(handed) == 3
     for level, windows in enumerate(handed, 1):
         wanted, nodes = set(), 0
