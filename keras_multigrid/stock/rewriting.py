@@ -1,4 +1,4 @@
-"""Networks of pyramids rewritten with stock Keras layers, one grid at a time."""
+"""Networks rewritten with stock Keras layers, one grid at a time."""
 
 import functools
 from collections.abc import Callable
@@ -9,26 +9,28 @@ import numpy as np
 from keras import ops
 
 from keras_multigrid import checks, layers
-from keras_multigrid.layers.formulations import (
-    choose,
-    is_even,
-    transposed_kernel,
+from keras_multigrid.stock.grid_convolutions import (
+    channel_axis_of,
+    convolve_grid,
+    join,
+    pool,
+    with_weights,
+    without_format,
 )
 
 
 def rewrite(model, for_inference=False):
     """Returns a network that computes the same with stock Keras layers.
 
-    Every grid becomes a tensor of its own, so that what cannot reach the output (grids that are
-    dropped before anybody reads them) is left out. With `for_inference`, batch normalizations are
-    folded into the convolutions before them, and convolutions of repeated grids replaced by
-    transposed ones with kernels summed ahead, where the rule of
-    `keras_multigrid.layers.formulations` finds another formulation faster than the textbook's on
-    this machine. Without, the network is the textbook's, to train and compare with.
+    Every grid becomes a tensor of its own; grids that no output depends on are left out. The
+    network is the textbook's, to train and compare with. With `for_inference` it is a faster one to
+    predict with: batch normalizations are folded into the convolutions before them, and
+    convolutions of repeated grids become transposed ones with kernels summed ahead, where
+    `keras_multigrid.layers.formulations` finds that faster on this machine.
 
-    Layers that are not ours are copied. Of ours, `ZCAWhitening` stays, and where a side is odd or
-    unknown so do `ImagePyramid`, `SkipConcatenate` and `MultigridConv2DTranspose`, which does where
-    its strides exceed its kernels, too. Convolutions and grids that shared weights no longer do.
+    Layers of other packages are copied. So are `ZCAWhitening`, and, where a side is odd or unknown,
+    `ImagePyramid`, `SkipConcatenate` and `MultigridConv2DTranspose`; the last also where its
+    strides exceed its kernels. Weights that convolutions or grids shared become separate ones.
 
     Args:
         model: A functional model.
@@ -116,11 +118,11 @@ class _Rewriter:
     @call.register
     def _(self, layer: layers.MultigridMaxPooling2D, pyramid, **options):
         outputs = [
-            self._pool(layer, grid, index)
+            pool(grid, self._options(layer, f"{index}_pool"))
             for index, grid in enumerate(pyramid[:-1] if layer.merge else pyramid)
         ]
         if layer.merge:
-            outputs[-1] = self._join(layer, [outputs[-1], pyramid[-1]], "merge")
+            outputs[-1] = join([outputs[-1], pyramid[-1]], self._options(layer, "merge_join"))
         return outputs
 
     @call.register
@@ -132,7 +134,7 @@ class _Rewriter:
         ):
             return self._copy(layer)(skip, upsampled)
         pairs = enumerate(zip(skip, upsampled))
-        joined = [self._join(layer, pair, index) for index, pair in pairs]
+        joined = [join(pair, self._options(layer, f"{index}_join")) for index, pair in pairs]
         return joined + list(skip[len(joined) :])
 
     @call.register
@@ -163,10 +165,10 @@ class _Rewriter:
         def build(kernel, bias):
             config = {**layer.get_config(), "use_bias": bias is not None}
             config["name"] = self._unique(name or layer.name)
-            return _with_weights(keras.layers.Conv2D.from_config(config), image, kernel, bias)
+            return with_weights(keras.layers.Conv2D.from_config(config), image, kernel, bias)
 
         bias = _array(layer.bias) if layer.use_bias else None
-        return self._convolve(build, _array(layer.kernel), bias, _channel_axis(layer))
+        return self._convolve(build, _array(layer.kernel), bias, channel_axis_of(layer.data_format))
 
     @call.register
     def _(self, layer: keras.layers.BatchNormalization, image, name=None, **options):
@@ -198,21 +200,24 @@ class _Rewriter:
         ]
 
     def _convolve_grid(self, layer, pyramid, grid):
-        fine = [pyramid[grid]]
-        if grid > 0:
-            fine.insert(0, self._pool(layer, pyramid[grid - 1], grid))
-        coarser = pyramid[grid + 1] if grid + 1 < len(pyramid) else None
+        finer, coarser = pyramid[grid - 1] if grid else None, (*pyramid, None)[grid + 1]
+        if finer is not None:
+            finer = pool(finer, self._options(layer, f"{grid}_pool"))
+
+        def options(label=""):
+            return self._options(layer, f"{grid}{label}")
 
         def build(kernel, bias):
-            return self._build_grid(layer, fine, coarser, grid, kernel, bias)
+            grids = finer, pyramid[grid], coarser
+            return convolve_grid(layer, grids, kernel, bias, options, self.for_inference)
 
         bias = _array(layer.biases[grid]) if layer.use_bias else None
         kernel = _array(layer.kernels[grid])
-        output = self._convolve(build, kernel, bias, _channel_axis(layer))
+        output = self._convolve(build, kernel, bias, channel_axis_of(layer.data_format))
         if layer.activation is keras.activations.linear:
             return output
-        options = self._options(layer, f"{grid}_activation", data_format=False)
-        return keras.layers.Activation(layer.activation, **options)(output)
+        named = without_format(options("_activation"))
+        return keras.layers.Activation(layer.activation, **named)(output)
 
     def _convolve(self, build, kernel, bias, channel_axis):
         """Builds a convolution; a batch normalization after it will build another instead."""
@@ -221,70 +226,9 @@ class _Rewriter:
             self.convolutions[id(output)] = _Convolution(output, build, kernel, bias, channel_axis)
         return output
 
-    def _build_grid(self, layer, fine, coarser, grid, kernel, bias):
-        """Convolves a grid, joined with the pooled finer one, and the coarser one if any."""
-        size = layer.grid_size(fine[-1].shape)
-        convolution = keras.layers.Conv2D(
-            kernel.shape[3],
-            kernel.shape[0],
-            strides=layer.strides,
-            padding=layer.padding,
-            dilation_rate=layer.dilation_rate,
-            use_bias=bias is not None,
-            kernel_regularizer=layer.kernel_regularizer,
-            bias_regularizer=layer.bias_regularizer,
-            kernel_constraint=layer.kernel_constraint,
-            bias_constraint=layer.bias_constraint,
-            trainable=layer.trainable,
-            **self._options(layer, grid),
-        )
-        if coarser is None:
-            return _with_weights(convolution, self._join(layer, fine, grid), kernel, bias)
-        own_channels = kernel.shape[2] - coarser.shape[layer.channel_axis]
-        formulation = "textbook"
-        has_steps = layer.strides > 1 or layer.dilation_rate > 1
-        if self.for_inference and layer.formulation != "textbook" and not has_steps:
-            # Summed ahead, a kernel costs no more than in training, where a batch shares the sum.
-            share = 1 - own_channels / kernel.shape[2]
-            formulation = choose(
-                "fastest", size, kernel.shape[0], share, layer.padding, training=True
-            )
-        if formulation != "textbook":
-            own_kernel, coarser_kernel = np.split(kernel, [own_channels], axis=2)
-            own = _with_weights(convolution, self._join(layer, fine, grid), own_kernel, bias)
-            enlarge = keras.layers.Conv2DTranspose(
-                kernel.shape[3],
-                kernel.shape[0] + 1,
-                strides=2,
-                padding="same",
-                use_bias=False,
-                **self._options(layer, f"{grid}_coarser"),
-            )
-            summed = transposed_kernel(ops.convert_to_tensor(coarser_kernel))
-            enlarged = _with_weights(enlarge, coarser, ops.convert_to_numpy(summed), None)
-            options = self._options(layer, f"{grid}_add", data_format=False)
-            return keras.layers.Add(**options)([own, enlarged])
-        repeat = keras.layers.UpSampling2D(2, **self._options(layer, f"{grid}_repeat"))
-        if is_even(size):
-            joined = self._join(layer, [*fine, repeat(coarser)], grid)
-        else:  # cropped to the finer grid
-            crop = layers.SkipConcatenate(**self._options(layer, f"{grid}_crop"))
-            (joined,) = crop([self._join(layer, fine, grid)], [repeat(coarser)])
-        return _with_weights(convolution, joined, kernel, bias)
-
-    def _pool(self, layer, grid, index):
-        options = self._options(layer, f"{index}_pool")
-        return keras.layers.MaxPooling2D(2, strides=2, padding="same", **options)(grid)
-
-    def _join(self, layer, grids, label):
-        if len(grids) == 1:
-            return grids[0]
-        options = self._options(layer, f"{label}_join", data_format=False)
-        return keras.layers.Concatenate(axis=_channel_axis(layer), **options)(list(grids))
-
-    def _options(self, layer, label, data_format=True):
-        options = {"name": self._unique(f"{layer.name}_{label}"), "dtype": layer.dtype_policy}
-        return {**options, "data_format": layer.data_format} if data_format else options
+    def _options(self, layer, label):
+        name = self._unique(f"{layer.name}_{label}")
+        return {"name": name, "dtype": layer.dtype_policy, "data_format": layer.data_format}
 
     def _copy(self, layer, name=None, kind=None):
         """Returns the one copy of a layer, with its weights."""
@@ -309,16 +253,6 @@ class _Rewriter:
             unique = f"{name}_{number}"
         self.names.add(unique)
         return unique
-
-
-def _channel_axis(layer):
-    return 1 if layer.data_format == "channels_first" else 3
-
-
-def _with_weights(layer, inputs, kernel, bias):
-    outputs = layer(inputs)
-    layer.set_weights([kernel] if bias is None else [kernel, bias])
-    return outputs
 
 
 def _array(variable):
