@@ -89,7 +89,7 @@ def test_pieces_on_several_machines_end_as_one(data, tmp_path):
     state = tmp_path / "state.tar"
     uninterrupted = start(tmp_path, data, whole)
     process = start(tmp_path, data, killed)
-    while not any(killed.glob("checkpoints/*.npz")):
+    while not any(killed.glob("checkpoints/checkpoint-*.npz")):
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.01)
     process.kill()
