@@ -14,10 +14,10 @@ def wrong_requests():
     jpeg, png = encoded(COLOR[0], "JPEG"), encoded(COLOR[0], "PNG")
     tiff = encoded(COLOR[0], "TIFF")
     return {
-        "no JSON": (b"{", "no JSON"),
-        "nothing": (b"", "no JSON"),
-        "not UTF-8": (b"\xff\xfe", "no JSON"),
-        "deep": (b"[" * 100_000, "no JSON"),
+        "no JSON": (b"{", "not JSON"),
+        "nothing": (b"", "not JSON"),
+        "not UTF-8": (b"\xff\xfe", "not JSON"),
+        "deep": (b"[" * 100_000, "not JSON"),
         "NaN": (b'{"instances": [[[[NaN, 1, 2]]]]}', "finite"),
         "infinity": (b'{"instances": [[[[-Infinity, 1, 2]]]]}', "finite"),
         "large": (b'{"instances": [[[[1e400, 1, 2]]]]}', "float32"),
