@@ -1,6 +1,7 @@
 """Searches without trainings: what is proposed, recorded, ranked and refused."""
 
 import dataclasses
+import json
 import math
 
 import pytest
@@ -200,6 +201,27 @@ def test_what_is_found_is_written(search, tmp_path):
     # What `train` makes of it.
     arguments = ["train", str(folder / "best.json"), "--set", "epochs=0"]
     assert main(arguments) == 2  # read, and changed
+
+
+def test_a_search_made_when_repeats_were_called_depth(search, tmp_path):
+    path = tmp_path / "search" / "search.json"
+    run, _ = search(trials=2)
+    assert len(run) == 2
+    asked = json.loads(path.read_text())
+    asked["recipe"]["depth"] = asked["recipe"].pop("repeats")
+    asked["space"]["depths"] = asked["space"].pop("repeats")
+    path.write_text(json.dumps(asked))
+    result = path.parent / "trials" / "0" / "result.json"
+    written = json.loads(result.read_text())
+    written["settings"]["depth"] = 3
+    result.write_text(json.dumps(written))
+    run, results = search(trials=3)
+    assert len(run) == 1 and len(results) == 3
+    assert [each.settings.get("repeats") for each in results if each.trial == "0"] == [3]
+    asked["space"]["depths"] = [2, 3]
+    path.write_text(json.dumps(asked))
+    with pytest.raises(ValueError, match="searches depths, which are called repeats now; name an"):
+        search(trials=4)
 
 
 def test_pareto_front():
