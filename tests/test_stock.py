@@ -77,7 +77,8 @@ def test_the_textbooks_network_trains_the_same():
     targets = (np.random.default_rng(1).random((2, 16, 16, 2)) > 0.5).astype("float32")
     losses = []
     for network in (model, stock):
-        network.compile(keras.optimizers.SGD(0.01, momentum=0.9), "binary_crossentropy")
+        optimizer = keras.optimizers.SGD(0.01, momentum=0.9)
+        network.compile(optimizer, "binary_crossentropy", run_eagerly=True)
         losses.append([float(network.train_on_batch(images, targets)) for _ in range(3)])
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
     assert losses[0][2] < losses[0][0]

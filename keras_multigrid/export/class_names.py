@@ -33,7 +33,7 @@ def read_class_names(path):
 
     Raises:
         OSError: If there is no such file or folder.
-        ValueError: If the file is no `.keras` file, or the names in it are damaged.
+        ValueError: If the file is not a `.keras` file, or the names in it are damaged.
 
     Example:
 
@@ -61,7 +61,9 @@ def read_class_names(path):
                 return None
             return _checked(archive.read(CLASS_NAMES), path)
     except zipfile.BadZipFile as error:
-        raise ValueError(f"{path} is no {KERAS} file, or is damaged; expected a run's.") from error
+        raise ValueError(
+            f"{path} is not a {KERAS} file, or is damaged; expected a run's."
+        ) from error
 
 
 def _checked(data, path):

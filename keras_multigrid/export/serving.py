@@ -59,15 +59,7 @@ def serving_model(
     """Puts a network between what clients send and what they want to have.
 
     Args:
-        model: A `keras.Model` from images to probabilities `(batch, classes)`, or masks `(batch,
-            height, width, classes)`.
-        preprocessing: Layers that make what the network reads of images with values from 0 to 255;
-            the first may be a `ResizedCentre`.
-        features: Tensors of the model, its pyramid.
-        size: Height and width of the images that are sent; None is any.
-        dtype: Their type, `"float32"` or `"uint8"`.
-        rewrite: Whether to rewrite the network with `kmg.stock.rewrite`, to predict the same with
-            fewer multiply-adds.
+        model, preprocessing, features, size, dtype, rewrite: As for `export_model`.
         float32: Whether to compute in float32, whatever the network's precision.
 
     Returns:

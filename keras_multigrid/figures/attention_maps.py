@@ -89,7 +89,7 @@ def draw_attention_generation(path, image, model, swept, index=0):
         path: Path of the PNG or PDF file.
         image: `(height, width, 1 or 3)`, one of those that were swept.
         model: The network.
-        swept: The `kmg.attention_maps.Sweep` of it.
+        swept: The network's `kmg.attention_maps.Sweep`.
         index: Number of the image in the sweep.
 
     Raises:

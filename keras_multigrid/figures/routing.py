@@ -78,7 +78,7 @@ def draw_ablation(path, ablation, metric="metric"):
     """Draws how a metric changes without each exchange, as a map: layers by grids and sources.
 
     Red is a fall, blue a rise; what is grey was not taken away (paper, section 3, Figure 2). Where
-    the sizes of grids are not known, rows are their numbers.
+    the sizes of grids are not known, rows are numbers of grids.
 
     Args:
         path: Path of the PNG or PDF file.

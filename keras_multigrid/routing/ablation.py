@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_multigrid import checks
 from keras_multigrid.progress import progress_bar
-from keras_multigrid.routing.exchanges import Exchange, find_layer
+from keras_multigrid.routing.exchanges import COLUMNS, Exchange, find_layer
 from keras_multigrid.routing.exchanges import exchanges as all_exchanges
 
 
@@ -57,15 +57,9 @@ class Ablation:
     rows: tuple
 
     def __str__(self):
-        lines = [
-            f"{'layer':<36} {'grid':>4} {'size':>10} {'source':<8} {'value':>10} {'change':>10}"
-        ]
+        lines = [f"{COLUMNS} {'value':>10} {'change':>10}"]
         for row in self.rows:
-            exchange = row.exchange
-            lines.append(
-                f"{exchange.layer:<36} {exchange.grid:>4} {exchange.size_text:>10} "
-                f"{exchange.source:<8} {row.value:>10.4g} {row.change:>+10.4g}"
-            )
+            lines.append(f"{row.exchange.columns} {row.value:>10.4g} {row.change:>+10.4g}")
         lines.append(f"{self.name + ', whole':<61} {self.baseline:>10.4g}")
         return "\n".join(lines)
 
@@ -80,7 +74,7 @@ def without(model, *exchanges):
 
     Args:
         model: A functional model.
-        *exchanges: `Exchange`s of it.
+        *exchanges: `Exchange`s of the model.
 
     Raises:
         ValueError: If the model has no such exchange, or the grid's kernel is shared with other

@@ -8,6 +8,7 @@ from keras_multigrid import checks
 from keras_multigrid.layers import MultigridConv2D
 
 SOURCES = ("finer", "own", "coarser")
+COLUMNS = f"{'layer':<36} {'grid':>4} {'size':>10} {'source':<8}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +36,11 @@ class Exchange:
 
     def __str__(self):
         return f"grid {self.grid} of {self.layer} from {self.source}"
+
+    @property
+    def columns(self):
+        """The exchange as a table shows it, under `COLUMNS`."""
+        return f"{self.layer:<36} {self.grid:>4} {self.size_text:>10} {self.source:<8}"
 
     @property
     def size_text(self):

@@ -10,6 +10,7 @@ from keras_multigrid import checks
 from keras_multigrid.attention_maps.image_networks import check_images
 from keras_multigrid.layers.resampling import pool_half, repeat_like
 from keras_multigrid.routing.exchanges import (
+    COLUMNS,
     SOURCES,
     Exchange,
     copy_of,
@@ -27,7 +28,7 @@ class Reading:
         kernel_norm: Frobenius norm of the part of the kernel that reads the source.
         kernel_share: Its square, over the sum of squares of the grid's kernel.
         activation_norm: Root mean square, over images, pixels and channels, of what the source
-            adds to the grid's output: the convolution of it alone, without bias. None without
+            adds to the grid's output: its convolution alone, without bias. None without
             images.
         activation_share: Its square, over the sum of squares of the grid's sources. None without
             images.
@@ -99,18 +100,12 @@ class Routing:
         return means
 
     def __str__(self):
-        header = (
-            f"{'layer':<36} {'grid':>4} {'size':>10} {'source':<8} {'kernel norm':>12} {'share':>6}"
-        )
+        header = f"{COLUMNS} {'kernel norm':>12} {'share':>6}"
         if self.has_activations:
             header += f" {'activation norm':>16} {'share':>6}"
         lines = [header]
         for row in self.rows:
-            exchange = row.exchange
-            line = (
-                f"{exchange.layer:<36} {exchange.grid:>4} {exchange.size_text:>10} "
-                f"{exchange.source:<8} {row.kernel_norm:>12.4g} {row.kernel_share:>6.3f}"
-            )
+            line = f"{row.exchange.columns} {row.kernel_norm:>12.4g} {row.kernel_share:>6.3f}"
             if self.has_activations:
                 line += f" {row.activation_norm:>16.4g} {row.activation_share:>6.3f}"
             lines.append(line)
@@ -125,7 +120,7 @@ def measure(model, images=None, batch_size=32, verbose="auto"):
     """Measures how much each grid reads from the finer, its own and the coarser grid.
 
     The paper says that multigrid convolutions "route information" across scales (section 3, Figure
-    2); this is how much of it, in each layer of a network.
+    2); this is how much, in each layer of a network.
 
     Args:
         model: A functional model; for models within it see `exchanges`.

@@ -346,5 +346,5 @@ def test_a_file_that_vanishes_is_one_sentence(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize("content", [b"no archive", b""])
 def test_names_of_what_is_no_model_are_an_error(tmp_path, content):
     (tmp_path / "model.keras").write_bytes(content)
-    with pytest.raises(ValueError, match=r"model\.keras is no \.keras file, or is damaged"):
+    with pytest.raises(ValueError, match=r"model\.keras is not a \.keras file, or is damaged"):
         read_class_names(tmp_path)
