@@ -149,5 +149,5 @@ def _draw_once(split, seed, *distorted_digits):
 
 
 def _drawing(split, source, data_dir, canvas, distortion):
-    digits, _ = load_digits(split, source, data_dir)
+    digits, _ = load_digits(split, source=source, data_dir=data_dir)
     return SpatialTransformer(digits, canvas, distortion)
