@@ -146,22 +146,9 @@ for _constructor in (VGG, RES, MG, RMG, PMG, RPMG):
 
 
 def _network(
-    include_top,
-    weights,
-    input_tensor,
-    input_shape,
-    pooling,
-    classes,
-    classifier_activation,
-    name,
-    depth,
-    repeats,
-    channel_ratios,
-    width_multiplier,
-    pyramid_outputs,
-    family,
-    small=False,
-):
+    include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name,
+    depth, repeats, channel_ratios, width_multiplier, pyramid_outputs, family, small=False,
+):  # fmt: skip
     """Builds five sections of n layers or units, a pool after each."""
     check_options(include_top, pooling, classes)
     n, paper_name = _size(family, depth, repeats, small)

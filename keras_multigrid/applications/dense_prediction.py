@@ -121,22 +121,9 @@ for _constructor in (PMGSEG, RPMGSEG, SGSEG, RSGSEG, UNETSEG, UMGSEG):
 
 
 def _progressive_network(
-    include_top,
-    weights,
-    input_tensor,
-    input_shape,
-    pooling,
-    classes,
-    classifier_activation,
-    name,
-    repeats,
-    channel_ratios,
-    width_multiplier,
-    pyramid_outputs,
-    ratios,
-    paper_name,
-    residual=False,
-):
+    include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name,
+    repeats, channel_ratios, width_multiplier, pyramid_outputs, ratios, paper_name, residual=False,
+):  # fmt: skip
     """Builds a network that keeps its pyramid, and drops grids only where they end."""
     check_options(include_top, pooling, classes)
     repeats = checked_repeats(repeats, FULL_PYRAMID_UNITS)
@@ -167,20 +154,9 @@ def _progressive_network(
 
 
 def _u_network(
-    include_top,
-    weights,
-    input_tensor,
-    input_shape,
-    pooling,
-    classes,
-    classifier_activation,
-    name,
-    channel_ratios,
-    width_multiplier,
-    pyramid_outputs,
-    ratios,
-    paper_name,
-):
+    include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name,
+    channel_ratios, width_multiplier, pyramid_outputs, ratios, paper_name,
+):  # fmt: skip
     """Builds a U-shaped network of four levels, going down and up again."""
     check_options(include_top, pooling, classes)
     ratios = checked_ratios(channel_ratios, ratios, max_grids=8)

@@ -119,21 +119,9 @@ for _constructor in (RMG18, RMG34, RPMG30SEG):
 
 
 def _residual_multigrid_network(
-    include_top,
-    weights,
-    input_tensor,
-    input_shape,
-    pooling,
-    classes,
-    classifier_activation,
-    name,
-    repeats,
-    channel_ratios,
-    width_multiplier,
-    pyramid_outputs,
-    units,
-    paper_name,
-):
+    include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name,
+    repeats, channel_ratios, width_multiplier, pyramid_outputs, units, paper_name,
+):  # fmt: skip
     """Builds a multigrid analogue of a ResNet with basic blocks, `units` of them per stage."""
     check_options(include_top, pooling, classes)
     units = [checked_repeats(repeats, count) for count in units]

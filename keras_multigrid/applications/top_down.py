@@ -192,20 +192,9 @@ for _constructor in (BLMNIST1, BLMNIST2, BLMNIST3, BLImageNet1, BLImageNet2):
 
 
 def _top_down_network(
-    include_top,
-    weights,
-    input_tensor,
-    input_shape,
-    classes,
-    classifier_activation,
-    name,
-    levels,
-    sample,
-    seed,
-    width_multiplier,
-    design,
-    paper_name,
-):
+    include_top, weights, input_tensor, input_shape, classes, classifier_activation, name, levels,
+    sample, seed, width_multiplier, design, paper_name,
+):  # fmt: skip
     levels = FULL_RESOLUTION[design.base_size] if levels is None else levels
     _check_data_format(name or paper_name)
     check_options(include_top, None, classes)
@@ -235,18 +224,9 @@ def _top_down_network(
 
 
 def _baseline_network(
-    include_top,
-    weights,
-    input_tensor,
-    input_shape,
-    pooling,
-    classes,
-    classifier_activation,
-    name,
-    width_multiplier,
-    design,
-    paper_name,
-):
+    include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name,
+    width_multiplier, design, paper_name,
+):  # fmt: skip
     _check_data_format(name or paper_name)
     check_options(include_top, pooling, classes)
     side = design.base_size * 2 ** (FULL_RESOLUTION[design.base_size] - 1)

@@ -96,38 +96,29 @@ def modules_after(maps, classes, **options):
         Location, aggregation, merging, and classification, the last None without classes.
     """
     features = maps[-1]
-    return (
-        location_module(keras.Input(maps), maps[:2], **options),
-        aggregation_module(keras.Input((GRID, GRID, features)), features, **options),
-        merging_module(keras.Input((2 * features,)), features, **options),
-        classes and classification_module(keras.Input((features,)), classes, **options),
+
+    def convolution(name, filters, size):
+        """Returns the layers that read a whole feature map at once, to a vector."""
+        convolve = Conv2D(
+            filters, size, data_format="channels_last", name=f"{name}_conv", **options
+        )
+        return convolve, Reshape((filters,), name=f"{name}_flatten", **options)
+
+    location = _chain("location", maps, *convolution("location", CANDIDATES, maps[:2]))
+    aggregation = _chain(
+        "aggregation",
+        (GRID, GRID, features),
+        *convolution("aggregation", features, GRID),
+        leaky_relu("aggregation_relu", **options),
     )
-
-
-def location_module(maps, size, **options):
-    """Returns the module from a feature map to the logits of the 9 candidates."""
-    kernel = Conv2D(CANDIDATES, size, data_format="channels_last", name="location_conv", **options)
-    flatten = _flatten("location_flatten", CANDIDATES, options)
-    return _chain("location", maps, kernel, flatten)
-
-
-def aggregation_module(vectors, features, **options):
-    """Returns the module from the vectors of a 3x3 grid to one vector."""
-    kernel = Conv2D(features, GRID, data_format="channels_last", name="aggregation_conv", **options)
-    flatten = _flatten("aggregation_flatten", features, options)
-    relu = leaky_relu("aggregation_relu", **options)
-    return _chain("aggregation", vectors, kernel, flatten, relu)
-
-
-def merging_module(vectors, features, **options):
-    """Returns the module from a node's own and its aggregated vector, concatenated, to one."""
-    dense = Dense(features, name="merging_dense", **options)
-    return _chain("merging", vectors, dense, leaky_relu("merging_relu", **options))
-
-
-def classification_module(vector, classes, **options):
-    """Returns the module from a vector to the logits of the classes."""
-    return _chain("classification", vector, Dense(classes, name="logits", **options))
+    merging = _chain(
+        "merging",  # a node's own vector and its aggregated one, concatenated
+        (2 * features,),
+        Dense(features, name="merging_dense", **options),
+        leaky_relu("merging_relu", **options),
+    )
+    logits = classes and Dense(classes, name="logits", **options)
+    return location, aggregation, merging, logits and _chain("classification", (features,), logits)
 
 
 def reused(modules, new):
@@ -142,12 +133,8 @@ def _shapes(module):
     return module.input_shape, module.output_shape
 
 
-def _flatten(name, length, options):
-    return Reshape((length,), name=name, **options)
-
-
-def _chain(name, inputs, *layers):
-    outputs = inputs
+def _chain(name, shape, *layers):
+    inputs = outputs = keras.Input(shape)
     for layer in layers:
         outputs = layer(outputs)
     return keras.Model(inputs, outputs, name=name)
