@@ -23,7 +23,7 @@ def prepared(split, **options):
 
 
 model = kmg.applications.create_model(network)
-if network.startswith("R-"):
+if kmg.applications.paper_model(network).residual:
     rate = kmg.schedules.StepwisePerEpoch(STEPS)
 else:
     rate = kmg.schedules.ExponentialPerEpoch(EPOCHS, STEPS)

@@ -53,7 +53,7 @@ def model_cases():
     shapes = {
         "PMGSEG": (37, 22, 1),
         "UMGSEG": (37, 22, 1),
-        "RPMG16": (33, 35, 3),
+        "RPMG": (33, 35, 3),
         "RMG18": (65, 43, 3),
     }
     if channels_first():  # one is enough: what differs is in the layers

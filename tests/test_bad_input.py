@@ -194,14 +194,17 @@ INPUTS = {
 }
 
 CONSTRUCTORS = {
-    "classes: zero": (lambda: zoo.MG6(classes=0), "classes is 0; expected a positive integer"),
+    "classes: zero": (
+        lambda: zoo.MG(depth=6, classes=0),
+        "classes is 0; expected a positive integer",
+    ),
     "classes: fraction": (lambda: zoo.PMGSEG(classes=1.5), "classes is 1.5; expected a positive"),
     "pooling": (
         lambda: zoo.RMG18(include_top=False, pooling="mean"),
         "pooling is 'mean'; expected None, 'avg' or 'max'",
     ),
     "channel_ratios: empty": (
-        lambda: zoo.MG6(channel_ratios=()),
+        lambda: zoo.MG(depth=6, channel_ratios=()),
         "channel_ratios has 0 entries; expected 1 to 6, one per grid, for example",
     ),
     "channel_ratios: too many": (
@@ -217,22 +220,36 @@ CONSTRUCTORS = {
         "channel_ratios of grid 2 is -0.25; expected a positive number",
     ),
     "width_multiplier: zero": (
-        lambda: zoo.MG6(width_multiplier=0),
+        lambda: zoo.MG(depth=6, width_multiplier=0),
         "width_multiplier is 0; expected a positive number",
     ),
     "width_multiplier: not a number": (
         lambda: zoo.RPMG30SEG(width_multiplier=float("nan")),
         "width_multiplier is nan; expected a positive number",
     ),
-    "depth: zero": (
-        lambda: zoo.MG6(depth=0),
-        "depth is 0; expected a positive integer, or None for the paper's",
+    "repeats: zero": (
+        lambda: zoo.MG(repeats=0),
+        "repeats is 0; expected a positive integer",
     ),
-    "depth: fraction": (lambda: zoo.PMGSEG(depth=1.5), "depth is 1.5; expected a positive"),
-    "depth: boolean": (lambda: zoo.RMG34(depth=True), "depth is True; expected a positive"),
-    "depth: text": (lambda: zoo.RPMG30SEG(depth="2"), "depth is '2'; expected a positive"),
+    "depth: not in the paper": (
+        lambda: zoo.PMG(depth=11),
+        r"depth is 11; expected one of 9, 16, 30, those of the paper's PMG.*repeats",
+    ),
+    "depth: fraction": (lambda: zoo.MG(depth=6.5), "depth is 6.5; expected one of 6, 11, 16, 21"),
+    "depth: and repeats": (
+        lambda: zoo.MG(depth=6, repeats=2),
+        "depth is 6 and repeats is 2; expected one of them",
+    ),
+    "depth: of a name": (
+        lambda: zoo.create_model("MG-6", depth=11),
+        "depth of MG-6 is 6; leave it out",
+    ),
+    "small: text": (lambda: zoo.MG(small="yes"), "small is 'yes'; expected"),
+    "repeats: fraction": (lambda: zoo.PMGSEG(repeats=1.5), "repeats is 1.5; expected a positive"),
+    "repeats: boolean": (lambda: zoo.RMG34(repeats=True), "repeats is True; expected a positive"),
+    "repeats: text": (lambda: zoo.RPMG30SEG(repeats="2"), "repeats is '2'; expected a positive"),
     "input_shape: two sides": (
-        lambda: zoo.MG6(input_shape=(32, 32)),
+        lambda: zoo.MG(depth=6, input_shape=(32, 32)),
         r"input_shape is \(32, 32\); expected 3 positive integers such as \(32, 32, 3\)",
     ),
     "input_shape: zero": (
@@ -244,11 +261,11 @@ CONSTRUCTORS = {
         r"input_shape is \(64, 64, None\); expected .*(channels|height and width possibly None)",
     ),
     "input_tensor: an array": (
-        lambda: zoo.MG6(input_tensor=grid(32, 32, 3)),
+        lambda: zoo.MG(depth=6, input_tensor=grid(32, 32, 3)),
         "input_tensor is ndarray; expected the output of keras.Input",
     ),
     "input_tensor: against input_shape": (
-        lambda: zoo.MG6(input_tensor=keras.Input((32, 32, 3)), input_shape=(64, 64, 3)),
+        lambda: zoo.MG(depth=6, input_tensor=keras.Input((32, 32, 3)), input_shape=(64, 64, 3)),
         r"input_shape is \(64, 64, 3\) but input_tensor has \(32, 32, 3\)",
     ),
     "weights: unknown name": (
@@ -256,7 +273,7 @@ CONSTRUCTORS = {
         "weights is 'imagenet'; expected None, a file .*or a name of shipped weights",
     ),
     "weights: missing file": (
-        lambda: zoo.MG6(weights="nowhere/model.weights.h5"),
+        lambda: zoo.MG(depth=6, weights="nowhere/model.weights.h5"),
         "weights is 'nowhere/model.weights.h5'; expected None, a file",
     ),
     "model: near miss": (
@@ -294,23 +311,23 @@ def test_symbolic_calls_are_checked_as_well():
 
 def test_weights_of_another_network(tmp_path):
     """A file that does not fit must not load in part."""
-    zoo.MG6(width_multiplier=0.05).save_weights(tmp_path / "model.weights.h5")
+    zoo.MG(depth=6, width_multiplier=0.05).save_weights(tmp_path / "model.weights.h5")
     with pytest.raises(ValueError, match=r"weights|shape|layer"):
-        zoo.MG6(width_multiplier=0.1, weights=tmp_path / "model.weights.h5")
+        zoo.MG(depth=6, width_multiplier=0.1, weights=tmp_path / "model.weights.h5")
 
 
 def test_weights_without_the_classifier(tmp_path):
     """A network with top must not go on with a random classifier in silence."""
-    features = zoo.MG6(width_multiplier=0.05, include_top=False)
+    features = zoo.MG(depth=6, width_multiplier=0.05, include_top=False)
     features.save_weights(tmp_path / "model.weights.h5")
     with pytest.raises(ValueError, match=r"have no output layer \(logits\)"):
-        zoo.MG6(width_multiplier=0.05, weights=tmp_path / "model.weights.h5")
+        zoo.MG(depth=6, width_multiplier=0.05, weights=tmp_path / "model.weights.h5")
 
 
 def test_a_file_that_is_no_weights_file(tmp_path):
     (tmp_path / "notes.weights.h5").write_text("not HDF5")
     with pytest.raises((ValueError, OSError), match=r"notes\.weights.h5|signature"):
-        zoo.MG6(width_multiplier=0.05, weights=tmp_path / "notes.weights.h5")
+        zoo.MG(depth=6, width_multiplier=0.05, weights=tmp_path / "notes.weights.h5")
 
 
 def test_unknown_keyword():

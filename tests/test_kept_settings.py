@@ -38,7 +38,7 @@ PATTERNS = [
 TOP_DOWN = [case for case in MODELS if case.name.startswith("TD")]
 # By default one of each shape, with and without transposed convolutions.
 OTHERS = [
-    dataclasses.replace(case, slow=case.slow or case.name not in ("RES12", "UMGSEG"))
+    dataclasses.replace(case, slow=case.slow or case.name not in ("RES", "UMGSEG"))
     for case in MODELS
     if case not in TOP_DOWN
 ]

@@ -19,10 +19,10 @@ NETWORKS = {
     "R-PMG-20": lambda: zoo.RPMGSEG(**SMALL),
     "U-MG-11": lambda: zoo.UMGSEG(**SMALL),
     "U-MG-11, odd": lambda: zoo.UMGSEG(input_shape=(49, 30, 1), **SMALL),
-    "MG-16": lambda: zoo.MG16(**SMALL),
+    "MG-16": lambda: zoo.MG(depth=16, **SMALL),
     "R-MG-18": lambda: zoo.RMG18(**SMALL),
     "R-PMG-30-SEG": lambda: zoo.RPMG30SEG(input_shape=(64, 64, 3), **SMALL),
-    "RES-12": lambda: zoo.RES12(**SMALL),
+    "RES-12": lambda: zoo.RES(depth=12, **SMALL),
 }
 
 
@@ -140,7 +140,9 @@ def test_other_layers_stay_what_they_are(for_inference):
     relu = keras.layers.ReLU()
     x = relu(Doubled(3, 3, padding="same")(adapted(scale(image))))
     x = keras.layers.BatchNormalization()(relu(shared(shared(x))), training=False)
-    nested = zoo.MG6(input_tensor=keras.Input((8, 8, 3)), include_top=False, width_multiplier=0.1)
+    nested = zoo.MG(
+        depth=6, input_tensor=keras.Input((8, 8, 3)), include_top=False, width_multiplier=0.1
+    )
     model = prepared(keras.Model(image, nested(x)))
     adapted.finalize_state()  # its statistics are weights too
     stock = stock_network(model, for_inference)

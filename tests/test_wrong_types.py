@@ -105,6 +105,7 @@ class Good:
             ("complexity.replay", "images"): image,
             ("datasets.load", "name"): "mnist_segmentation",
             ("applications.create_model", "name"): "MG-6",
+            ("applications.paper_model", "name"): "MG-6",
             ("papers.reproduce", "name"): "table2",
             ("server.serve", "model"): "folder",
             ("datasets.draw_contact_sheet", "dataset"): tf.data.Dataset.range(1),

@@ -55,7 +55,7 @@ GROUPS = {
         lambda: zoo.PMGSEG(classes=1, input_shape=(32, 32, 1), width_multiplier=0.25), 32
     ),
     "PMG-11 64 px": Group(zoo.PMGSEG, 16),
-    "MG-16": Group(zoo.MG16, 32),
+    "MG-16": Group(lambda: zoo.MG(depth=16), 32),
     "R-MG-34": Group(zoo.RMG34, 8, (resnet34, zoo.ResNet50), hrnet=True),
 }
 

@@ -7,7 +7,9 @@ from keras_multigrid.applications.dense_prediction import (
     PMGSEG, RPMGSEG, RSGSEG, SGSEG, UMGSEG, UNETSEG,
 )
 from keras_multigrid.applications.imagenet import RMG18, RMG34, RPMG30SEG, ResNet50, VGG16ImageNet
-from keras_multigrid.applications.paper import PAPER_MODELS, PaperModel, create_model, list_models
+from keras_multigrid.applications.paper import (
+    PAPER_MODELS, PaperModel, create_model, list_models, paper_model,
+)
 from keras_multigrid.applications.preprocessing import (
     decode_predictions, preprocess_digits, preprocess_input,
 )
@@ -24,5 +26,6 @@ __all__ = [
     "VGG16ImageNet", "BLImageNet1", "BLImageNet2", "BLMNIST1", "BLMNIST2", "BLMNIST3",
     "TDImageNet1", "TDImageNet2", "TDMNIST1", "TDMNIST2", "TDMNIST3", "TopDown",
     "PAPER_MODELS", "PaperModel", "create_model", "list_models", "list_weights",
+    "paper_model",
     "decode_predictions", "preprocess_digits", "preprocess_input",
 ]

@@ -12,8 +12,8 @@ from keras_multigrid.applications.common import (
     finish_model,
     image_input,
     input_convolutions,
+    layer_prefix,
     pool_pyramid,
-    with_own_names,
 )
 from keras_multigrid.blocks import plain_unit, progressive_start, residual_unit
 from keras_multigrid.blocks.units import PLAIN_EPSILON, RESIDUAL_EPSILON
@@ -145,7 +145,6 @@ for _constructor in (VGG, RES, MG, RMG, PMG, RPMG):
     _constructor.__doc__ = f"{_constructor.__doc__ or ''}{ARGUMENTS}"
 
 
-@with_own_names
 def _network(
     include_top,
     weights,
@@ -171,37 +170,40 @@ def _network(
     unit = residual_unit if family.residual else plain_unit
     epsilon = RESIDUAL_EPSILON if family.residual else PLAIN_EPSILON
     image, inputs = image_input(input_tensor, input_shape, (IMAGE_SIDE, IMAGE_SIDE, 3))
+    prefix = layer_prefix(name, input_tensor)
 
     widths = channels(width, ratios, width_multiplier)
-    pyramid = input_convolutions(image, widths, epsilon)
+    pyramid = input_convolutions(image, widths, epsilon, prefix)
     for section, factor in enumerate(SECTIONS):
         if section:
-            pyramid = pool_pyramid(pyramid, len(SECTIONS) - section + 1, f"section{section}_pool")
+            pools_left = len(SECTIONS) - section + 1
+            pyramid = pool_pyramid(pyramid, pools_left, f"{prefix}section{section}_pool")
             if len(pyramid) < len(ratios):  # the merged grid is as wide as both were
                 ratios = (*ratios[:-2], ratios[-2] + ratios[-1])
         widths = channels(width * factor, ratios, width_multiplier)
         if family.progressive and section == 0:
             phases = [widths[grid:] for grid in reversed(range(len(widths)))]
-            pyramid = progressive_start(pyramid, unit, phases, n, "section1_phase")
+            pyramid = progressive_start(pyramid, unit, phases, n, f"{prefix}section1_phase")
             continue
         # In the plain families, the input convolution is the first of the first section's layers.
         first = 1 if section == 0 and not family.residual else 0
         kernels = [_kernel_size(section, grid) for grid in range(len(widths))]
         for step in range(first, n):
-            pyramid = unit(pyramid, widths, f"section{section + 1}_unit{step + 1}", kernels)
+            unit_name = f"{prefix}section{section + 1}_unit{step + 1}"
+            pyramid = unit(pyramid, widths, unit_name, kernels)
 
     outputs = pyramid
     if not pyramid_outputs:
-        (features,) = pool_pyramid(pyramid, 1, f"section{len(SECTIONS)}_pool")
+        (features,) = pool_pyramid(pyramid, 1, f"{prefix}section{len(SECTIONS)}_pool")
         # At 32x32 pixels the features are 1x1: the average is the paper's flattening.
         outputs = classification_head(
-            features, include_top, pooling, classes, classifier_activation
+            features, include_top, pooling, classes, classifier_activation, prefix
         )
     return finish_model(inputs, outputs, name, weights, paper_name)
 
 
 def _size(family, depth, repeats, small):
-    """Returns the paper's n, and the network's name; networks not in the paper are named MG."""
+    """Returns the paper's n and the network's name: the family's if the paper has no such depth."""
     checks.flags(small=small)
     if depth is not None and repeats is not None:
         raise ValueError(f"depth is {depth!r} and repeats is {repeats!r}; expected one of them.")

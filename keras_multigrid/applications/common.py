@@ -1,80 +1,29 @@
 """What the constructors share: inputs, widths, heads and weights."""
 
-import functools
-import inspect
-
 import keras
+from keras import layers
 
 from keras_multigrid import checks
 from keras_multigrid.applications.pretrained import load_weights
 from keras_multigrid.blocks import conv_unit
-from keras_multigrid.blocks.counted import (
-    Activation,
-    Dense,
-    GlobalAveragePooling2D,
-    GlobalMaxPooling2D,
-    ImagePyramid,
-    Model,
-    MultigridMaxPooling2D,
-    Tally,
-    Uncountable,
-    is_counted,
-    names_start_with,
-)
+from keras_multigrid.layers import ImagePyramid, MultigridMaxPooling2D
 
 
-def with_signature_of(network):
-    """Gives a paper-named constructor the arguments and documentation of its network function.
+def layer_prefix(name, input_tensor):
+    """Returns what the layers' names begin with.
 
-    The constructors take and hand on exactly the positional arguments; what makes the network (its
-    design) is keyword-only there, documented last under "Design:", and not shown.
+    It is the model's name if that is given with an `input_tensor`, so that a model can contain the
+    network several times.
     """
-    parameters = inspect.signature(network).parameters.values()
-    public = [entry for entry in parameters if entry.kind is not entry.KEYWORD_ONLY]
-    _, arguments = (inspect.getdoc(network) or "").partition("Args:")[1:]
-
-    def show(constructor):
-        constructor.__signature__ = inspect.Signature(public)
-        if constructor.__doc__:  # python -OO strips it
-            constructor.__doc__ += f"\n\nArgs:{arguments.partition('Design:')[0]}"
-        return constructor
-
-    return show
-
-
-def with_own_names(network):
-    """Has the layers' names begin with `name` if it is given with an `input_tensor`.
-
-    So a network can be built several times on the same tensor.
-    """
-    signature = inspect.signature(network)
-
-    @functools.wraps(network)
-    def build(*args, **kwargs):
-        given = signature.bind(*args, **kwargs).arguments
-        own = given.get("name") if given.get("input_tensor") is not None else None
-        with names_start_with(f"{own}_" if own else ""):
-            return network(*args, **kwargs)
-
-    return build
+    return f"{name}_" if name and input_tensor is not None else ""
 
 
 def image_input(input_tensor, input_shape, default_shape):
-    """Returns (tensor to work on, source inputs of the model); for a `Tally`, a counted grid."""
+    """Returns (tensor to work on, source inputs of the model)."""
     if input_tensor is None:
         image = keras.Input(_checked_shape(input_shape, default_shape), name="image")
         return image, image
-    if isinstance(input_tensor, Tally):
-        shape = _checked_shape(input_shape, default_shape)
-        if keras.config.image_data_format() == "channels_first":
-            shape = (*shape[1:], shape[0])
-        image = input_tensor.input(shape)
-        return image, image
-    if not keras.backend.is_keras_tensor(input_tensor):
-        raise ValueError(
-            f"input_tensor is {type(input_tensor).__name__}; expected the output of keras.Input or "
-            "of a Keras layer."
-        )
+    checks.keras_tensors(input_tensor=input_tensor)
     if input_shape is not None and tuple(input_shape) != tuple(input_tensor.shape[1:]):
         raise ValueError(
             f"input_shape is {tuple(input_shape)} but input_tensor has {input_tensor.shape[1:]}; "
@@ -110,13 +59,8 @@ def check_options(include_top, pooling, classes):
 
 def checked_repeats(repeats, default):
     """Returns the number of repeated layers or units, the default for None."""
-    if repeats is None:
-        return default
-    if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
-        raise ValueError(
-            f"repeats is {repeats!r}; expected a positive integer, or None for the paper's."
-        )
-    return repeats
+    checks.optional(checks.positive_integers, repeats=repeats)
+    return default if repeats is None else repeats
 
 
 def checked_ratios(channel_ratios, default, max_grids):
@@ -147,11 +91,11 @@ def channels(finest, ratios, width_multiplier):
     return [max(1, round(finest * ratio * width_multiplier)) for ratio in ratios]
 
 
-def input_convolutions(image, widths, epsilon, **options):
+def input_convolutions(image, widths, epsilon, prefix, **options):
     """Makes the first features of each grid from the image at its scale (paper, section 3.2)."""
-    images = ImagePyramid(len(widths), name="image_pyramid")(image)
+    images = ImagePyramid(len(widths), name=f"{prefix}image_pyramid")(image)
     return [
-        conv_unit(grid_image, width, f"input_{grid}", epsilon=epsilon, **options)
+        conv_unit(grid_image, width, f"{prefix}input_{grid}", epsilon=epsilon, **options)
         for grid, (grid_image, width) in enumerate(zip(images, widths))
     ]
 
@@ -162,36 +106,33 @@ def pool_pyramid(pyramid, pools_left, name):
     return MultigridMaxPooling2D(merge=merge, name=name)(pyramid)
 
 
-def classification_head(features, include_top, pooling, classes, classifier_activation):
-    """Pools one feature map and, with `include_top`, classifies it in float32."""
-    if include_top or pooling == "avg":
-        features = GlobalAveragePooling2D(name="avg_pool")(features)
-    elif pooling == "max":
-        features = GlobalMaxPooling2D(name="max_pool")(features)
+def pool_features(features, pooling, prefix):
+    """Returns a feature map, or with `pooling`, `"avg"` or `"max"`, a vector."""
+    if pooling == "avg":
+        return layers.GlobalAveragePooling2D(name=f"{prefix}avg_pool")(features)
+    if pooling == "max":
+        return layers.GlobalMaxPooling2D(name=f"{prefix}max_pool")(features)
+    return features
+
+
+def classification_head(features, include_top, pooling, classes, classifier_activation, prefix):
+    """Pools one feature map and, with `include_top`, classifies it."""
+    features = pool_features(features, "avg" if include_top else pooling, prefix)
     if not include_top:
         return features
-    logits = Dense(classes, name="logits")(features)
-    return output_activation(logits, classifier_activation)
+    logits = layers.Dense(classes, name=f"{prefix}logits")(features)
+    return output_activation(logits, classifier_activation, prefix)
 
 
-def output_activation(logits, classifier_activation):
+def output_activation(logits, classifier_activation, prefix):
     """Applies the last activation in float32, whatever the precision of the network."""
     checks.activations(classifier_activation=classifier_activation)
-    return Activation(classifier_activation, dtype="float32", name="predictions")(logits)
+    name = f"{prefix}predictions"
+    return layers.Activation(classifier_activation, dtype="float32", name=name)(logits)
 
 
 def finish_model(inputs, outputs, name, weights, network):
     """Returns the functional model, with weights if asked for; `network` is its paper's name."""
-    model = Model(inputs, outputs, name=name or network)
-    if not is_counted(inputs):
-        load_weights(model, weights, network)
+    model = keras.Model(inputs, outputs, name=name or network)
+    load_weights(model, weights, network)
     return model
-
-
-def refuse_tally(input_tensor, name):
-    """Raises a `ValueError` where a network of Keras' own is to be counted."""
-    if isinstance(input_tensor, Tally):
-        raise Uncountable(
-            f"{name} is Keras' own network; it cannot be counted without building it. "
-            "keras_multigrid.complexity.count builds and profiles it."
-        )

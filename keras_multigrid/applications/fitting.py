@@ -4,24 +4,20 @@ import numpy as np
 
 from keras_multigrid.applications.weight_files import variables_by_name
 
-# The layers of `include_top`, in all networks: what depends on the number of classes. Of a residual
-# output, the shortcut has weights only where the classes are fewer than the channels.
+# The layers of `include_top` in all networks, Keras' own included: what depends on the classes.
+# The shortcut of a residual output has weights only where the classes are fewer than the channels.
 HEAD = frozenset(
-    [
-        *("logits", "output_conv", "output_bn", "dense1", "dense2", "classification"),
-        *("output_1_conv", "output_1_bn", "output_2_conv", "output_2_bn"),
-        *("output_shortcut_0_conv", "output_shortcut_0_bn"),
-        *("predictions", "fc1", "fc2"),  # of Keras' own networks
-    ]
+    """logits output_conv output_bn dense1 dense2 classification predictions fc1 fc2 output_1_conv
+    output_1_bn output_2_conv output_2_bn output_shortcut_0_conv output_shortcut_0_bn""".split()
 )
 
 
 def load_arrays(model, arrays, origin):
-    """Gives a model weights, all that fit by rule; nothing is changed if any other does not.
+    """Gives a model weights: all of them, or none if one does not fit.
 
     The head is left out if the number of classes differs, and kernels that read the image are
     adapted if its channels differ: each channel gets the mean over the old ones, scaled so that a
-    grey image gives what it gave. Both are said in a line.
+    grey image gives what it gave. A line is printed about either.
 
     Args:
         model: A built `keras.Model`.
@@ -59,7 +55,7 @@ def _check_same(body, given, variables, arrays, model, origin):
         what = f"no {_layer(missing[0])!r}" if missing else f"{_layer(excess[0])!r}, too"
         raise ValueError(
             f"{origin} do not fit {model.name}: they have {what}. They are of another network, or "
-            "of one with other channel_ratios (their number) or depth; give those to the "
+            "of one with other repeats or another number of channel_ratios; give those to the "
             "constructor."
         )
 

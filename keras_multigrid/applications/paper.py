@@ -60,7 +60,7 @@ class PaperModel:
         if kwargs.get("repeats") is not None:
             own.pop("depth", None)
         for name in own.keys() & kwargs.keys():
-            raise TypeError(f"{name} of {self.name} is {own[name]}; leave it out.")
+            raise ValueError(f"{name} of {self.name} is {own[name]}; leave it out.")
         return {**own, **kwargs}
 
     def build(self, **kwargs):
@@ -215,10 +215,10 @@ def create_model(name, **kwargs):
 
     Args:
         name: A name that `list_models` lists.
-        **kwargs: The constructor's arguments, but for those that the name fixes.
+        **kwargs: The constructor's arguments, except those that the name stands for.
 
     Returns:
-        A functional `keras.Model`.
+        A functional `keras.Model`, or a `TopDown`.
 
     Raises:
         ValueError: If there is no such network, or an argument is invalid.
@@ -229,17 +229,34 @@ def create_model(name, **kwargs):
     >>> kmg.applications.create_model("PMG-11", classes=3).output_shape
     (None, 64, 64, 3)
     """
-    checks.texts(name=name)
     return paper_model(name).build(**kwargs)
 
 
 def paper_model(name):
-    """Returns the `PaperModel` of a name, or raises the `ValueError` of `create_model`."""
+    """Returns what is known about a network: its row in the table of the papers' networks.
+
+    Args:
+        name: A name that `list_models` lists.
+
+    Returns:
+        A `PaperModel`.
+
+    Raises:
+        ValueError: If there is no such network.
+
+    Example:
+
+    >>> import keras_multigrid as kmg
+    >>> row = kmg.applications.paper_model("R-MG-sm-22")
+    >>> row.arguments, row.residual, row.scores["1"]["error"]
+    ({'depth': 22, 'small': True}, True, 28.65)
+    """
+    checks.texts(name=name)
     for model in PAPER_MODELS:
         if model.name == name:
             return model
     names = {known.upper(): known for known in list_models()}
-    nearest = difflib.get_close_matches(str(name).upper(), names, n=3, cutoff=0.4)
+    nearest = difflib.get_close_matches(name.upper(), names, n=3, cutoff=0.4)
     raise ValueError(
         f"There is no network {name!r}; nearest: "
         f"{', '.join(names[match] for match in nearest) or 'none'}. "

@@ -15,7 +15,7 @@ HUB = "hf://"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class WeightsCard:
-    """What is known of a file of trained weights; it lies beside, as JSON.
+    """What is known about a file of trained weights, kept beside it as JSON.
 
     Attributes:
         name: What `weights=` calls them.
@@ -34,11 +34,11 @@ class WeightsCard:
         seed: Seed of weights and data.
         versions: Versions of Python and of the packages.
         split: What data it was tested on.
-        test_images: How many there are.
-        scores: What the paper's tables show, in percent, of these very weights.
+        test_images: Number of images it was tested on.
+        scores: Scores of these weights as in the paper's tables, in percent.
         results: The values of all metrics.
         curve: Scores on the validation data so far, by epoch.
-        licence: Under which licence the weights may be used.
+        licence: The licence of the weights.
         not_good_for: What they should not be used for.
     """
 
@@ -69,8 +69,8 @@ def list_weights():
     """Lists the trained weights that ship with the package.
 
     Returns:
-        A list of `WeightsCard`, by network and name; see there for what each tells. A constructor
-        takes the name: `PMGSEG(weights="mnist_segmentation")`; of any card,
+        A list of `WeightsCard`, sorted by network and name. A constructor takes the name:
+        `PMGSEG(weights="mnist_segmentation")`. For any card,
         `create_model(card.network, weights=card.name, **card.arguments)` is the trained network.
 
     Example:
@@ -83,7 +83,7 @@ def list_weights():
 
 
 def is_shipped(name):
-    """Returns whether there are weights of that name, of whatever network."""
+    """Returns whether weights of that name ship, for any network."""
     return any(card.name == name for card in _cards())
 
 
@@ -109,7 +109,7 @@ def load_weights(model, weights, network):
     """Gives a model the weights that its constructor was asked for.
 
     Args:
-        model: A built `keras.Model`, or what is counted in its place.
+        model: A built `keras.Model`.
         weights: None, a name of `list_weights`, a path, or `hf://user/repo/file`.
         network: The paper's name of the network, by which shipped weights are found.
 
@@ -118,8 +118,8 @@ def load_weights(model, weights, network):
 
     Raises:
         ValueError: If there are no such weights, or they do not fit.
-        ImportError: If they are to come from a hub and huggingface_hub is missing.
-        OSError: If a hub does not give them.
+        ImportError: If huggingface_hub is needed and missing.
+        OSError: If they cannot be downloaded.
     """
     if weights is None:
         return []
@@ -159,8 +159,8 @@ def _shipped(name, network):
     cards = {card.network: card for card in _cards() if card.name == name}
     if network not in cards:
         raise ValueError(
-            f"The weights {name!r} are there for {', '.join(cards)}, and not for {network}; for it "
-            f"there are: {', '.join(_names_for(network)) or 'none'}."
+            f"The weights {name!r} ship for {', '.join(cards)}, not for {network}; its weights: "
+            f"{', '.join(_names_for(network)) or 'none'}."
         )
     card, path = cards[network], FOLDER / cards[network].file
     if not card.finished:
@@ -198,5 +198,5 @@ def _from_hub(address):
         path = huggingface_hub.hf_hub_download(f"{user}/{repository}", file)
     except (OSError, ValueError) as error:  # what the hub's own errors are
         reason = " ".join(str(error).split())
-        raise OSError(f"The weights {address} cannot be had: {reason}") from error
+        raise OSError(f"The weights {address} cannot be downloaded: {reason}") from error
     return pathlib.Path(path)

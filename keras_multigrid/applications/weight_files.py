@@ -16,8 +16,8 @@ VARIABLES = "vars"  # Keras' group of a layer's own variables
 def variables_by_name(model):
     """Returns the weights of a model by name: its layers' names, from outside in, and a number.
 
-    The model's own name is not part of it, nor of the layers' names where all begin with it. Random
-    seeds and the state of metrics are no weights.
+    The model's own name is left out, also of layers' names that all begin with it, and so are
+    random seeds and the state of metrics.
 
     Args:
         model: A built `keras.Model`.
@@ -40,7 +40,7 @@ def _walk(layer, names):
 
 
 def _without_owners(named, root):
-    """Returns what is named without names of models that all names of their layers begin with."""
+    """Leaves out the name of a model, root or nested, where its layers' names all begin with it."""
     modules = {}
     for name, value in _without(named, root).items():
         first, _, rest = name.partition("/")
@@ -67,7 +67,7 @@ def read_weights(path):
         path: Path of a `.weights.h5`, `.keras` or `.npz` file.
 
     Raises:
-        ValueError: If it is of no such kind, or damaged.
+        ValueError: If it is another kind of file, or damaged.
     """
     if not path.name.endswith(SUFFIXES):
         raise ValueError(f"{path} is not a file of weights; expected {', '.join(SUFFIXES)}.")

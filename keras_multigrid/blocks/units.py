@@ -1,15 +1,14 @@
 """The repeated units of the paper's networks: functions from pyramid to pyramid."""
 
 import keras
+from keras import layers
 
 from keras_multigrid import checks
-from keras_multigrid.blocks.counted import (
-    Add,
+from keras_multigrid.layers import (
     ChannelPadding,
     FusedBatchNormalization,
     MultigridConv2D,
     PerGrid,
-    ReLU,
     UnfusedBiasConv2D,
 )
 from keras_multigrid.layers.multigrid_conv2d import fan_out_normal
@@ -67,7 +66,7 @@ def conv_unit(image, filters, name, kernel_size=3, strides=1, epsilon=PLAIN_EPSI
         name=f"{name}_conv",
     )(image)
     x = batch_normalization(epsilon, name=f"{name}_bn")(x)
-    return ReLU(name=f"{name}_relu")(x) if relu else x
+    return layers.ReLU(name=f"{name}_relu")(x) if relu else x
 
 
 def plain_unit(pyramid, filters, name, kernel_size=3, epsilon=PLAIN_EPSILON, relu=True):
@@ -104,7 +103,7 @@ def plain_unit(pyramid, filters, name, kernel_size=3, epsilon=PLAIN_EPSILON, rel
 def normalize_and_rectify(pyramid, name, epsilon, relu=True):
     """Applies batch normalization and, unless turned off, ReLU to each grid."""
     pyramid = PerGrid(batch_normalization(epsilon), name=f"{name}_bn")(pyramid)
-    return PerGrid(ReLU(), name=f"{name}_relu")(pyramid) if relu else pyramid
+    return PerGrid(layers.ReLU(), name=f"{name}_relu")(pyramid) if relu else pyramid
 
 
 def residual_unit(pyramid, filters, name, kernel_size=3, epsilon=RESIDUAL_EPSILON, relu=True):
@@ -140,12 +139,12 @@ def residual_unit(pyramid, filters, name, kernel_size=3, epsilon=RESIDUAL_EPSILO
     x = plain_unit(pyramid, filters, f"{name}_1", kernel_size, epsilon)
     x = plain_unit(x, filters, f"{name}_2", kernel_size, epsilon, relu=False)
     x = [
-        Add(name=f"{name}_add_{grid}")(
+        layers.Add(name=f"{name}_add_{grid}")(
             [_shortcut(source, count, f"{name}_shortcut_{grid}", epsilon), output]
         )
         for grid, (source, output, count) in enumerate(zip(pyramid, x, filters))
     ]
-    return PerGrid(ReLU(), name=f"{name}_relu")(x) if relu else x
+    return PerGrid(layers.ReLU(), name=f"{name}_relu")(x) if relu else x
 
 
 def _shortcut(grid, filters, name, epsilon):

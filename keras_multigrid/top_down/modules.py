@@ -3,16 +3,9 @@
 from typing import NamedTuple
 
 import keras
+from keras.layers import Conv2D, Dense, LeakyReLU, MaxPooling2D, Reshape
 
-from keras_multigrid.blocks.counted import (
-    Conv2D,
-    Dense,
-    LeakyReLU,
-    MaxPooling2D,
-    Model,
-    Reshape,
-    UnfusedBiasConv2D,
-)
+from keras_multigrid.layers import UnfusedBiasConv2D
 from keras_multigrid.top_down.geometry import CANDIDATES, GRID
 
 LEAKY_SLOPE = 0.2
@@ -64,14 +57,15 @@ def leaky_relu(name, **options):
     return LeakyReLU(LEAKY_SLOPE, name=name, **options)
 
 
-def feature_maps(image, layers, width_multiplier=1.0):
+def feature_maps(image, layers, width_multiplier=1.0, prefix=""):
     """Applies the layers of a `Design` to an image of any size; returns the last feature map."""
     convolutions = pools = 0
     for layer in layers:
         if isinstance(layer, MaxPool):
             pools += 1
-            pool = MaxPooling2D(layer.size, 2, data_format="channels_last", name=f"pool{pools}")
-            image = pool(image)
+            image = MaxPooling2D(
+                layer.size, 2, data_format="channels_last", name=f"{prefix}pool{pools}"
+            )(image)
         else:
             convolutions += 1
             image = UnfusedBiasConv2D(
@@ -79,9 +73,9 @@ def feature_maps(image, layers, width_multiplier=1.0):
                 3,
                 padding="same",
                 data_format="channels_last",
-                name=f"conv{convolutions}",
+                name=f"{prefix}conv{convolutions}",
             )(image)
-            image = leaky_relu(f"conv{convolutions}_relu")(image)
+            image = leaky_relu(f"{prefix}conv{convolutions}_relu")(image)
     return image
 
 
@@ -90,13 +84,12 @@ def scaled(width, width_multiplier):
     return max(1, round(width * width_multiplier))
 
 
-def modules_after(maps, classes, source=keras.Input, **options):
+def modules_after(maps, classes, **options):
     """Returns the modules that work on what the feature extraction makes.
 
     Args:
         maps: Shape of its feature maps, (height, width, features).
         classes: Number of classes, or None.
-        source: What makes an input of a shape.
         **options: Of the layers.
 
     Returns:
@@ -104,10 +97,10 @@ def modules_after(maps, classes, source=keras.Input, **options):
     """
     features = maps[-1]
     return (
-        location_module(source(maps), maps[:2], **options),
-        aggregation_module(source((GRID, GRID, features)), features, **options),
-        merging_module(source((2 * features,)), features, **options),
-        classes and classification_module(source((features,)), classes, **options),
+        location_module(keras.Input(maps), maps[:2], **options),
+        aggregation_module(keras.Input((GRID, GRID, features)), features, **options),
+        merging_module(keras.Input((2 * features,)), features, **options),
+        classes and classification_module(keras.Input((features,)), classes, **options),
     )
 
 
@@ -156,7 +149,7 @@ def _chain(name, inputs, *layers):
     outputs = inputs
     for layer in layers:
         outputs = layer(outputs)
-    return Model(inputs, outputs, name=name)
+    return keras.Model(inputs, outputs, name=name)
 
 
 class Costs(NamedTuple):

@@ -21,7 +21,7 @@ def save(model, path):
 
 
 def segmenter(constructor=kmg.applications.PMGSEG, **options):
-    size = {"width_multiplier": 0.1, "channel_ratios": (1, 0.5), "depth": 1}
+    size = {"width_multiplier": 0.1, "channel_ratios": (1, 0.5), "repeats": 1}
     return constructor(**{"input_shape": (12, 10, 1), "classes": 4, **size, **options})
 
 

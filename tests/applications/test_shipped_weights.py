@@ -90,7 +90,7 @@ def test_models_shows_what_ships(shipped, capsys):
 
 def test_a_shipped_name_of_other_networks_is_refused(shipped):
     shipped("R-PMG-20", finished=False, step=120)
-    with pytest.raises(ValueError, match=r"are there for PMG-11, R-PMG-20, and not for SG-11"):
+    with pytest.raises(ValueError, match=r"ship for PMG-11, R-PMG-20, not for SG-11"):
         segmenter(zoo.SGSEG, weights="mnist_segmentation")
     with pytest.raises(ValueError, match=r"shipped weights \(for PMG-11: mnist_segmentation\)"):
         segmenter(weights="mnist-segmentation")
@@ -157,7 +157,7 @@ def test_a_file_of_a_hub(hub, saved):
 
 def test_what_a_hub_does_not_give_is_one_sentence(hub):
     with pytest.raises(
-        OSError, match=r"hf://user/none/net\.npz cannot be had: 404 .*none"
+        OSError, match=r"hf://user/none/net\.npz cannot be downloaded: 404 .*none"
     ) as raised:
         segmenter(weights="hf://user/none/net.npz")
     assert len(str(raised.value).splitlines()) == 1

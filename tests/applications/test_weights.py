@@ -86,7 +86,7 @@ def make_residual(**options):
 
 
 def make_cifar(**options):
-    return zoo.MGsm6(width_multiplier=0.05, **options)
+    return zoo.MG(depth=6, small=True, width_multiplier=0.05, **options)
 
 
 def make_imagenet(**options):
@@ -173,11 +173,11 @@ MISFITS = {
     "wider": ({"width_multiplier": 0.2}, r"width_multiplier does not fit .*0\.\d+ times as wide"),
     "narrower": ({"width_multiplier": 0.05}, "width_multiplier does not fit .*2 times as wide"),
     "ratios": ({"channel_ratios": (1, 1)}, "channel_ratios do not fit"),
-    "fewer grids": ({"channel_ratios": (1,)}, "channel_ratios .* or depth"),
-    "more grids": ({"channel_ratios": (1, 0.5, 0.25)}, "channel_ratios .* or depth"),
-    "deeper": ({"depth": 2}, "no 'full_unit2_conv'.* or depth"),
+    "fewer grids": ({"channel_ratios": (1,)}, "another number of channel_ratios"),
+    "more grids": ({"channel_ratios": (1, 0.5, 0.25)}, "another number of channel_ratios"),
+    "deeper": ({"repeats": 2}, "no 'full_unit2_conv'.*other repeats"),
     "another": ({"constructor": zoo.RPMGSEG}, "do not fit R-PMG-20: .*another network"),
-    "classification": ({"constructor": zoo.MG6, "input_shape": (32, 32, 1)}, "another network"),
+    "classification": ({"constructor": zoo.MG, "input_shape": (32, 32, 1)}, "another network"),
 }
 
 

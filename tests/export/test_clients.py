@@ -30,7 +30,7 @@ def unsaturated(model):
 
 
 def classifier():
-    return unsaturated(prepared(zoo.MG6(width_multiplier=0.1, classes=7)))
+    return unsaturated(prepared(zoo.MG(depth=6, width_multiplier=0.1, classes=7)))
 
 
 def classifier_in_bfloat16():

@@ -25,7 +25,7 @@ UNIT_RANGE = keras.layers.Rescaling(1 / 255, dtype="float32")
 
 
 def classifier(**options):
-    return prepared(zoo.MG6(width_multiplier=0.05, classes=4, **options))
+    return prepared(zoo.MG(depth=6, width_multiplier=0.05, classes=4, **options))
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from tests.test_stock import prepared
 def make_models(folder):
     """Exports a classifier twice, a dense network for bytes, and one that counts."""
     unit_range = keras.layers.Rescaling(1 / 255)
-    classifier = prepared(kmg.applications.MG6(width_multiplier=0.05, classes=10))
+    classifier = prepared(kmg.applications.MG(depth=6, width_multiplier=0.05, classes=10))
     for _ in range(2):
         kmg.export.export_model(
             classifier,
