@@ -41,7 +41,7 @@ def test_all_networks_of_tables_1_and_2_are_counted():
 @pytest.mark.parametrize(("name", "params", "macs"), ROWS)
 def test_exact_counts(name, params, macs):
     counts = counted(name)
-    assert (counts.trainable_params, counts.macs) == (params, macs)
+    assert (counts.name, counts.trainable_params, counts.macs) == (name, params, macs)
 
 
 @pytest.mark.parametrize(("name", "params", "macs"), ROWS)

@@ -7,6 +7,7 @@ import math
 from keras_multigrid import checks
 
 WIDE = 2**30  # a width at which channels are as good as not rounded
+FILLED = 0.99  # a share that is as good as all
 MARGIN = 1e-7  # relative, around the widths at which a number of channels changes
 
 
@@ -107,24 +108,28 @@ class Budget:
                 guess = (low + high) / 2
 
     def raised(self, count_at, low, high):
-        """Returns a larger ratio that fits; one channel more does not, or it is the largest.
+        """Returns a larger ratio that fits: one that fills the budget, or cannot be a channel more.
 
         Args:
             count_at: Function from the ratio to a `ModelProfile`.
             low: A ratio that fits.
             high: The largest.
         """
-        if self.share(count_at(high)) <= 1:
+        fits, too_large = count_at(low), count_at(high)
+        if self.share(too_large) <= 1:
             return high
-        while True:
-            ratio = float(f"{(low + high) / 2:.4g}")
-            steps = zip(count_at(low).channels, count_at(high).channels)
+        part = (1 - self.share(fits)) / (self.share(too_large) - self.share(fits))
+        while self.share(fits) < FILLED:
+            steps = zip(fits.channels, too_large.channels)
+            ratio = float(f"{low + part * (high - low):.4g}")
             if max(more - fewer for fewer, more in steps) <= 1 or not low < ratio < high:
-                return low
-            if self.share(count_at(ratio)) <= 1:
-                low = ratio
+                break
+            count, part = count_at(ratio), 0.5
+            if self.share(count) <= 1:
+                low, fits = ratio, count
             else:
-                high = ratio
+                high, too_large = ratio, count
+        return low
 
 
 def _same_channels(bases, width):

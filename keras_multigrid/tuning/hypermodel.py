@@ -11,10 +11,9 @@ from keras_tuner.engine.hyperparameters import Fixed
 from keras_multigrid import checks
 from keras_multigrid.applications.paper import paper_model
 from keras_multigrid.complexity import ModelProfile, count
-from keras_multigrid.tuning.budget import WIDE, Budget
+from keras_multigrid.tuning.budget import FILLED, WIDE, Budget
 from keras_multigrid.tuning.space import SearchSpace, checked
 
-FILLED = 0.99  # of a budget
 RAISED = 1.25  # the largest factor on ratios, to fill what whole channels leave
 RATIOS = (0.125, 0.25, 0.5, 1.0, 2.0)
 ARGUMENTS = {"width": "width_multiplier", "widths": "width_multiplier"}

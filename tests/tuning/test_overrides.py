@@ -62,8 +62,8 @@ def keras_params(model):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"input_tensor": np.zeros((1, 8, 8, 1))}, "input_tensor is ndarray; expected the output"),
-        ({"input_tensor": "image"}, "input_tensor is str; expected the output of keras.Input"),
+        ({"input_tensor": np.zeros((1, 8, 8, 1))}, r"input_tensor is .*; expected the output"),
+        ({"input_tensor": "image"}, "input_tensor is 'image'; expected the output of keras.Input"),
         ({"input_tensor": image(), "input_shape": (8, 8, 2)}, r"input_shape is \(8, 8, 2\) but in"),
         ({"input_tensor": image((None, 8, 1))}, "expected 3 known sizes"),
     ],
