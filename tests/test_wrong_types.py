@@ -88,6 +88,8 @@ class Good:
             **dict(ablation=routing.Ablation("name", 0.0, ()), routing=routing.Routing("name", ())),
             **dict(
                 family="MG",
+                trials={"trials": [(1.0, 1.0)]},
+                front=[(1.0, 1.0, "label")],
                 macs=1.0,
                 error=1.0,
                 rows={"row": MAPS},

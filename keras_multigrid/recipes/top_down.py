@@ -86,10 +86,10 @@ class TopDownRecipe(Recipe):
         return TopDownLoss(
             self.target_locations if several else self.target_locations[0],
             self.level_weights,
-            self.samples,
-            self.reward_weight,
-            self.coverage_weight,
-            self.count_weight,
+            samples=self.samples,
+            reward_weight=self.reward_weight,
+            coverage_weight=self.coverage_weight,
+            count_weight=self.count_weight,
         )
 
     def metrics(self):
