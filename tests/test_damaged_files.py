@@ -15,6 +15,7 @@ from keras_multigrid.recipes import MnistSegmentation
 from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.runs import run
 from keras_multigrid.runs.run_folder import default_folder
+from tests.counting import counted_once
 from tests.damaging import damages
 
 SETTINGS = "model=PMG-11 channel_ratios=1,0.5 repeats=1 epochs=2 evaluation_batches=1".split()
@@ -47,10 +48,11 @@ def tune(folder, trials):
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory):
     folder = tmp_path_factory.mktemp("search") / "search"
-    with pytest.MonkeyPatch.context() as patch:
-        without_trainings(patch)
-        assert tune(folder, 2) == 0
-    return folder
+    with counted_once():
+        with pytest.MonkeyPatch.context() as patch:
+            without_trainings(patch)
+            assert tune(folder, 2) == 0
+        yield folder
 
 
 def without_trainings(patch, train=lambda *_: ({"iou": 0.5, "loss": 1.0}, 1.0)):

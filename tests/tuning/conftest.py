@@ -1,23 +1,11 @@
 """Networks are counted once for all tests."""
 
-import keras
 import pytest
 
-from keras_multigrid import complexity
+from tests import counting
 
 
 @pytest.fixture(scope="package", autouse=True)
 def counted_once():
-    """Keeps what hypermodels have counted; they forget it one by one."""
-    counts = {}
-
-    def count(constructor, **arguments):
-        shown = sorted((name, repr(value)) for name, value in arguments.items())
-        key = (constructor, keras.config.image_data_format(), *shown)
-        if key not in counts or "input_tensor" in arguments:
-            counts[key] = complexity.count(constructor, **arguments)
-        return counts[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("keras_multigrid.tuning.hypermodel.count", count)
+    with counting.counted_once():
         yield
