@@ -183,6 +183,8 @@ def test_finished_runs_are_found_and_the_longest_of_equal_ones_kept(runs):
 
 def test_figures_are_drawn_from_what_there_is(runs, coarse_sweeps, capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(multigrid_figures, "DIAGRAMS", ("VGG-6",))
+    # Diagrams themselves are tested in tests/figures.
+    monkeypatch.setattr(multigrid_figures, "draw_network", lambda path, model: path.touch())
     assert main(["figures", str(runs), "--output", str(tmp_path)]) == 0
     transformer = "curves_mnist_spatial_transformer"
     of_paper = ["figure3_VGG-6", "figure3_trained_PMG-11", "figure3_trained_U-NET-11", "figure5"]
