@@ -8,8 +8,8 @@ process, which other programs disturb less than those of the clock, and how many
 built to be counted. Each candidate starts with nothing counted.
 """
 
+import argparse
 import random
-import sys
 import time
 
 import keras_tuner
@@ -35,9 +35,12 @@ def complete(name, rng):
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("pattern", nargs="?", default="*", help="shell-style pattern of names")
+    options = parser.parse_args()
     rng = random.Random(0)
     print("| network | CPU seconds | networks counted | filled |\n|---|---:|---:|---:|")
-    for name in kmg.applications.list_models(*sys.argv[1:]):
+    for name in kmg.applications.list_models(options.pattern):
         try:
             seconds, counted, share = complete(name, rng)
         except ValueError as error:  # Keras' own networks have no width

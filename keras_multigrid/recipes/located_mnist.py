@@ -72,7 +72,7 @@ class LocatedMnist(TopDownRecipe):
             f"located_mnist/{self.variant}",
             split,
             batch_size,
-            self.source,
+            source=self.source,
             seed=self.seed if split == "train" else EVALUATION_SEED,
             data_dir=self.data_dir,
             size=self.image_size,

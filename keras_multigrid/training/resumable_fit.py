@@ -59,7 +59,12 @@ def resumable_fit(
     >>> model.compile(kmg.optimizers.SGD(), "binary_crossentropy")
     >>> def batches(first_batch):
     ...     return kmg.datasets.load(
-    ...         "mnist_segmentation", "train", 2, "digits", fresh=True, first_batch=first_batch
+    ...         "mnist_segmentation",
+    ...         "train",
+    ...         2,
+    ...         source="digits",
+    ...         fresh=True,
+    ...         first_batch=first_batch,
     ...     )
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = kmg.training.resumable_fit(model, batches, 1, 2, folder, verbose=0)

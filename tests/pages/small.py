@@ -13,7 +13,6 @@ NOT_RUN = {  # from what a command begins with to the reason
     ".ci/run": SUITE,
     "ruff format": "changes the repository; tests/test_style.py checks that it need not",
     "KERAS_BACKEND=jax python ...": "a pattern, not a command",
-    "python -m timeit": "measures time",
     "keras-multigrid train quickstart": "tests/test_cli.py runs it, in a process",
     "echo '{\"signature": "goes to the server, with `curl`",
     "curl": "goes to the server",

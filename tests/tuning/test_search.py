@@ -313,7 +313,10 @@ def test_files_that_are_not_what_they_should_be_are_named(capsys, tmp_path):
         (b"\xff", " is damaged: it is cut, or not JSON; restore it from a copy, or train in"),
         (b"{}", " is damaged: it has no 'recipe'"),
         (b'{"recipe": "mnist_segmentation", "fields": {"epochs": 0}}', ": epochs is 0; expected a"),
-        (b'{"recipe": "mnist_segmentation", "fields": {"epoch": 1}}', "'epoch' is not a field of"),
+        (
+            b'{"recipe": "mnist_segmentation", "fields": {"epoch": 1}}',
+            " is damaged: it has an unknown entry 'epoch'",
+        ),
         (b'{"recipe": "other", "fields": {}}', " is damaged: it is of an unknown recipe 'other'"),
     ):
         broken.write_bytes(content)
