@@ -23,7 +23,7 @@ def own_network():
     images = RANDOM.uniform(size=(2, 48, 48, 1)).astype("float32")
     masks = (RANDOM.uniform(size=(2, 48, 48, 10)) < 0.5).astype("float32")
     model = kmg.applications.PMGSEG(
-        input_shape=(48, 48, 1), channel_ratios=(1, 1 / 2), depth=1, width_multiplier=1 / 16
+        input_shape=(48, 48, 1), channel_ratios=(1, 1 / 2), repeats=1, width_multiplier=1 / 16
     )
     model.compile(loss="binary_crossentropy", metrics=[kmg.metrics.RegionIoU()])
     return {"model": model, "images": images, "data": tf.data.Dataset.from_tensors((images, masks))}
