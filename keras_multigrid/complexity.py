@@ -81,14 +81,24 @@ def count(constructor, **arguments):
     (605718, 1606537728)
     """
     checks.constructors(constructor=constructor)
+    return without_weights(lambda: profile(constructor(**{**arguments, "weights": None})))
 
-    def build_and_profile():
+
+def without_weights(build):
+    """Returns what a function makes of layers whose weights get no memory, neither now nor later.
+
+    Args:
+        build: Function without arguments; it is called in another thread, for which settings such
+            as the dtype policy are Keras' defaults.
+    """
+
+    def within_scope():
         with keras.StatelessScope(initialize_variables=False):
-            return profile(constructor(**{**arguments, "weights": None}))
+            return build()
 
     # Keras keeps a list of variables without values in each thread, and allocates them all later.
     with concurrent.futures.ThreadPoolExecutor(1) as thread:
-        return thread.submit(build_and_profile).result()
+        return thread.submit(within_scope).result()
 
 
 def profile(model, input_shape=None):

@@ -2,10 +2,8 @@
 
 import pathlib
 
-import keras
-
 from keras_multigrid.applications import PAPER_MODELS, list_models, list_weights
-from keras_multigrid.complexity import profile
+from keras_multigrid.complexity import count
 from keras_multigrid.datasets import load
 from keras_multigrid.figures import draw_contact_sheet
 from keras_multigrid.progress import say
@@ -60,8 +58,7 @@ def _models(options):
     for model in PAPER_MODELS:
         if model.name not in names:
             continue
-        with keras.StatelessScope(initialize_variables=False):  # shapes alone: no weights in memory
-            counts = profile(model.build())
+        counts = count(model.constructor, **model.arguments)
         say(
             f"{model.name:<16} {model.table and 'T. ' + model.table:<8} "
             f"{counts.trainable_params:>12,} {_millions(model.params):>9} "

@@ -8,7 +8,7 @@ import keras
 
 from keras_multigrid import checks
 from keras_multigrid.applications.paper import paper_model
-from keras_multigrid.complexity import profile
+from keras_multigrid.complexity import profile, without_weights
 from keras_multigrid.export import Facts, export_model
 from keras_multigrid.export.exporting import check_format
 from keras_multigrid.recipes.overrides import as_command
@@ -100,8 +100,7 @@ def _pyramid(recipe, model):
     constructor = paper_model(recipe.model).constructor
     if "pyramid_outputs" not in inspect.signature(constructor).parameters:
         return []
-    with keras.StatelessScope(initialize_variables=False):  # shapes alone: no weights in memory
-        reference = recipe.build_network(pyramid_outputs=True)
+    reference = without_weights(lambda: recipe.build_network(pyramid_outputs=True))
     places = {
         id(tensor): (layer.name, index)
         for layer in reference.layers
