@@ -90,7 +90,18 @@ def without_weights(build):
     Args:
         build: Function without arguments; it is called in another thread, for which settings such
             as the dtype policy are Keras' defaults.
+
+    Raises:
+        ValueError: If it is not a function.
+
+    Example:
+
+    >>> import keras_multigrid as kmg
+    >>> build = lambda: kmg.applications.VGG(depth=21).count_params()
+    >>> kmg.complexity.without_weights(build)
+    20468260
     """
+    checks.functions(build=build)
 
     def within_scope():
         with keras.StatelessScope(initialize_variables=False):

@@ -104,6 +104,7 @@ class Good:
             ("blocks.residual_unit", "name"): "unit",
             ("blocks.progressive_start", "name"): "start",
             ("complexity.replay", "images"): image,
+            ("complexity.without_weights", "build"): list,
             ("datasets.load", "name"): "mnist_segmentation",
             ("applications.create_model", "name"): "MG-6",
             ("papers.reproduce", "name"): "table2",
