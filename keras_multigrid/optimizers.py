@@ -1,12 +1,12 @@
 """Stochastic gradient descent as the paper's code decays weights."""
 
 import math
-import numbers
 
 import keras
 from keras import ops
 
 from keras_multigrid import checks
+from keras_multigrid.type_hints import is_number
 
 
 @keras.saving.register_keras_serializable(package="keras_multigrid")
@@ -152,4 +152,4 @@ class AdamWithRateFactors(_WithRateFactors, keras.optimizers.Adam):
 
 
 def _is_nonnegative(value):
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and 0 <= value < math.inf
+    return is_number(value) and 0 <= value < math.inf

@@ -35,7 +35,7 @@ class ChannelPadding(keras.layers.Layer):
 
     def __init__(self, filters, *, data_format=None, **kwargs):
         super().__init__(**kwargs)
-        checks.positive_integers(filters=filters)
+        checks.positive_integers(**{f"ChannelPadding '{self.name}': filters": filters})
         self.filters = int(filters)
         self.data_format = resolve_data_format(data_format)
 

@@ -39,7 +39,7 @@ class ImagePyramid(PyramidLayer):
 
     def __init__(self, num_grids, *, data_format=None, **kwargs):
         super().__init__(data_format=data_format, **kwargs)
-        checks.positive_integers(num_grids=num_grids)
+        checks.positive_integers(**{f"{self._label}: num_grids": num_grids})
         self.num_grids = int(num_grids)
 
     def build(self, input_shape):

@@ -103,7 +103,8 @@ class MultigridConv2D(PyramidLayer):
         super().__init__(data_format=data_format, **kwargs)
         self.filters = one_per_grid(filters, "filters", self._label)
         self.kernel_size = one_per_grid(kernel_size, "kernel_size", self._label, len(self.filters))
-        checks.positive_integers(strides=strides, dilation_rate=dilation_rate)
+        for name, value in (("strides", strides), ("dilation_rate", dilation_rate)):
+            checks.positive_integers(**{f"{self._label}: {name}": value})
         if strides > 1 and dilation_rate > 1:
             raise ValueError(
                 f"{self._label}: strides is {strides} and dilation_rate is {dilation_rate}; "

@@ -70,7 +70,7 @@ class MultigridConv2DTranspose(GridLayers):
         super().__init__(data_format=data_format, **kwargs)
         self.filters = one_per_grid(filters, "filters", self._label)
         self.kernel_size = one_per_grid(kernel_size, "kernel_size", self._label, len(self.filters))
-        checks.positive_integers(strides=strides)
+        checks.positive_integers(**{f"{self._label}: strides": strides})
         self.strides = int(strides)
         self.activation = keras.activations.get(activation)
         self.use_bias = use_bias

@@ -1,9 +1,9 @@
 """The base class of layers that read pyramids: one place that says what a pyramid is."""
 
-import numbers
-
 import keras
 from keras import ops
+
+from keras_multigrid.type_hints import is_integer
 
 
 class PyramidLayer(keras.layers.Layer):
@@ -155,7 +155,7 @@ def one_per_grid(value, name, label, grids=None):
         label: What has the argument.
         grids: Number of grids; None if the list says it.
     """
-    entries = [value] * grids if grids and isinstance(value, numbers.Integral) else value
+    entries = [value] * grids if grids and is_integer(value) else value
     if _are_positive_integers(entries) and grids in (None, len(entries)):
         return tuple(int(entry) for entry in entries)
     one_or = f"a positive integer, or a list of {grids}" if grids else "a list of positive integers"
@@ -168,10 +168,7 @@ def _are_positive_integers(entries):
     return (
         isinstance(entries, list | tuple)
         and len(entries) > 0
-        and all(
-            isinstance(entry, numbers.Integral) and not isinstance(entry, bool) and entry > 0
-            for entry in entries
-        )
+        and all(is_integer(entry) and entry > 0 for entry in entries)
     )
 
 

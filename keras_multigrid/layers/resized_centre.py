@@ -46,7 +46,8 @@ class ResizedCentre(keras.layers.Layer):
         # Values from 0 to 255 cast to half precision would have lost digits before `call`.
         super().__init__(autocast=False, **kwargs)
         shorter = size if shorter is None else shorter
-        checks.positive_integers(size=size, shorter=shorter)
+        for name, value in (("size", size), ("shorter", shorter)):
+            checks.positive_integers(**{f"{self._label}: {name}": value})
         if shorter < size:
             raise ValueError(
                 f"{self._label}: shorter is {shorter}; expected at least size={size}, or the "
