@@ -17,6 +17,7 @@ from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.runs import run
 from keras_multigrid.runs.run_folder import RESULTS, default_folder
 from keras_multigrid.runs.trained import read_results
+from keras_multigrid.whole_files import write_text
 
 NAMES = (*PAPER_TABLES, *TRAINED_FIGURES, ALL_FIGURES, *TOP_DOWN_FIGURES)
 
@@ -74,7 +75,7 @@ def reproduce(name, rows=None, scale="quick", settings=(), output=None):
         say(f"\n{name}, row {number} of {len(chosen)}: {row}")
         run(row_recipe, output / default_folder(row_recipe).name)
         text = _as_markdown(table, output)
-        (output / f"{name}.md").write_text(text)
+        write_text(output / f"{name}.md", text)
     return text
 
 
@@ -82,16 +83,14 @@ def _as_markdown(table, output):
     """Returns the table of all finished runs in a folder."""
     runs = [read_results(path, table.recipe) for path in sorted(output.glob(f"*/{RESULTS}"))]
     runs = [finished for finished in runs if finished["recipe"] == table.recipe.NAME]
-    header = [
-        "network",
-        *[f"{column}: {who}" for column in table.columns for who in ("ours", "paper")],
-    ]
+    rows, columns = table.rows, table.columns
+    header = ["network", *[f"{column}: {who}" for column in columns for who in ("ours", "paper")]]
     lines = [f"# {table.title}", "", "| " + " | ".join([*header, "what was run"]) + " |"]
     lines.append("|---" * (len(header) + 1) + "|")
-    for row, paper in table.rows.items():
+    for row, paper in rows.items():
         for of_row in (each for each in runs if each["fields"]["model"] == row):
             cells = [row]
-            for column in table.columns:
+            for column in columns:
                 cells += [_percent(of_row["scores"].get(column)), _percent(paper.get(column))]
             lines.append("| " + " | ".join([*cells, _what_was_run(of_row, table.recipe)]) + " |")
     return "\n".join([*lines, ""])

@@ -12,6 +12,7 @@ from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.runs import run
 from keras_multigrid.runs.run_folder import RESULTS
 from keras_multigrid.runs.trained import read_results
+from keras_multigrid.whole_files import write_text
 
 SET_BY_SESSIONS = ("model", "image_size", "target_locations", "level_weights", "start", "variant")
 
@@ -193,7 +194,7 @@ def _write(name, figure, output):
         if curves:
             draw_accuracy_cost(output / f"{name}_{panel}.png", curves)
     text = "\n".join([*lines, ""])
-    (output / f"{name}.md").write_text(text)
+    write_text(output / f"{name}.md", text)
     return text
 
 

@@ -4,6 +4,7 @@ import dataclasses
 
 from keras_multigrid.figures import draw_training_curves
 from keras_multigrid.runs.skipped import skipped_sentence
+from keras_multigrid.whole_files import write_text
 
 REPORT, CURVES = "report.md", "curves.png"
 
@@ -25,7 +26,7 @@ def write_report(folder, recipe, models, metrics, log):
         pictures += recipe.draw(folder, models, metrics["results"])
     except ImportError:
         print("The report has no pictures: pip install 'keras_multigrid[plot]' for them.")
-    (folder / REPORT).write_text(_report(recipe, metrics, log, pictures))
+    write_text(folder / REPORT, _report(recipe, metrics, log, pictures))
 
 
 def _report(recipe, metrics, log, pictures):

@@ -3,6 +3,7 @@
 from keras_multigrid.figures import draw_pareto
 from keras_multigrid.runs.run_folder import write_recipe
 from keras_multigrid.tuning.trial import RESULT, read_result
+from keras_multigrid.whole_files import write_text
 
 BEST, RANKING, PARETO = "best.json", "ranking.md", "pareto.png"
 
@@ -35,7 +36,7 @@ def write_report(folder, search, results):
         except ImportError:
             print("There is no picture: pip install 'keras_multigrid[plot]' for it.")
         print(f"\nTrain the best: keras-multigrid train {folder / BEST}")
-    (folder / RANKING).write_text("\n".join([*text, ""]))
+    write_text(folder / RANKING, "\n".join([*text, ""]))
 
 
 def _draw(path, results, objective, direction):
