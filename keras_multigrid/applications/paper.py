@@ -56,9 +56,7 @@ class PaperModel:
 
     def arguments_with(self, **kwargs):
         """Returns the constructor's arguments: its own and more; `repeats` replaces its depth."""
-        own = dict(self.arguments)
-        if kwargs.get("repeats") is not None:
-            own.pop("depth", None)
+        own = without_replaced(self.arguments, kwargs)
         for name in own.keys() & kwargs.keys():
             raise ValueError(f"{name} of {self.name} is {own[name]}; leave it out.")
         return {**own, **kwargs}
@@ -66,6 +64,12 @@ class PaperModel:
     def build(self, **kwargs):
         """Returns the network, built with more arguments of its constructor."""
         return self.constructor(**self.arguments_with(**kwargs))
+
+
+def without_replaced(own, more):
+    """Returns own arguments of a constructor, without the depth where more ones have `repeats`."""
+    is_replaced = more.get("repeats") is not None
+    return {name: value for name, value in own.items() if name != "depth" or not is_replaced}
 
 
 CIFAR = {  # kind, family, residual

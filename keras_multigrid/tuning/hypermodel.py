@@ -9,7 +9,7 @@ import keras_tuner
 from keras_tuner.engine.hyperparameters import Fixed
 
 from keras_multigrid import checks
-from keras_multigrid.applications.paper import paper_model
+from keras_multigrid.applications.paper import paper_model, without_replaced
 from keras_multigrid.complexity import ModelProfile, count
 from keras_multigrid.tuning.budget import FILLED, WIDE, Budget
 from keras_multigrid.tuning.space import SearchSpace, checked
@@ -178,11 +178,8 @@ class MultigridHyperModel(keras_tuner.HyperModel):
         return self.count_network(**network)
 
     def _arguments(self, network):
-        """Returns all arguments of the constructor; `repeats` is in place of its own depth."""
-        own = dict(self.arguments)
-        if "repeats" in network:
-            own.pop("depth", None)
-        return {**own, **network}
+        """Returns all arguments of the constructor."""
+        return {**without_replaced(self.arguments, network), **network}
 
     def _choose(self, hp):
         """Declares the hyperparameters and returns what is chosen."""
