@@ -3,6 +3,7 @@
 import argparse
 import pathlib
 
+from keras_multigrid.commands.training import add_run_options
 from keras_multigrid.figures import draw_ablation, draw_routing
 from keras_multigrid.figures.style import draw_both
 from keras_multigrid.progress import verbosity
@@ -19,7 +20,7 @@ def add_commands(commands):
         help="show which parts of an image influence each pixel of a trained network's output",
         epilog="Example: keras-multigrid attention runs/first --probe 24,32 --probe 40,32",
     )
-    attention.add_argument("run", type=pathlib.Path, help="the run's folder")
+    add_run_options(attention)
     attention.add_argument(
         "--images",
         nargs="+",
@@ -54,7 +55,6 @@ def add_commands(commands):
     attention.add_argument(
         "--output", type=pathlib.Path, help="folder of what is written (default: the run's)"
     )
-    attention.add_argument("--data-dir", help="where the data are now, if elsewhere")
     attention.set_defaults(command=_attention)
 
     of_routing = commands.add_parser(
@@ -62,7 +62,7 @@ def add_commands(commands):
         help="measure how much each grid of a finished run's network reads from its neighbours",
         epilog="Example: keras-multigrid routing runs/first --ablation",
     )
-    of_routing.add_argument("run", type=pathlib.Path, help="the run's folder")
+    add_run_options(of_routing)
     of_routing.add_argument(
         "--samples", type=int, default=64, help="test images to measure on (default: 64)"
     )
@@ -74,7 +74,6 @@ def add_commands(commands):
     of_routing.add_argument(
         "--output", type=pathlib.Path, help="folder of the pictures (default: the run's)"
     )
-    of_routing.add_argument("--data-dir", help="where the data are now, if elsewhere")
     of_routing.set_defaults(command=_routing)
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 
+from keras_multigrid.commands.training import add_run_options
 from keras_multigrid.runs import export_run
 from keras_multigrid.server import Limits, serve
 
@@ -23,7 +24,7 @@ def add_commands(commands):
         help="export the network of a finished run for serving",
         epilog="Example: keras-multigrid export runs/first --format savedmodel",
     )
-    export.add_argument("run", type=pathlib.Path, help="the run's folder")
+    add_run_options(export)
     export.add_argument(
         "--format", default="savedmodel", help="savedmodel (default), onnx, litert or keras"
     )
@@ -50,7 +51,6 @@ def add_commands(commands):
     export.add_argument(
         "--int8", action="store_true", help="quantize by the run's training images (litert)"
     )
-    export.add_argument("--data-dir", help="where the data are now, if elsewhere")
     export.add_argument("--licence", default="not stated", help="of the weights, for the card")
     export.set_defaults(command=_export)
 

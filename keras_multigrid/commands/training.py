@@ -42,9 +42,8 @@ def add_commands(commands):
         help="test the network of a finished run",
         epilog="Example: keras-multigrid evaluate runs/first --split validation",
     )
-    evaluate.add_argument("run", type=pathlib.Path, help="the run's folder")
+    add_run_options(evaluate)
     evaluate.add_argument("--split", help="of the run's data (default: what the paper tests on)")
-    evaluate.add_argument("--data-dir", help="where the data are now, if elsewhere")
     evaluate.add_argument(
         "--on-error",
         choices=("raise", "skip"),
@@ -64,6 +63,12 @@ def add_recipe_options(parser):
         dest="settings",
         help="change a field of the recipe; may be given again",
     )
+
+
+def add_run_options(parser):
+    """Adds the folder of a run, and where its data are."""
+    parser.add_argument("run", type=pathlib.Path, help="the run's folder")
+    parser.add_argument("--data-dir", help="where the data are now, if elsewhere")
 
 
 def _train(options):
