@@ -24,7 +24,7 @@ def read_results(path, recipe_class=None):
 
     Args:
         path: Path of the file.
-        recipe_class: A recipe class whose fields are checked, where the run is of it.
+        recipe_class: A recipe class; if the run used it, the fields are checked against it.
 
     Raises:
         DamagedFile: If it is damaged.
