@@ -43,6 +43,8 @@ setup(
         "tensorboard>=2.20",  # TensorFlow's and keras-tuner's logs need it, both undeclared
         "pillow>=10.4",  # reads image files that TensorFlow misreads; the first for NumPy 2
         "scipy>=1.13",  # draws distorted digits; the first for NumPy 2
+        "tifffile>=2024.5.22",  # images of 16 bits, floats, many channels; the first for NumPy 2
+        "imagecodecs>=2024.6.1",  # compressed TIFF; the first for NumPy 2
     ],
     extras_require={
         "tune": TUNE,

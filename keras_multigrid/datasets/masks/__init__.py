@@ -1,0 +1,1 @@
+"""Images with masks, from folders as people keep them."""
