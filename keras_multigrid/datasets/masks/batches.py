@@ -39,9 +39,9 @@ def mask_batches(
             a batch.
         shuffle: Whether each pass has another random order; None: if there is a `crop`.
         crop: Height and width of random crops; None takes whole images.
-        augmentation: None, or a function of an image, float32 `(height, width, channels)`, its mask,
-            int32 `(height, width)`, and an int64 key `(2,)`, which returns an image and a mask of
-            the same shapes, in TensorFlow's operations.
+        augmentation: None, or a function of an image, float32 `(height, width, channels)`, its
+            mask, int32 `(height, width)`, and an int64 key `(2,)`, which returns an image and a
+            mask of the same shapes, in TensorFlow's operations.
         rare_share: Share of the crops that show a rare class.
 
     Returns:

@@ -63,7 +63,7 @@ class MaskSet:
     memory: Memory = dataclasses.field(default_factory=Memory, repr=False, compare=False)
 
     def of(self, split):
-        """Returns the pairs of a split.
+        """Returns the pairs of a split; `"all"` are those of all.
 
         Raises:
             ValueError: If there are none.
@@ -71,7 +71,9 @@ class MaskSet:
         pairs = tuple(self.pairs[index] for index in self._indices(split))
         if not pairs:
             splits = sorted({pair.split for pair in self.pairs})
-            raise ValueError(f"There is no split {split!r}; expected one of {', '.join(splits)}.")
+            raise ValueError(
+                f"There is no split {split!r}; expected one of {', '.join(splits)}, or all."
+            )
         return pairs
 
     def sizes_of(self, split):
@@ -80,7 +82,8 @@ class MaskSet:
 
     def counts_of(self, split):
         """Returns the pixels of each class in each image of a split, `(images, classes)`."""
-        return np.array([self.counts[index] for index in self._indices(split)], "int64")
+        counts = [self.counts[index] for index in self._indices(split)]
+        return np.array(counts, "int64").reshape(-1, len(self.labels.names))
 
     def read(self, pair):
         """Reads an image and its mask.
@@ -116,7 +119,7 @@ class MaskSet:
         return image, labels
 
     def _indices(self, split):
-        return [index for index, pair in enumerate(self.pairs) if pair.split == split]
+        return [index for index, pair in enumerate(self.pairs) if split in (pair.split, "all")]
 
 
 def read_mask_set(
@@ -186,7 +189,9 @@ def read_mask_set(
         )
     counts = tuple(_counts(pair, content, labels) for pair, content in zip(pairs, contents))
     sizes = tuple(shape[:2] for shape, _ in forms)
-    return MaskSet(pairs, labels, channels, image_type, sizes, counts)
+    mask_set = MaskSet(pairs, labels, channels, image_type, sizes, counts)
+    _say_what_is_absent(mask_set)
+    return mask_set
 
 
 def read_image(path, channels, image_type):
@@ -254,6 +259,15 @@ def size_sentence(pair, image_shape, mask_shape):
         else "expected the same: draw the mask anew, or remove both"
     )
     return f"{pair.image} has {sizes[0]} pixels, and its mask {pair.mask} {sizes[1]}; {advice}."
+
+
+def _say_what_is_absent(mask_set):
+    total = mask_set.counts_of("train").sum(axis=0)
+    absent = [name for name, count in zip(mask_set.labels.names, total) if not count]
+    if absent and total.any():
+        warnings.warn(
+            f"no training mask has the classes {some(absent, 20)}; they are kept", stacklevel=3
+        )
 
 
 def _content(pair):
