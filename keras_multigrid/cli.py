@@ -6,7 +6,7 @@ import io
 import re
 import sys
 
-from keras_multigrid.commands import explaining, papers, serving, training, tuning, zoo
+from keras_multigrid.commands import explaining, own_data, papers, serving, training, tuning, zoo
 from keras_multigrid.training.distribution import leave_at_once
 
 FILE_ERROR = r"^(?:ValueError: (.*)|(.*; (?:No such file or directory|Permission denied)))"
@@ -72,7 +72,7 @@ def _parser():
         argparse.ArgumentParser, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(title="commands", required=True, parser_class=formatted)
-    for part in (zoo, training, papers, tuning, explaining, serving):
+    for part in (zoo, own_data, training, papers, tuning, explaining, serving):
         part.add_commands(commands)
     return parser
 

@@ -22,7 +22,7 @@ class IndexValues:
         self.values = {value: totals[value] for value in sorted(totals) if value not in ignored}
         unused = [value for value in ignored if value not in totals]
         if unused:
-            warnings.warn(f"no mask has the ignore_index {listed(unused)}", stacklevel=3)
+            warnings.warn(f"No mask has the ignore_index {listed(unused)}.", stacklevel=3)
 
     def named(self, names):
         """Returns the names and the values of classes that have names, numbered by them."""

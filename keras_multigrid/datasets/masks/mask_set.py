@@ -233,7 +233,7 @@ def image_form(pairs, forms, channels=None, image_type=None):
             raise ValueError(sentence)
     grey = [pair.image for pair, count in zip(pairs, counts) if count < channels]
     if grey:
-        warnings.warn(f"{len(grey)} images are grey, read as colours: {some(grey)}", stacklevel=3)
+        warnings.warn(f"{len(grey)} images are grey, read as colours: {some(grey)}.", stacklevel=3)
     return channels, image_type
 
 
@@ -266,7 +266,7 @@ def _say_what_is_absent(mask_set):
     absent = [name for name, count in zip(mask_set.labels.names, total) if not count]
     if absent and total.any():
         warnings.warn(
-            f"no training mask has the classes {some(absent, 20)}; they are kept", stacklevel=3
+            f"No training mask has the classes {some(absent, 20)}; they are kept.", stacklevel=3
         )
 
 

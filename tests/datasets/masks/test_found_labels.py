@@ -82,7 +82,7 @@ ANSWERS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:no training mask")
+@pytest.mark.filterwarnings("ignore:No training mask")
 @pytest.mark.parametrize("values, options, expected, ignored", ANSWERS.values(), ids=ANSWERS)
 def test_settings_answer(tmp_path, values, options, expected, ignored):
     mask_set = read_mask_set(write_folder(tmp_path, 4, values), **options)
@@ -128,7 +128,7 @@ def test_settings_that_do_not_fit(tmp_path, values, options, message):
 
 
 def test_an_absent_class_is_kept_and_named(tmp_path):
-    with pytest.warns(UserWarning, match="no training mask has the classes c; they are kept"):
+    with pytest.warns(UserWarning, match="No training mask has the classes c; they are kept"):
         mask_set = read_mask_set(write_folder(tmp_path, 4), class_names=["a", "b", "c"])
     assert mask_set.labels.names == ("a", "b", "c")
 
