@@ -36,7 +36,9 @@ def train(recipe, output, epochs=None, splits=None, callbacks=(), verbose=None):
         recipe.compile(model)
         start_from_weights(recipe, model, output / CHECKPOINTS)
         first = is_first_process()
-        counts = profile(model)  # in each process: making variables is done together
+        counts = profile(
+            model, recipe.counted_shape()
+        )  # in each process: making variables is done together
         if not first:
             check_settings(output, recipe)
         elif verbose != 0:
@@ -57,7 +59,7 @@ def train(recipe, output, epochs=None, splits=None, callbacks=(), verbose=None):
                 recipe.steps_per_epoch,
                 output / CHECKPOINTS,
                 _validation_data(recipe, validation) if recipe.validation else None,
-                [*run_callbacks(recipe, output), *callbacks],
+                [*run_callbacks(recipe, output), *recipe.callbacks(), *callbacks],
                 recipe.checkpoint_seconds,
                 shown if first else 0,
             )
