@@ -1,5 +1,9 @@
 """The six networks of the paper's Tables 2 and 3: an image in, a map of the same size out."""
 
+import math
+
+from keras import layers
+
 from keras_multigrid.applications.common import (
     channels,
     check_options,
@@ -12,13 +16,21 @@ from keras_multigrid.applications.common import (
     output_activation,
     pool_features,
 )
-from keras_multigrid.blocks import plain_unit, progressive_start, residual_unit, u_shape
-from keras_multigrid.blocks.units import PLAIN_EPSILON, RESIDUAL_EPSILON
+from keras_multigrid.blocks import (
+    conv_unit,
+    plain_unit,
+    progressive_start,
+    residual_unit,
+    u_shape,
+)
+from keras_multigrid.blocks.units import PLAIN_EPSILON, RESIDUAL_EPSILON, channel_axis
+from keras_multigrid.layers import UpSamplingLike
 
 IMAGE_SHAPE = (64, 64, 1)
 WIDTH = 64
 FULL_PYRAMID_UNITS = 3
 PYRAMID_RATIOS = (1, 1 / 2, 1 / 4, 1 / 8)
+STEMS, HEADS = (1, 2, 4), ("finest", "concatenate")
 U_LEVELS = (1, 2, 4, 8)  # width of each level, relative to the first
 
 # `# fmt: skip` keeps the constructors' arguments, which they share, on lines that can be compared.
@@ -27,7 +39,7 @@ U_LEVELS = (1, 2, 4, 8)  # width of each level, relative to the first
 def PMGSEG(
     include_top=True, weights=None, *, input_tensor=None, input_shape=None, pooling=None,
     classes=10, classifier_activation="sigmoid", name=None, repeats=None, channel_ratios=None,
-    width_multiplier=1.0, pyramid_outputs=False,
+    width_multiplier=1.0, stem_strides=1, head="finest", pyramid_outputs=False,
 ):  # fmt: skip
     """Progressive multigrid network PMG-11 (paper, Tables 2 and 3)."""
     return _progressive_network(**locals(), ratios=PYRAMID_RATIOS, paper_name="PMG-11")
@@ -36,7 +48,7 @@ def PMGSEG(
 def RPMGSEG(
     include_top=True, weights=None, *, input_tensor=None, input_shape=None, pooling=None,
     classes=10, classifier_activation="sigmoid", name=None, repeats=None, channel_ratios=None,
-    width_multiplier=1.0, pyramid_outputs=False,
+    width_multiplier=1.0, stem_strides=1, head="finest", pyramid_outputs=False,
 ):  # fmt: skip
     """Residual progressive multigrid network R-PMG-20 (paper, Tables 2 and 3)."""
     return _progressive_network(
@@ -47,7 +59,7 @@ def RPMGSEG(
 def SGSEG(
     include_top=True, weights=None, *, input_tensor=None, input_shape=None, pooling=None,
     classes=10, classifier_activation="sigmoid", name=None, repeats=None, channel_ratios=None,
-    width_multiplier=1.0, pyramid_outputs=False,
+    width_multiplier=1.0, stem_strides=1, head="finest", pyramid_outputs=False,
 ):  # fmt: skip
     """Single-grid counterpart SG-11 of PMG-11 (paper, Tables 2 and 3)."""
     return _progressive_network(**locals(), ratios=(1,), paper_name="SG-11")
@@ -56,7 +68,7 @@ def SGSEG(
 def RSGSEG(
     include_top=True, weights=None, *, input_tensor=None, input_shape=None, pooling=None,
     classes=10, classifier_activation="sigmoid", name=None, repeats=None, channel_ratios=None,
-    width_multiplier=1.0, pyramid_outputs=False,
+    width_multiplier=1.0, stem_strides=1, head="finest", pyramid_outputs=False,
 ):  # fmt: skip
     """Single-grid counterpart R-SG-20 of R-PMG-20 (paper, Tables 2 and 3)."""
     return _progressive_network(**locals(), ratios=(1,), residual=True, paper_name="R-SG-20")
@@ -99,6 +111,11 @@ Args:
     channel_ratios: Width of each grid relative to the finest; its length is the number of grids, at
         most 8.
     width_multiplier: Factor on all widths.
+    stem_strides: 1, 2 or 4: by how much strided convolutions shrink the image before the finest
+        grid, for photographs; the output is enlarged to the image's size. The paper's is 1.
+    head: What the output layer reads: `"finest"`, the paper's, the finest grid alone, into which
+        the others are dropped one by one, or `"concatenate"`, all grids. The U-shaped networks have
+        neither of the two arguments.
     pyramid_outputs: Whether to return instead the last pyramid before the output layer.
 
 Returns:
@@ -122,10 +139,15 @@ for _constructor in (PMGSEG, RPMGSEG, SGSEG, RSGSEG, UNETSEG, UMGSEG):
 
 def _progressive_network(
     include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name,
-    repeats, channel_ratios, width_multiplier, pyramid_outputs, ratios, paper_name, residual=False,
+    repeats, channel_ratios, width_multiplier, stem_strides, head, pyramid_outputs, ratios,
+    paper_name, residual=False,
 ):  # fmt: skip
-    """Builds a network that keeps its pyramid, and drops grids only where they end."""
+    """Builds a network that keeps its pyramid up to its end."""
     check_options(include_top, pooling, classes)
+    for option, value, choices in (("stem_strides", stem_strides, STEMS), ("head", head, HEADS)):
+        if value not in choices:
+            expected = ", ".join(map(str, choices))
+            raise ValueError(f"{option} is {value!r}; expected one of {expected}.")
     repeats = checked_repeats(repeats, FULL_PYRAMID_UNITS)
     ratios = checked_ratios(channel_ratios, ratios, max_grids=8)
     unit = residual_unit if residual else plain_unit
@@ -135,22 +157,46 @@ def _progressive_network(
 
     widths = channels(WIDTH, ratios, width_multiplier)
     grids = len(widths)
-    pyramid = input_convolutions(image, widths, epsilon, prefix)
+    stem = image
+    for step in range(int(math.log2(stem_strides))):
+        stem = conv_unit(stem, widths[0], f"{prefix}stem_{step}", strides=2, epsilon=epsilon)
+    pyramid = input_convolutions(stem, widths, epsilon, prefix)
     phases = [widths[grid:] for grid in reversed(range(grids))]
     pyramid = progressive_start(pyramid, unit, phases, 1, f"{prefix}progressive")
     for step in range(repeats):
         pyramid = unit(pyramid, widths, f"{prefix}full_unit{step + 1}")
     # Coarse grids that are too few layers away to reach the output are dropped, one a layer.
     for left in range(max(grids - 1, FULL_PYRAMID_UNITS), 1, -1):
-        pyramid = unit(pyramid, widths[:left], f"{prefix}drop_unit{left}")
+        kept = widths[:left] if head == "finest" else widths
+        pyramid = unit(pyramid, kept, f"{prefix}drop_unit{left}")
 
     outputs = pyramid
     if not pyramid_outputs:
-        kernel_size = 1 if residual else 3
-        if include_top:
-            pyramid = unit(pyramid, [classes], f"{prefix}output", kernel_size, relu=False)
-        outputs = _dense_head(pyramid[0], include_top, pooling, classifier_activation, prefix)
+        if head == "concatenate":
+            features = _concatenated(pyramid, widths[0], epsilon, prefix)
+            if include_top:
+                features = layers.Conv2D(classes, 1, name=f"{prefix}output")(features)
+        else:
+            if include_top:
+                kernel_size = 1 if residual else 3
+                pyramid = unit(pyramid, [classes], f"{prefix}output", kernel_size, relu=False)
+            features = pyramid[0]
+        if stem_strides > 1 and (include_top or pooling is None):
+            enlarged = UpSamplingLike(stem_strides, "bilinear", name=f"{prefix}enlarged")
+            features = enlarged(features, image)
+        outputs = _dense_head(features, include_top, pooling, classifier_activation, prefix)
     return finish_model(inputs, outputs, name, weights, paper_name)
+
+
+def _concatenated(pyramid, width, epsilon, prefix):
+    """Returns the features of all grids at the finest one's size, mixed."""
+    finest, *coarser = pyramid
+    grids = [finest]
+    for grid, features in enumerate(coarser, start=1):
+        narrow = conv_unit(features, width, f"{prefix}head_{grid}", kernel_size=1, epsilon=epsilon)
+        grids.append(UpSamplingLike(2**grid, name=f"{prefix}head_{grid}_up")(narrow, finest))
+    joined = layers.Concatenate(axis=channel_axis(), name=f"{prefix}head_join")(grids)
+    return conv_unit(joined, width, f"{prefix}head", epsilon=epsilon)
 
 
 def _u_network(

@@ -12,6 +12,7 @@ from keras_multigrid.datasets.image_folder import load_image_folder
 from keras_multigrid.datasets.imagenet import load_imagenet
 from keras_multigrid.datasets.loading import load
 from keras_multigrid.datasets.located_digits import LocatedDigits
+from keras_multigrid.datasets.mask_augmentation import MaskAugmentation
 from keras_multigrid.datasets.pipeline import draw_batches
 from keras_multigrid.datasets.segmentation import Segmentation
 from keras_multigrid.datasets.spatial_transformer import Distortion, SpatialTransformer
@@ -19,6 +20,7 @@ from keras_multigrid.datasets.spatial_transformer import Distortion, SpatialTran
 __all__ = [
     "Distortion",
     "LocatedDigits",
+    "MaskAugmentation",
     "Segmentation",
     "SpatialTransformer",
     "draw_batches",

@@ -6,10 +6,12 @@ from keras_multigrid.layers.image_pyramid import ImagePyramid
 from keras_multigrid.layers.multigrid_conv2d import MultigridConv2D
 from keras_multigrid.layers.multigrid_conv2d_transpose import MultigridConv2DTranspose
 from keras_multigrid.layers.multigrid_max_pooling2d import MultigridMaxPooling2D
+from keras_multigrid.layers.padding_to_multiple import PaddingToMultiple
 from keras_multigrid.layers.per_grid import PerGrid
 from keras_multigrid.layers.resized_centre import ResizedCentre
 from keras_multigrid.layers.skip_concatenate import SkipConcatenate
 from keras_multigrid.layers.unfused_bias_conv2d import UnfusedBiasConv2D
+from keras_multigrid.layers.up_sampling_like import UpSamplingLike
 from keras_multigrid.layers.zca_whitening import ZCAWhitening
 
 __all__ = [
@@ -19,9 +21,11 @@ __all__ = [
     "MultigridConv2D",
     "MultigridConv2DTranspose",
     "MultigridMaxPooling2D",
+    "PaddingToMultiple",
     "PerGrid",
     "ResizedCentre",
     "SkipConcatenate",
     "UnfusedBiasConv2D",
+    "UpSamplingLike",
     "ZCAWhitening",
 ]

@@ -5,7 +5,7 @@ try:
 except ImportError as error:
     raise ImportError("Tuning needs KerasTuner: pip install 'keras_multigrid[tune]'.") from error
 
-from keras_multigrid.tuning.budget import Budget
+from keras_multigrid.budget import Budget
 from keras_multigrid.tuning.hypermodel import Candidate, MultigridHyperModel
 from keras_multigrid.tuning.search import tune
 from keras_multigrid.tuning.space import SearchSpace

@@ -10,8 +10,8 @@ from keras_tuner.engine.hyperparameters import Fixed
 
 from keras_multigrid import checks
 from keras_multigrid.applications.paper import paper_model, without_replaced
+from keras_multigrid.budget import FILLED, WIDE, Budget
 from keras_multigrid.complexity import ModelProfile, count
-from keras_multigrid.tuning.budget import FILLED, WIDE, Budget
 from keras_multigrid.tuning.space import SearchSpace, checked
 
 RAISED = 1.25  # the largest factor on ratios, to fill what whole channels leave

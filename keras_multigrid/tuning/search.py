@@ -7,13 +7,13 @@ import pathlib
 import time
 
 from keras_multigrid import checks
+from keras_multigrid.budget import Budget
 from keras_multigrid.progress import say
 from keras_multigrid.recipes import RECIPES, Recipe
 from keras_multigrid.recipes.renamed import with_present_names
 from keras_multigrid.runs.process import leaving_upon_sigterm
 from keras_multigrid.runs.run_folder import check_empty, differences, locked
 from keras_multigrid.stored import DamagedFile, make, read_json
-from keras_multigrid.tuning.budget import Budget
 from keras_multigrid.tuning.hypermodel import MultigridHyperModel
 from keras_multigrid.tuning.oracles import ORACLES
 from keras_multigrid.tuning.report import read_results, write_report

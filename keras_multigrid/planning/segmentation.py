@@ -1,0 +1,150 @@
+"""The plan of a training for segmentation, each choice with its reason."""
+
+import math
+
+from keras_multigrid.applications import create_model
+from keras_multigrid.budget import Budget
+from keras_multigrid.complexity import profile, without_weights
+
+BUDGETS = {"small": 400e6, "medium": 2e9, "large": 10e9}  # multiply-adds of a training crop
+THIN, THICK = 6, 24  # pixels
+CELLS = 128  # sides of a crop on the finest grid
+SMALLEST_CELLS = 8  # a side of the coarsest grid in a crop
+MOST_GRIDS = 4
+RATIOS = (1, 2, 2, 2)
+FEWEST_STEPS, MOST_STEPS = 800, 20_000
+GPU_BATCH, CPU_BATCH = 8, 4
+
+
+def plan_segmentation(given, facts, classes, channels, device):
+    """Chooses what is not given.
+
+    Args:
+        given: Dictionary of settings; those that are None are chosen: `budget`, `stem_strides`,
+            `channel_ratios`, `crop`, `width_multiplier`, `batch_size`, `epochs`,
+            `steps_per_epoch`, `precision`, `class_weights`, `learning_rate`. `model` is the
+            network's name, `head` and `repeats` its arguments.
+        facts: A `Fingerprint`.
+        classes: Number of classes.
+        channels: Of an image.
+        device: A `Device`.
+
+    Returns:
+        Dictionary of the chosen settings, and a list of a sentence for each.
+
+    Raises:
+        ValueError: If a budget is too small for a network.
+    """
+    settings, reasons = dict(given), []
+
+    def choose(name, value, reason):
+        if settings[name] is None:
+            settings[name] = value
+            reasons.append(f"{name}={_text(value)}: {reason}")
+
+    gpu = device.kind != "cpu"
+    choose(
+        "budget",
+        "medium" if gpu else "small",
+        f"on a {device.kind.upper()}"
+        + ("" if gpu else " a training should end within half an hour"),
+    )
+    finest = _finest(facts.thickness)
+    stem = 1 if finest < THIN else 2 if finest < THICK else 4
+    choose("stem_strides", stem, f"regions are about {finest:.0f} pixels thick, and must be seen")
+    stem = settings["stem_strides"]
+    sides = (facts.height, facts.width)
+    grids = min(MOST_GRIDS, _grids(min(sides), stem))
+    choose(
+        "channel_ratios",
+        RATIOS[:grids],
+        f"{grids} grids, the coarsest still of {SMALLEST_CELLS} pixels or more; coarse grids "
+        "are cheap, so they may be wide",
+    )
+    total = stem * 2 ** (len(settings["channel_ratios"]) - 1)
+    crop = tuple(max(total, min(CELLS * stem, side) // total * total) for side in sides)
+    choose(
+        "crop",
+        crop,
+        f"{CELLS} x {CELLS} pixels of the finest grid or the whole image, in multiples of {total}, "
+        "the network's stride",
+    )
+    limit = BUDGETS.get(settings["budget"]) or _number(settings["budget"])
+    if settings["width_multiplier"] is None:
+        width = _width(settings, limit, classes, channels)
+        choose("width_multiplier", width, f"fills {limit / 1e6:,.0f} M multiply-adds of a crop")
+    batch = GPU_BATCH if gpu else CPU_BATCH
+    choose("batch_size", batch, "steps often enough, and batch normalization has its samples")
+    steps = 125 * math.sqrt(facts.images)
+    steps = round(min(max(steps, FEWEST_STEPS), MOST_STEPS))
+    epochs = 20
+    choose("epochs", epochs, "so often the network is tested on the validation images")
+    each = max(1, round(steps / settings["epochs"]))
+    choose(
+        "steps_per_epoch",
+        each,
+        f"about {steps:,} steps in all for {facts.images} training images",
+    )
+    precision = "mixed_bfloat16" if device.bfloat16 else "float32"
+    choose("precision", precision, f"what is fastest on this {device.kind.upper()}")
+    if settings["class_weights"] == "auto":
+        settings["class_weights"] = None
+        choose("class_weights", _weights(facts.shares), "median frequency over the class's own")
+    return settings, reasons
+
+
+def _finest(thickness):
+    """Returns the thickness that must be resolved: of two classes the thinner, else the median."""
+    present = sorted(value for value in thickness if value)
+    return present[0] if len(present) < 3 else present[len(present) // 2]
+
+
+def _grids(side, stem):
+    return max(1, int(math.log2(max(1, side / stem / SMALLEST_CELLS))) + 1)
+
+
+def _width(settings, limit, classes, channels):
+    def count(width):
+        return without_weights(
+            lambda: profile(
+                create_model(
+                    settings["model"],
+                    input_shape=(*settings["crop"], channels),
+                    classes=classes,
+                    channel_ratios=settings["channel_ratios"],
+                    stem_strides=settings["stem_strides"],
+                    head=settings["head"],
+                    repeats=settings["repeats"],
+                    width_multiplier=width,
+                )
+            )
+        )
+
+    return Budget(max_macs=limit).fill(count)
+
+
+def _weights(shares):
+    """Returns median-frequency weights (Eigen and Fergus, 2015), none above 10 times another."""
+    present = sorted(share for share in shares if share)
+    median = present[len(present) // 2] if len(present) % 2 else _middle(present)
+    weights = [math.sqrt(median / share) if share else 1.0 for share in shares]
+    return ",".join(f"{min(max(weight, 0.3), 3.0):.3g}" for weight in weights)
+
+
+def _middle(values):
+    half = len(values) // 2
+    return (values[half - 1] + values[half]) / 2
+
+
+def _number(text):
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(
+            f"budget is {text!r}; expected {', '.join(BUDGETS)}, or a number of multiply-adds of "
+            "a training crop."
+        ) from None
+
+
+def _text(value):
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

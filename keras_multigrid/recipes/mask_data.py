@@ -1,0 +1,164 @@
+"""The data of a recipe: one's own images with masks."""
+
+import dataclasses
+import functools
+
+from keras_multigrid.datasets.mask_augmentation import MaskAugmentation
+from keras_multigrid.datasets.mask_folder import mask_batches, read_mask_set
+from keras_multigrid.datasets.masks.labels import MaskLabels, SegmentationTask
+
+MOST_PIXELS = 2_000_000  # of a validation image that is predicted whole while training
+FOUND = ("class_names", "mask_values", "class_colours", "ignored_values", "coloured_masks")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MaskData:
+    """Images with masks; to be inherited beside `Recipe`.
+
+    What is None is found in the data, and kept with the run: `train` prints it.
+
+    Attributes:
+        mask_pattern: File name of an image's mask, such as `"{stem}_mask.png"`; `{number}` is the
+            first number in the image's name. None: the same name.
+        field_of_view_pattern: File name of the mask of the pixels that count, alike.
+        class_names: Names of the classes.
+        mask_values: Values of the classes in mask files, in that order.
+        ignore_index: Value of pixels that do not count.
+        folds: Number of parts for cross-validation.
+        fold: The part to test on, from 0; `"all"` trains once for each.
+        class_colours: Colours of the classes, 0xRRGGBB.
+        ignored_values: All values of pixels that do not count.
+        coloured_masks: Whether masks hold colours.
+        channels: Of an image.
+        image_type: Of an image's values: `"uint8"`, `"uint16"` or `"float32"`.
+        data_digest: What the list of images comes to, so that a run goes on with the same.
+        flips: Axes that may be mirrored: `"both"`, `"horizontal"` or `"none"`.
+        rotation: Most degrees of rotation.
+        scale: Most factor of enlarging or shrinking.
+        brightness: Most that is added, in standard deviations.
+        contrast: Most factor on the contrast.
+        gamma: Most exponent of the values.
+        noise: Most noise, in standard deviations.
+        rare_share: Share of the crops that show a rare class.
+    """
+
+    mask_pattern: str | None = None
+    field_of_view_pattern: str | None = None
+    class_names: tuple[str, ...] | None = None
+    mask_values: tuple[int, ...] | None = None
+    ignore_index: int | None = None
+    folds: int | None = None
+    fold: str | None = None
+    class_colours: tuple[int, ...] | None = None
+    ignored_values: tuple[int, ...] | None = None
+    coloured_masks: bool | None = None
+    channels: int | None = None
+    image_type: str | None = None
+    data_digest: str | None = None
+    flips: str = "horizontal"
+    rotation: float = 10.0
+    scale: float = 1.4
+    brightness: float = 0.3
+    contrast: float = 1.3
+    gamma: float = 1.3
+    noise: float = 0.1
+    rare_share: float = 1 / 3
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._augmentation()  # checks it
+        if (self.folds is None) != (self.fold is None):
+            raise ValueError(
+                f"folds is {self.folds} and fold is {self.fold}; give both, such as --set folds=5 "
+                "--set fold=0, or fold=all."
+            )
+        numbers = [str(number) for number in range(self.folds or 0)]
+        if self.fold is not None and self.fold not in (*numbers, "all"):
+            raise ValueError(
+                f"fold is {self.fold!r}; expected 0 to {self.folds - 1}, or all, of {self.folds} "
+                "folds."
+            )
+
+    @functools.cached_property
+    def mask_set(self):
+        """The `MaskSet` of the data, decoded as the run's were."""
+        if self.data_dir is None:
+            raise ValueError(
+                "data_dir is not given; name the folder that has images and masks: --set "
+                "data_dir=FOLDER."
+            )
+        options = {
+            "mask_pattern": self.mask_pattern,
+            "field_of_view_pattern": self.field_of_view_pattern,
+            "seed": self.seed,
+            "folds": self.folds,
+            "fold": None if self.fold is None else int(self.fold),
+        }
+        if self.class_colours is not None:
+            known = {"channels": self.channels, "image_type": self.image_type}
+            return read_mask_set(self.data_dir, labels=self._labels(), **known, **options)
+        return read_mask_set(
+            self.data_dir,
+            class_names=self.class_names,
+            mask_values=self.mask_values,
+            ignore_index=self.ignore_index,
+            **options,
+        )
+
+    def found(self):
+        """Returns the fields that the data settle."""
+        mask_set = self.mask_set
+        labels = mask_set.labels
+        return {
+            "class_names": labels.names,
+            "mask_values": labels.values,
+            "class_colours": labels.colours,
+            "ignored_values": labels.ignored,
+            "coloured_masks": labels.coloured,
+            "channels": mask_set.channels,
+            "image_type": mask_set.image_type,
+            "data_digest": mask_set.digest(),
+        }
+
+    def task(self):
+        """Returns the `SegmentationTask` of a network that was trained."""
+        return SegmentationTask(
+            labels=self._labels(), channels=self.channels, image_type=self.image_type
+        )
+
+    def classes(self):
+        return len(self.label_names())
+
+    def label_names(self):
+        return self.class_names if self.class_colours else self.mask_set.labels.names
+
+    def load(self, split, batch_size, **options):
+        augmentation = None
+        if split == "train":
+            augmentation = self._augmentation()
+            options = {"crop": self.crop, "rare_share": self.rare_share, **options}
+        options = {"augmentation": augmentation, **options}
+        return mask_batches(self.mask_set, split, batch_size, seed=self.seed, **options)
+
+    def _augmentation(self):
+        deviations = self.deviation or (64.0,)
+        return MaskAugmentation(
+            flips=self.flips,
+            rotation=self.rotation,
+            scale=self.scale,
+            brightness=self.brightness,
+            contrast=self.contrast,
+            gamma=self.gamma,
+            noise=self.noise,
+            deviation=sum(deviations) / len(deviations),
+            value_range=self.value_range or (0.0, 255.0),
+        )
+
+    def _labels(self):
+        return MaskLabels(
+            names=tuple(self.class_names),
+            values=tuple(self.mask_values),
+            colours=tuple(self.class_colours),
+            ignored=tuple(self.ignored_values),
+            coloured=self.coloured_masks,
+        )

@@ -1,0 +1,187 @@
+"""Segmentation of one's own images, by masks."""
+
+import dataclasses
+import functools
+from typing import ClassVar
+
+import keras
+from keras import layers
+
+from keras_multigrid.applications import create_model
+from keras_multigrid.layers import PaddingToMultiple, UpSamplingLike
+from keras_multigrid.losses import CrossEntropyDice
+from keras_multigrid.planning import find_device, fingerprint, plan_segmentation
+from keras_multigrid.recipes.constraints import check_choice
+from keras_multigrid.recipes.mask_data import MaskData
+from keras_multigrid.recipes.recipe import Recipe
+
+MOST_READ = 200  # images whose statistics are taken
+PLANNED = (
+    *("budget", "stem_strides", "channel_ratios", "crop", "width_multiplier", "batch_size"),
+    *("epochs", "steps_per_epoch", "precision", "class_weights"),
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Segmentation(MaskData, Recipe):
+    """Segmentation of one's own images.
+
+    What is None is planned from the data and the device; `plan` then has a reason for each choice.
+
+    Attributes:
+        budget: Size of the network: `"small"`, `"medium"`, `"large"`, or multiply-adds of a crop.
+        stem_strides, head: As for `kmg.applications.PMGSEG`.
+        crop: Height and width of training images, parts of the given ones.
+        class_weights: Weights of the classes in the cross-entropy, by commas; `"auto"`, by the
+            median frequency, or `"none"`.
+        dice_weight, focal_gamma: As for `kmg.losses.CrossEntropyDice`.
+        keep: Which weights a run ends with: `"best"` by validation, or the `"last"`.
+        mean, deviation: Of the training images' values, for each channel.
+        value_range: Of the training images' values.
+        plan: What was chosen, and why.
+    """
+
+    model: str = "PMG-11"
+    width_multiplier: float | None = None
+    epochs: int | None = None
+    steps_per_epoch: int | None = None
+    batch_size: int | None = None
+    precision: str | None = None
+    optimizer: str = "adam"
+    schedule: str | None = "cosine"
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-3
+    budget: str | None = None
+    stem_strides: int | None = None
+    head: str = "concatenate"
+    crop: tuple[int, ...] | None = None
+    class_weights: str = "auto"
+    dice_weight: float = 1.0
+    focal_gamma: float = 0.0
+    keep: str | None = None
+    mean: tuple[float, ...] | None = None
+    deviation: tuple[float, ...] | None = None
+    value_range: tuple[float, ...] | None = None
+    plan: tuple[str, ...] | None = None
+
+    NAME: ClassVar = "segmentation"
+    OBJECTIVE: ClassVar = "mean_iou"
+    SCALES: ClassVar = {
+        "smoke": {
+            "epochs": 2,
+            "steps_per_epoch": 2,
+            "batch_size": 2,
+            "width_multiplier": 0.05,
+            "evaluation_batches": 2,
+        },
+        "quick": {},
+    }
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_choice(self, "keep", ("best", "last", None))
+        if self.crop is not None and len(self.crop) != 2:
+            raise ValueError(f"crop is {self.crop}; expected height and width, such as 256,256.")
+
+    @property
+    def TEST_SPLIT(self):
+        return "test" if self.mask_set.of("test") else "validation"
+
+    def settled(self, begun=None):
+        if begun is not None:
+            names = [field.name for field in dataclasses.fields(self)]
+            own = {name for name in names if getattr(self, name) not in (None, "auto")}
+            kept = {name: getattr(begun, name) for name in names if name not in own}
+            recipe = dataclasses.replace(self, **kept)
+            if recipe.mask_set.digest() != begun.data_digest:
+                raise ValueError(
+                    f"{self.data_dir} has other images or masks than when the run began, or other "
+                    "parts of them are for training; restore them, or name another folder with "
+                    "--output."
+                )
+            return recipe
+        found = dataclasses.replace(self, **self.found())
+        facts = found.facts()
+        given = {name: getattr(self, name) for name in (*PLANNED, "model", "head", "repeats")}
+        planned, reasons = plan_segmentation(
+            given, facts, found.classes(), found.channels, find_device()
+        )
+        keep = self.keep or ("last" if self.folds else "best")
+        return dataclasses.replace(
+            found,
+            **planned,
+            keep=keep,
+            mean=facts.mean,
+            deviation=facts.deviation,
+            value_range=facts.value_range,
+            plan=tuple(reasons),
+        )
+
+    def facts(self):
+        """Returns the `Fingerprint` of the training images."""
+        pairs = self.mask_set.of("train")
+        step = max(1, len(pairs) // MOST_READ)
+        samples = (self.mask_set.read(pair) for pair in pairs[::step])
+        return fingerprint(samples, self.classes(), len(pairs))
+
+    def build_network(self, **options):
+        image = keras.Input((None, None, self.channels), name="image")
+        variance = [deviation**2 for deviation in self.deviation]
+        normalization = layers.Normalization(
+            mean=list(self.mean), variance=variance, dtype="float32", name="normalization"
+        )
+        padding = PaddingToMultiple(self.total_stride, name="padding")
+        network = create_model(
+            self.model,
+            input_tensor=padding(normalization(image)),
+            classifier_activation=None,
+            **{**self.network_arguments(), **options},
+        )
+        if options:
+            return keras.Model(image, network.output, name=self.model)
+        logits = UpSamplingLike(1, name="cropping")(network.output, image)
+        outputs = layers.Softmax(dtype="float32", name="probabilities")(logits)
+        return keras.Model(image, outputs, name=self.model)
+
+    @property
+    def total_stride(self):
+        """The step, in pixels, in which the whole network moves."""
+        return self.stem_strides * 2 ** (len(self.channel_ratios) - 1)
+
+    def network_arguments(self):
+        return {
+            **super().network_arguments(),
+            "stem_strides": self.stem_strides,
+            "head": self.head,
+        }
+
+    def loss(self):
+        weights = None
+        if self.class_weights != "none":
+            weights = [float(weight) for weight in self.class_weights.split(",")]
+        return CrossEntropyDice(weights, self.dice_weight, self.focal_gamma)
+
+    def metrics(self):
+        return [
+            keras.metrics.MeanIoU(
+                self.classes(), name="mean_iou", ignore_class=-1, sparse_y_pred=False
+            )
+        ]
+
+    def callbacks(self):
+        if self.keep != "best":
+            return []
+        return [
+            keras.callbacks.EarlyStopping(
+                "val_mean_iou", mode="max", patience=self.epochs, restore_best_weights=True
+            )
+        ]
+
+    def scores(self, results):
+        names = {"mean IoU": "mean_iou", "mean Dice": "mean_dice", "accuracy": "pixel_accuracy"}
+        return {score: 100 * results[name] for score, name in names.items() if name in results}
+
+    @functools.cached_property
+    def evaluations(self):
+        """Dictionary of the confusion matrices that `evaluate` has made, by split."""
+        return {}
