@@ -10,6 +10,7 @@ from keras_multigrid.recipes.evaluation import SCORES
 from keras_multigrid.whole_files import write_text
 
 PAGE, CURVES = "report.html", "curves.png"
+PANELS = "image, truth, prediction, errors"
 WRONG = 0xD55E00  # of the palette: vermilion
 
 

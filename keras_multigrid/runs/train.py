@@ -7,6 +7,7 @@ import keras
 from keras_multigrid.complexity import profile
 from keras_multigrid.progress import verbosity
 from keras_multigrid.recipes.photographs import without_end_warnings
+from keras_multigrid.runs.expected_duration import ExpectedDuration
 from keras_multigrid.runs.fine_tuning import freeze, start_from_weights
 from keras_multigrid.runs.process import without_gradient_warnings
 from keras_multigrid.runs.run_folder import CHECKPOINTS, LOG, check_settings
@@ -77,6 +78,7 @@ def run_callbacks(recipe, output):
         callbacks.append(keras.callbacks.SwapEMAWeights())
     if not is_first_process():
         return callbacks
+    callbacks.append(ExpectedDuration(recipe.epochs * recipe.steps_per_epoch))
     callbacks.append(JsonLines(output / LOG))
     missing = [name for name in ("tensorflow", "tensorboard") if not find_spec(name)]
     if missing:
