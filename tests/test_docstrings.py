@@ -21,6 +21,7 @@ MODULES = (
     kmg.export,
     kmg.figures,
     kmg.layers,
+    kmg.prediction,
     kmg.routing,
     kmg.top_down,
     kmg.training,

@@ -3,7 +3,6 @@
 import base64
 import html
 import io
-import math
 import pathlib
 
 import numpy as np
@@ -14,7 +13,7 @@ from keras_multigrid.datasets.class_folders import printable
 from keras_multigrid.datasets.masks.mask_files import look_into, read_mask
 from keras_multigrid.datasets.masks.mask_set import read_labels
 from keras_multigrid.decoding.pixels import read_pixels
-from keras_multigrid.figures.overlays import draw_overlay, shown
+from keras_multigrid.figures.overlays import overlay, shown_image
 from keras_multigrid.whole_files import whole, write_text
 
 PAGE, SHEET = "check.html", "contact_sheet.png"
@@ -81,13 +80,14 @@ def _pictures(sample, report):
     """Returns the image and its overlay, small; nothing of files that cannot be shown."""
     try:
         image = read_pixels(sample.image)
+        picture = shown_image(image, _range(image), SIDE)
         if sample.pair is None:
-            return [_small(shown(image))]
+            return [picture]
         if report.labels is not None:
             labels, colours = read_labels(sample.pair, report.labels), report.labels.colours
         else:
             labels, colours = _unknown(sample.pair.mask)
-        return [_small(shown(image)), _small(draw_overlay(image, labels, colours))]
+        return [picture, overlay(picture, labels, colours)]
     except (ValueError, OSError):
         return []
 
@@ -101,14 +101,11 @@ def _unknown(path):
     return np.searchsorted(values, stored), [grey * 0x010101 for grey in greys.tolist()]
 
 
-def _small(picture):
-    from PIL import Image
-
-    step = max(1, math.ceil(max(picture.shape[:2]) / SIDE))
-    size = (max(1, picture.shape[1] // step), max(1, picture.shape[0] // step))
-    return np.asarray(
-        Image.fromarray(np.ascontiguousarray(picture)).resize(size, Image.Resampling.BOX)
-    )
+def _range(image):
+    """Returns the values that are black and white: of 8 bits as they are, of others what is."""
+    if image.dtype == "uint8":
+        return 0, 255
+    return tuple(np.percentile(image[np.isfinite(image)], (0.5, 99.5)))
 
 
 def _sheet(rows):

@@ -1,4 +1,4 @@
-"""Data of the papers' experiments."""
+"""Data of the papers' experiments, and one's own."""
 
 from keras_multigrid.datasets.cifar import fit_whitening, load_cifar
 from keras_multigrid.datasets.class_folders import list_images

@@ -1,61 +1,61 @@
-"""Images under the colours of their classes."""
+"""Masks drawn over their images."""
 
 import numpy as np
 
-from keras_multigrid import checks
-
-OPACITY = 0.5
-IGNORED_LIGHT = 0.35  # of the image that stays where no pixel counts
+MOST_SIDE = 480  # of a picture
 
 
-def draw_overlay(image, labels, colours, opacity=OPACITY):
-    """Lays the colours of classes over an image.
+def shown_image(image, value_range=(0.0, 255.0), most_side=MOST_SIDE):
+    """Returns an image of any type as a small picture.
 
     Args:
-        image: `(height, width, channels)` of any type; of more than three channels, or two, the
-            first is shown. All but uint8 is stretched to what there is.
-        labels: Integers `(height, width)`; negative ones, which do not count, leave the image
-            dark.
-        colours: Sequence of `0xRRGGBB`, one a class.
-        opacity: Share of the colours, from 0 to 1.
+        image: Array `(height, width, channels)`; of other than 1 or 3 channels the first is shown.
+        value_range: Values that are black and white.
+        most_side: Longest side of the picture; pixels are left out.
 
     Returns:
-        Picture `(height, width, 3)` of uint8.
-
-    Raises:
-        ValueError: If the sizes differ, or a label has no colour.
+        Array of uint8 `(height, width, 3)`.
 
     Example:
 
     >>> import numpy as np
-    >>> from keras_multigrid.figures import draw_overlay
-    >>> image = np.full((1, 3, 1), 100, "uint8")
-    >>> draw_overlay(image, np.array([[0, 1, -1]]), [0x000000, 0xff0000]).tolist()
-    [[[50, 50, 50], [178, 50, 50], [35, 35, 35]]]
+    >>> from keras_multigrid.figures import shown_image
+    >>> shown_image(np.full((600, 400, 1), 65535, "uint16"), (0, 65535)).shape
+    (300, 200, 3)
     """
-    checks.arrays(image=image, labels=labels)
-    checks.lists(colours=colours)
-    checks.numbers(opacity=opacity)
-    image, labels = np.asarray(image), np.asarray(labels)
-    if image.ndim != 3 or labels.shape != image.shape[:2]:
-        raise ValueError(
-            f"The image has shape {image.shape}, the labels {labels.shape}; expected (height, "
-            "width, channels) and (height, width)."
-        )
-    if labels.max(initial=-1) >= len(colours):
-        raise ValueError(f"There is a label {labels.max()}, and there are {len(colours)} colours.")
-    picture = shown(image).astype("float32")
-    table = np.array([[c >> 16 & 255, c >> 8 & 255, c & 255] for c in colours] or [[0, 0, 0]])
-    blended = (1 - opacity) * picture + opacity * table[labels.clip(min=0)]
-    blended = np.where(labels[..., None] < 0, IGNORED_LIGHT * picture, blended)
-    return np.round(blended + 1e-3).astype("uint8")
+    step = _step(image.shape, most_side)
+    low, high = value_range
+    image = image[::step, ::step, : 3 if image.shape[-1] == 3 else 1].astype("float32")
+    shares = np.clip((image - low) / max(high - low, 1e-12), 0, 1)
+    return np.broadcast_to((255 * shares).astype("uint8"), (*shares.shape[:2], 3))
 
 
-def shown(image):
-    """Returns an image of any type and number of channels as uint8 RGB."""
-    image = image[..., :3] if image.shape[-1] == 3 else image[..., :1]
-    if image.dtype != "uint8":
-        values = np.nan_to_num(image.astype("float64"), posinf=0, neginf=0)
-        low, high = np.percentile(values, (0.5, 99.5))
-        image = np.round(255 * ((values - low) / ((high - low) or 1)).clip(0, 1)).astype("uint8")
-    return np.broadcast_to(image, (*image.shape[:2], 3))
+def overlay(picture, labels, colours, opacity=0.55):
+    """Returns a picture with a mask over it.
+
+    Args:
+        picture: Array of uint8 `(height, width, 3)`, as of `shown_image`.
+        labels: Classes `(height, width)` of the image, which may be larger by an integer; where
+            they are negative, the picture stays.
+        colours: The colour of each class, 0xRRGGBB.
+        opacity: Of the mask, from 0 to 1.
+
+    Returns:
+        Array of uint8 of the picture's shape.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_multigrid.figures import overlay
+    >>> overlay(np.zeros((1, 2, 3), "uint8"), np.array([[0, -1]]), [0xFF0000], 1.0).tolist()
+    [[[255, 0, 0], [0, 0, 0]]]
+    """
+    step = -(-labels.shape[0] // picture.shape[0])
+    labels = labels[::step, ::step]
+    palette = np.array([[colour >> 16, colour >> 8 & 255, colour & 255] for colour in colours])
+    mixed = (1 - opacity) * picture + opacity * palette[np.maximum(labels, 0)]
+    return np.where(labels[..., None] < 0, picture, mixed.astype("uint8"))
+
+
+def _step(shape, most_side):
+    return max(1, -(-max(shape[:2]) // most_side))

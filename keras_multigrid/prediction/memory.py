@@ -1,0 +1,28 @@
+"""How large a tile may be, so that its computation fits into memory."""
+
+import math
+
+import keras
+
+from keras_multigrid.complexity import replay
+
+BUDGET = 2**30  # bytes of a tile's computation
+LIVE = 4  # of the largest result of a layer, as much is in memory at a time
+SIDES = (256, 4096)
+
+
+def usual_tile(model):
+    """Returns the side of tiles whose computation takes about 1 GiB, from 256 to 4096."""
+    return min(max(int(math.sqrt(BUDGET / bytes_per_pixel(model))), SIDES[0]), SIDES[1])
+
+
+def bytes_per_pixel(model, side=2**10):
+    """Returns about how much memory a network needs for each pixel of an image."""
+    values = [model.input_shape[-1] * side**2]
+
+    def see(layer, outputs, *_, **__):
+        values.append(sum(math.prod(each.shape[1:]) for each in keras.tree.flatten(outputs)))
+
+    image = keras.Input((side, side, model.input_shape[-1]), dtype=model.inputs[0].dtype)
+    replay(model, image, see)
+    return 4 * LIVE * max(values) / side**2
