@@ -44,8 +44,7 @@ def check_folder(
         A `Report`, with all problems at once.
 
     Raises:
-        OSError: If there is no such folder.
-        ValueError: If an argument is wrong.
+        ValueError: If there is no such folder, or an argument is wrong.
 
     Example:
 
@@ -61,7 +60,7 @@ def check_folder(
     """
     checks.paths(data_dir=data_dir)
     if not pathlib.Path(data_dir).exists():
-        raise FileNotFoundError(f"{data_dir} does not exist; expected a folder, or a CSV file.")
+        raise ValueError(f"{data_dir} does not exist; expected a folder, or a CSV file.")
     if kind_of(data_dir) == "classes":
         return check_classes(data_dir, class_names)
     return check_masks(

@@ -79,12 +79,14 @@ def _paired(names, values, ignored):
 
 
 def _refuse_lossy(contents):
-    for path, content in contents.items():
-        if path.lower().endswith(LOSSY) and len(content.values) > 2:
-            raise ValueError(
-                f"{path} is a JPEG, which changes values: it holds {len(content.values)}; save "
-                "masks as PNG, made anew from what they were drawn with."
-            )
+    """Refuses JPEG, which makes other labels of small numbers, too; black and white survives it."""
+    lossy = [path for path in contents if path.lower().endswith(LOSSY)]
+    held = {value for content in contents.values() for value in content.values.tolist()}
+    if lossy and not held <= {0, 255}:
+        raise ValueError(
+            f"{lossy[0]} is a JPEG, which changes the values of masks; save them as PNG, made anew "
+            "from what they were drawn with."
+        )
 
 
 def _integers(name, value):
