@@ -2,7 +2,6 @@
 
 import pathlib
 
-from keras_multigrid import checks
 from keras_multigrid.checking.classes import check_classes, class_splits
 from keras_multigrid.checking.masks import check_masks
 from keras_multigrid.datasets.masks.layouts import (
@@ -13,6 +12,7 @@ from keras_multigrid.datasets.masks.layouts import (
     VOC_MASKS,
     subfolders,
 )
+from keras_multigrid.datasets.masks.settings import check_settings
 
 OF_MASKS = {IMAGES, *MASKS, VOC_IMAGES.casefold(), VOC_MASKS.casefold()}
 
@@ -58,22 +58,22 @@ def check_folder(
     >>> len(report.errors) > 0
     True
     """
-    checks.paths(data_dir=data_dir)
+    settings = {
+        "class_names": class_names,
+        "mask_pattern": mask_pattern,
+        "field_of_view_pattern": field_of_view_pattern,
+        "mask_values": mask_values,
+        "ignore_index": ignore_index,
+        "seed": seed,
+        "folds": folds,
+        "fold": fold,
+    }
+    check_settings(data_dir=data_dir, **settings)
     if not pathlib.Path(data_dir).exists():
         raise ValueError(f"{data_dir} does not exist; expected a folder, or a CSV file.")
     if kind_of(data_dir) == "classes":
         return check_classes(data_dir, class_names)
-    return check_masks(
-        data_dir,
-        class_names=class_names,
-        mask_pattern=mask_pattern,
-        field_of_view_pattern=field_of_view_pattern,
-        mask_values=mask_values,
-        ignore_index=ignore_index,
-        seed=seed,
-        folds=folds,
-        fold=fold,
-    )
+    return check_masks(data_dir, **settings)
 
 
 def kind_of(data_dir):

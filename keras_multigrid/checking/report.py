@@ -15,6 +15,11 @@ class Problem:
         severity: `"error"` where training would be wrong, else `"warning"`.
         sentence: What came, what was expected, and what to do.
         files: Paths of the files in question.
+
+    Example:
+
+    >>> from keras_multigrid.checking import Problem
+    >>> problem = Problem("warning", "2 images have one value alone.", ("a.png", "b.png"))
     """
 
     severity: str
@@ -68,6 +73,13 @@ class Report:
         classes: `ClassRow`s, if the classes are clear.
         samples: `Sample`s.
         labels: `MaskLabels`, if they are clear.
+
+    Example:
+
+    >>> from keras_multigrid.checking import Problem, Report
+    >>> report = Report("photos", "masks", (Problem("error", "There are no masks."),))
+    >>> len(report.errors), len(report.warnings), [*report.lines()]
+    (1, 0, ['', 'error: There are no masks.'])
     """
 
     data_dir: str

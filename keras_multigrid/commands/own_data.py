@@ -20,7 +20,7 @@ def add_commands(commands):
     check = commands.add_parser(
         "check",
         help="say what is in a folder of images with masks, or of class folders, and what is wrong",
-        epilog="Example: keras-multigrid check FOLDER --set ignore_index=255 --output checked",
+        epilog="Example: keras-multigrid check photos --set ignore_index=255 --output checked",
     )
     check.add_argument("folder", type=pathlib.Path, help="the folder, or a CSV file (image,mask)")
     check.add_argument(

@@ -12,7 +12,7 @@ from keras_multigrid.datasets.masks.colour_values import (
 from keras_multigrid.datasets.masks.index_values import IndexValues, listed
 from keras_multigrid.datasets.masks.labels import MaskLabels
 from keras_multigrid.datasets.masks.mask_files import GREY, LOSSY
-from keras_multigrid.type_hints import is_integer
+from keras_multigrid.datasets.masks.settings import integers_of
 
 
 def find_labels(contents, table=None, *, class_names=None, mask_values=None, ignore_index=None):
@@ -27,8 +27,8 @@ def find_labels(contents, table=None, *, class_names=None, mask_values=None, ign
         ValueError: If a setting is wrong, or the values could be meant in several ways; the
             sentence asks for the setting that tells.
     """
-    ignored = _integers("ignore_index", ignore_index)
-    wanted = _integers("mask_values", mask_values)
+    ignored = integers_of("ignore_index", ignore_index)
+    wanted = integers_of("mask_values", mask_values)
     names = None if class_names is None else check_class_names(class_names)
     if table is not None and names is not None and tuple(names) != table.names:
         raise ValueError(
@@ -87,11 +87,3 @@ def _refuse_lossy(contents):
             f"{lossy[0]} is a JPEG, which changes the values of masks; save them as PNG, made anew "
             "from what they were drawn with."
         )
-
-
-def _integers(name, value):
-    """Returns a setting as a tuple of integers; None is an empty one."""
-    values = () if value is None else value if isinstance(value, list | tuple) else (value,)
-    if not all(is_integer(each) and each >= 0 for each in values) or len({*values}) < len(values):
-        raise ValueError(f"{name} is {value!r}; expected an integer from 0 on, or several.")
-    return tuple(int(each) for each in values)

@@ -15,6 +15,7 @@ from keras_multigrid.datasets.masks.found_labels import find_labels
 from keras_multigrid.datasets.masks.labels import IGNORED, MaskLabels
 from keras_multigrid.datasets.masks.mask_files import look_into, read_field_of_view, read_mask
 from keras_multigrid.datasets.masks.pairs import Pair, list_pairs
+from keras_multigrid.datasets.masks.settings import check_settings
 from keras_multigrid.datasets.masks.splits import with_splits
 from keras_multigrid.decoding.pixels import TYPES, read_form, read_orientation, read_pixels
 
@@ -165,6 +166,17 @@ def read_mask_set(
         for name, value in given.items():
             if value is not None:
                 raise ValueError(f"{name} is {value!r}, but labels are given, which say it.")
+    check_settings(
+        data_dir=data_dir,
+        mask_pattern=mask_pattern,
+        field_of_view_pattern=field_of_view_pattern,
+        class_names=class_names,
+        mask_values=mask_values,
+        ignore_index=ignore_index,
+        seed=seed,
+        folds=folds,
+        fold=fold,
+    )
     checks.optional(checks.positive_integers, channels=channels)
     if image_type not in (None, *TYPES):
         raise ValueError(f"image_type is {image_type!r}; expected one of {', '.join(TYPES)}.")
