@@ -23,7 +23,7 @@ def class_splits(directory):
     folders = subfolders(directory)
     splits = {SPLIT_FOLDERS[name]: path for name, path in folders.items() if name in SPLIT_FOLDERS}
     splits = {name: path for name, path in splits.items() if subfolders(path)}
-    if not splits and folders:
+    if not splits and {*folders} - {*SPLIT_FOLDERS}:
         splits = {".": pathlib.Path(directory)}
     return {name: splits[name] for name in (".", *SPLITS) if name in splits}
 
@@ -116,6 +116,7 @@ def _rows(names, splits, counts):
             name,
             colour,
             None,
+            {},
             {split: counts[label, split] / max(totals[split], 1) for split in splits},
             {split: counts[label, split] for split in splits},
         )

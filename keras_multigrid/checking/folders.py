@@ -4,6 +4,7 @@ import pathlib
 
 from keras_multigrid.checking.classes import check_classes, class_splits
 from keras_multigrid.checking.masks import check_masks
+from keras_multigrid.datasets.masks.foreign import foreign_sentence
 from keras_multigrid.datasets.masks.layouts import (
     IMAGES,
     MASKS,
@@ -85,4 +86,5 @@ def kind_of(data_dir):
     below = [subfolders(path) for name, path in folders.items() if name in SPLIT_FOLDERS]
     if any(OF_MASKS & {*names} for names in (folders, *below)):
         return "masks"
-    return "classes" if class_splits(directory) else "masks"
+    are_classes = class_splits(directory) and not foreign_sentence(directory)
+    return "classes" if are_classes else "masks"

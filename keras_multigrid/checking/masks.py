@@ -64,7 +64,7 @@ def check_masks(data_dir, *, mask_pattern, field_of_view_pattern, seed, folds, f
         )
     if labels is not None:
         rows = _classes(pairs, contents, labels, findings)
-    facts = _facts(pairs, drawn, [each for _, each in read])
+    facts = (*_facts(pairs, drawn, [each for _, each in read]), *_uncounted(contents, rows))
     return Report(
         str(data_dir), "masks", findings.sorted(), facts, rows, _samples(pairs, contents), labels
     )
@@ -176,6 +176,7 @@ def _classes(pairs, contents, labels, findings):
             name,
             labels.colours[index],
             labels.text_of(labels.values[index]),
+            {split: int(each[index]) for split, each in total.items()},
             {split: float(each[index] / max(each.sum(), 1)) for split, each in total.items()},
             {split: int((counts[split][:, index] > 0).sum()) for split in total},
         )
@@ -192,6 +193,15 @@ def _facts(pairs, drawn, facts):
     how = " (drawn)" if drawn and len(parts) > 1 else ""
     counted = ("images", f"{len(pairs)}: {', '.join(parts)}{how}" if parts else str(len(pairs)))
     return (counted, *(form_facts(facts) if facts else ()))
+
+
+def _uncounted(contents, rows):
+    """Returns the fact of what does not count, if there is some."""
+    total = sum(int(content.counts.sum()) for content in contents.values())
+    counted = sum(pixels for row in rows for pixels in row.pixels.values())
+    if not rows or counted == total:
+        return ()
+    return (("not counting", f"{(total - counted) / total:.2%} of the pixels"),)
 
 
 def _samples(pairs, contents):

@@ -35,6 +35,7 @@ class ClassRow:
         name: Of the class.
         colour: `0xRRGGBB`, in which pictures show it.
         stored: What mask files hold for it, as text; None of class folders.
+        pixels: Number of pixels that count, by split; of class folders none.
         shares: Its share of the pixels that count, or of the images, by split.
         images: Number of the images that show it, by split.
     """
@@ -42,6 +43,7 @@ class ClassRow:
     name: str
     colour: int
     stored: str | None
+    pixels: dict[str, int]
     shares: dict[str, float]
     images: dict[str, int]
 

@@ -37,6 +37,17 @@ def test_classes_at_the_top(folder):
     assert report.problems == () and dict(report.facts)["images"] == "8"
 
 
+def test_folders_that_are_no_classes(folder, tmp_path):
+    for name in ("train", "valid"):
+        save(tmp_path / "coco" / name / "1.png", image_of(1))
+    (error,) = check_folder(tmp_path / "coco").errors
+    assert "coco has train, valid; expected images with masks" in error.sentence
+    text = '{"images": [], "annotations": [], "categories": []}'
+    (folder / "instances.json").write_text(text)
+    (error,) = check_folder(folder).errors
+    assert "COCO's annotations" in error.sentence
+
+
 def copied(folder):
     shutil.copy(folder / "train/cat/0.png", folder / "val/cat/0.png")
 

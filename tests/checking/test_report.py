@@ -18,6 +18,8 @@ def test_classes_are_counted(folder):
     report = check_folder(folder, ignore_index=255, class_names=["sky", "tree"])
     sky, tree = report.classes
     facts = dict(report.facts)
+    ignored = sum(np.sum(mask_of(number, (0, 1, 255)) == 255) for number in range(5))
+    assert facts["not counting"] == f"{ignored / (5 * 12 * 16):.2%} of the pixels"
     assert facts["images"] == "5: 4 train, 1 validation (drawn)"
     assert facts["size"] == "12 x 16 (height x width)" and facts["channels"] == "3"
     masks = {split: [] for split in ("train", "validation")}

@@ -92,6 +92,11 @@ class IndexValues:
 
     def _question(self, values):
         last = values[-1]
+        if self._never_together(1, 255) and {*values} <= {0, 1, 255}:
+            return (
+                "and no file holds both 1 and 255: some masks seem to be 0 and 1, others 0 and "
+                "255; write all alike"
+            )
         if values[:-1] == tuple(range(len(values) - 1)):
             return (
                 f"where {last} may be what does not count, or a class; give --set "
@@ -106,6 +111,11 @@ class IndexValues:
             f"with gaps between them; give --set mask_values={listed(values)} if each is a class, "
             "--set ignore_index=VALUE for one that does not count, or name the classes from 0 on "
             "in classes.txt, one a line"
+        )
+
+    def _never_together(self, *values):
+        return not any(
+            {*values} <= {*content.values.tolist()} for content in self.contents.values()
         )
 
     def _refuse_smoothed(self, values):

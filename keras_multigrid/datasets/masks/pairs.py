@@ -10,6 +10,7 @@ from keras_multigrid.datasets.masks.layouts import (
     SPLIT_FOLDERS,
     find_parts,
     images_below,
+    masks_below,
     voc_splits,
 )
 from keras_multigrid.datasets.masks.patterns import check_pattern, filled, suggested
@@ -97,7 +98,7 @@ def find_pairs(data_dir, *, mask_pattern=None, field_of_view_pattern=None):
             ("mask", part.masks, mask_pattern),
             ("field_of_view", part.fields_of_view, field_of_view_pattern),
         ):
-            files = images_below(folder) if folder else {}
+            files = masks_below(folder) if folder and images else {}
             found[kind] = _matched(images, files, kind, pattern)
             taken = {*found[kind].values()}
             orphans += [str(path) for path in files.values() if path not in taken]

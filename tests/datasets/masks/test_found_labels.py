@@ -127,6 +127,13 @@ def test_settings_that_do_not_fit(tmp_path, values, options, message):
         read_mask_set(write_folder(tmp_path, 4, values), **options)
 
 
+def test_masks_that_are_not_alike(tmp_path):
+    write_folder(tmp_path, 4)
+    save(tmp_path / "masks/0.png", mask_of(0, (0, 255)))
+    with pytest.raises(ValueError, match="no file holds both 1 and 255: some masks seem to be 0"):
+        read_mask_set(tmp_path)
+
+
 def test_an_absent_class_is_kept_and_named(tmp_path):
     with pytest.warns(UserWarning, match="No training mask has the classes c; they are kept"):
         mask_set = read_mask_set(write_folder(tmp_path, 4), class_names=["a", "b", "c"])

@@ -219,6 +219,16 @@ FOREIGN = {
 }
 
 
+def test_boxes_of_yolo_are_recognized(tmp_path):
+    touch(tmp_path, "images/1.jpg", "labels/1.txt")
+    (tmp_path / "labels/1.txt").write_text("0 0.5 0.25 1 0.125\n")
+    with pytest.raises(ValueError, match=r"has no image files, but 1\.txt; .* is of YOLO, a box"):
+        list_pairs(tmp_path)
+    (tmp_path / "labels/1.txt").write_text("sky\n")
+    with pytest.raises(ValueError, match=r"a mask for each image, such as PNG\.$"):
+        list_pairs(tmp_path)
+
+
 @pytest.mark.parametrize("text, message", FOREIGN.values(), ids=FOREIGN)
 def test_annotations_of_others_are_recognized(tmp_path, text, message):
     save(tmp_path / "images/1.png", np.asarray(image_of(1)))
