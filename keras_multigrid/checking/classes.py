@@ -37,9 +37,11 @@ def check_classes(data_dir, class_names=None):
             f"{data_dir} has the splits {', '.join(splits)}, and no train; add it, or name the "
             "folder of one split."
         )
-    with noted(findings):
-        names = class_names or folder_classes(next(iter(splits.values())))
-    for split, directory in splits.items():
+    names = class_names
+    if names is None:
+        with noted(findings):
+            names = folder_classes(next(iter(splits.values())))
+    for split, directory in splits.items() if names else ():
         with noted(findings):
             _, paths, labels = list_images(directory, names)
             listed += [(path, label, split) for path, label in zip(paths, labels)]

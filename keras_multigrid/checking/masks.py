@@ -13,12 +13,12 @@ from keras_multigrid.checking.report import ClassRow, Findings, Report, Sample, 
 from keras_multigrid.datasets.class_folders import some
 from keras_multigrid.datasets.masks.class_files import find_class_table
 from keras_multigrid.datasets.masks.found_labels import find_labels
+from keras_multigrid.datasets.masks.image_forms import image_form, size_sentence
+from keras_multigrid.datasets.masks.layouts import SPLITS
 from keras_multigrid.datasets.masks.mask_files import look_into
-from keras_multigrid.datasets.masks.mask_set import image_form, size_sentence
 from keras_multigrid.datasets.masks.pairs import find_pairs, refuse_without_masks
 from keras_multigrid.datasets.masks.splits import with_splits
 
-SPLITS = ("train", "validation", "test")
 SAMPLES = 12
 
 

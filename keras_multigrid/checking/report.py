@@ -110,7 +110,8 @@ class Report:
             splits = [*self.classes[0].shares]
             width = max(len("class"), *(len(row.name) for row in self.classes))
             yield ""
-            head = "".join(f"{split:>13} {'images':>7}" for split in splits)
+            heads = ["" if split == "." else split for split in splits]  # of the folder itself
+            head = "".join(f"{name:>13} {'images':>7}" for name in heads)
             stored = self.classes[0].stored is not None
             yield f"{'class':<{width}}" + (f" {'stored':>8}" if stored else "") + head
             for row in self.classes:

@@ -134,7 +134,7 @@ BROKEN = {  # from what breaks a folder to the sentence that it gets
     one_image_with_two_masks: r"3\.png and .*4\.png are the same image with different masks; keep",
     a_cut_image: r"3\.png is not an image file that can be read, or is cut; repair or remove it\.",
     a_cut_mask: r"masks/3\.png is not an image file that can be read, or is cut; repair or remove",
-    another_depth: r"3\.png has values of uint16; expected uint8, as the others: convert it\.",
+    another_depth: r"3\.png has values of uint16; expected uint8, as the other images or",
     no_validation_mask_at_all: r"val has images, but no folder masks or labels; expected images wi",
     annotations_of_coco: r"instances\.json has COCO's annotations: make masks of them with pycocot",
     annotations_of_labelme: r"3\.json is of labelme: make masks of its files with labelme's exam",

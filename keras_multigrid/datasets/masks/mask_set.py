@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,34 +11,16 @@ from keras_multigrid import checks
 from keras_multigrid.datasets.class_folders import some
 from keras_multigrid.datasets.masks.class_files import find_class_table
 from keras_multigrid.datasets.masks.found_labels import find_labels
+from keras_multigrid.datasets.masks.image_forms import image_form, read_image, size_sentence
 from keras_multigrid.datasets.masks.labels import IGNORED, MaskLabels
 from keras_multigrid.datasets.masks.mask_files import look_into, read_field_of_view, read_mask
+from keras_multigrid.datasets.masks.memory import Memory
 from keras_multigrid.datasets.masks.pairs import Pair, list_pairs
 from keras_multigrid.datasets.masks.settings import check_settings
 from keras_multigrid.datasets.masks.splits import with_splits
-from keras_multigrid.decoding.pixels import TYPES, read_form, read_orientation, read_pixels
+from keras_multigrid.decoding.pixels import TYPES, read_form
 
-MOST_KEPT = 2**30  # bytes of decoded images and masks in memory
 THREADS = 8
-
-
-class Memory:
-    """Decoded images and masks, as many as fit: decoding anew costs more than a training step."""
-
-    def __init__(self, most=MOST_KEPT):
-        self._most, self._kept, self._lock = most, {}, threading.Lock()
-
-    def get(self, key, decode):
-        """Returns what is kept under a key, or what is decoded now."""
-        if key in self._kept:
-            return self._kept[key]
-        arrays = decode()
-        size = sum(array.nbytes for array in arrays)
-        with self._lock:
-            if size <= self._most and key not in self._kept:
-                self._most -= size
-                self._kept[key] = arrays
-        return arrays
 
 
 @dataclasses.dataclass(frozen=True)
@@ -206,49 +187,6 @@ def read_mask_set(
     return mask_set
 
 
-def read_image(path, channels, image_type):
-    """Reads an image as a network wants it; grey becomes colour, if that is wanted.
-
-    Raises:
-        OSError: If it cannot be read.
-        ValueError: If it is of other channels or another type.
-    """
-    image = read_pixels(path)
-    sentence = form_sentence(path, image.shape, image.dtype.name, channels, image_type)
-    if sentence:
-        raise ValueError(sentence)
-    return np.repeat(image, channels // image.shape[-1], axis=-1)
-
-
-def form_sentence(path, shape, kind, channels, image_type):
-    """Returns what is wrong with the form of an image, or None."""
-    if kind != image_type:
-        return f"{path} has values of {kind}; expected {image_type}, as the others: convert it."
-    if shape[-1] != channels and not (shape[-1] == 1 and channels == 3):
-        return f"{path} has {shape[-1]} channels; expected {channels}, as the others: convert it."
-    return None
-
-
-def image_form(pairs, forms, channels=None, image_type=None):
-    """Returns the channels and the type of images, if all agree; grey ones do with colours.
-
-    Raises:
-        ValueError: If they do not.
-    """
-    kinds = [kind for _, kind in forms]
-    image_type = image_type or max(sorted({*kinds}), key=kinds.count)
-    counts = [shape[-1] for shape, _ in forms]
-    channels = channels or (3 if {*counts} == {1, 3} else max(sorted({*counts}), key=counts.count))
-    for pair, (shape, kind) in zip(pairs, forms):
-        sentence = form_sentence(pair.image, shape, kind, channels, image_type)
-        if sentence:
-            raise ValueError(sentence)
-    grey = [pair.image for pair, count in zip(pairs, counts) if count < channels]
-    if grey:
-        warnings.warn(f"{len(grey)} images are grey, read as colours: {some(grey)}.", stacklevel=3)
-    return channels, image_type
-
-
 def read_labels(pair, labels):
     """Returns the labels of a pair, int16 `(height, width)`, `IGNORED` where none count."""
     stored = read_mask(pair.mask, labels.coloured)
@@ -259,18 +197,6 @@ def read_labels(pair, labels):
     if pair.field_of_view is not None:
         found[~read_field_of_view(pair.field_of_view, found.shape)] = IGNORED
     return found
-
-
-def size_sentence(pair, image_shape, mask_shape):
-    """Returns the sentence on an image and a mask of different sizes."""
-    sizes = [f"{height} x {width}" for height, width in (image_shape[:2], mask_shape)]
-    turned = read_orientation(pair.image) >= 5 and image_shape[1::-1] == tuple(mask_shape)
-    advice = (
-        "the image is turned by its EXIF orientation alone: save it upright"
-        if turned
-        else "expected the same: draw the mask anew, or remove both"
-    )
-    return f"{pair.image} has {sizes[0]} pixels, and its mask {pair.mask} {sizes[1]}; {advice}."
 
 
 def _say_what_is_absent(mask_set):

@@ -8,6 +8,7 @@ from keras_multigrid.datasets.class_folders import printable, some
 from keras_multigrid.datasets.masks.layouts import (
     EXPECTED,
     SPLIT_FOLDERS,
+    SPLITS,
     find_parts,
     images_below,
     masks_below,
@@ -204,4 +205,4 @@ def _in_voc_lists(directory, pairs, orphans):
 
 
 def _order(pair):
-    return (pair.split is None, ("train", "validation", "test", None).index(pair.split), pair.name)
+    return (*SPLITS, None).index(pair.split), pair.name

@@ -7,7 +7,8 @@ import tifffile
 from PIL import Image
 
 from keras_multigrid.datasets import mask_folder
-from keras_multigrid.datasets.masks.mask_set import Memory, read_mask_set
+from keras_multigrid.datasets.masks.mask_set import read_mask_set
+from keras_multigrid.datasets.masks.memory import Memory
 from tests.datasets.masks.folders import SIZE, image_of, mask_of, save, write_folder
 
 
@@ -112,7 +113,10 @@ def no_image(path):
 
 
 BROKEN = {
-    "depth": (deep_png, "0.png has values of uint16; expected uint8, as the others: convert it"),
+    "depth": (
+        deep_png,
+        "0.png has values of uint16; expected uint8, as the other images or the model",
+    ),
     "size": (other_size, "0.png has 9 x 9 pixels, and its mask .*0.png 12 x 16; expected the same"),
     "turned": (turned, "16 x 12 pixels, .* 12 x 16; the image is turned by its EXIF orientation"),
     "cut": (cut, "0.png is not an image file that can be read, or is cut"),
