@@ -64,7 +64,11 @@ def test_splits_below_images(tmp_path):
 
 def test_images_for_testing_may_lack_masks(tmp_path):
     touch(tmp_path, "train/images/1.png", "train/masks/1.png", "test/images/2.png")
+    touch(tmp_path, "train/field_of_view/1.png")
     assert found(tmp_path)[1] == ("test", "2", "test/images/2.png", None, None)
+    touch(tmp_path, "test/images/3.png", "test/masks/3.png")
+    with pytest.raises(ValueError, match=r"1 of 3 images have no mask: .*2\.png"):
+        list_pairs(tmp_path)
 
 
 def test_patterns(tmp_path):
@@ -117,6 +121,11 @@ def test_table(tmp_path):
     path.write_text("﻿image;mask\nx/1.png;y/1.png\n")  # as Excel writes it
     (only,) = list_pairs(path)
     assert (only.split, only.mask) == (None, str(tmp_path / "y/1.png"))
+    with pytest.raises(ValueError, match="names each file; leave out mask_pattern"):
+        list_pairs(path, mask_pattern="{stem}.png")
+    path.write_text(f"image,mask\n{tmp_path / 'x/1.png'},y/1.png\n")
+    (only,) = list_pairs(path)
+    assert only.name == str(tmp_path / "x/1").lstrip("/")
 
 
 BAD_TABLES = {
@@ -191,6 +200,11 @@ BAD_FOLDERS = {
         ["images/1.png", "images/2.png", "masks/1.png", "masks/2.png", "field_of_view/1.png"],
         {},
         r"1 of 2 images have no field of view: .*2\.png",
+    ),
+    "no folder for a pattern": (
+        ["images/1.png", "masks/1.png"],
+        dict(field_of_view_pattern="{stem}_mask.png"),
+        "field_of_view_pattern is given, and .* has no folder field_of_view; add it",
     ),
     "half of the splits": (
         ["images/train/1.png", "images/2.png", "masks/train/1.png", "masks/2.png"],
