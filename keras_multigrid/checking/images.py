@@ -69,7 +69,7 @@ def look_at_all(look, arguments, findings):
     failed = [(str(given[0]), text) for given, (_, text) in zip(arguments, found) if text]
     if failed:
         paths, texts = zip(*failed)
-        more = f" So do {len(texts) - 1} more: {some(paths[1:])}." if len(texts) > 1 else ""
+        more = f" {len(texts) - 1} more are alike: {some(paths[1:])}." if len(texts) > 1 else ""
         findings.error(f"{texts[0].rstrip('.')}; repair or remove it.{more}", paths)
     return [value for value, _ in found]
 

@@ -108,7 +108,8 @@ def _check_sizes(read, contents, findings):
     if wrong:
         more = [pair.image for pair, _, _ in wrong[1:]]
         findings.error(
-            size_sentence(*wrong[0]) + (f" So do {len(more)} more: {some(more)}." if more else ""),
+            size_sentence(*wrong[0])
+            + (f" {len(more)} more are alike: {some(more)}." if more else ""),
             [pair.image for pair, _, _ in wrong],
         )
     if turned:
@@ -145,8 +146,7 @@ def _check_copied_masks(copies, contents, findings):
 def _classes(pairs, contents, labels, findings):
     """Returns the `ClassRow`s, and notes what classes lack."""
     splits = [split for split in SPLITS if any(pair.split == split for pair in pairs)]
-    counts = {split: np.zeros((0, len(labels.names)), "int64") for split in splits}
-    empty = []
+    found, empty = {split: [] for split in splits}, []
     for pair in pairs:
         if pair.mask in contents and pair.split is not None:
             try:
@@ -154,21 +154,22 @@ def _classes(pairs, contents, labels, findings):
             except ValueError as error:  # of colours that one table has and another has not
                 findings.error(f"{pair.mask} {error}.", [pair.mask])
                 continue
-            counts[pair.split] = np.concatenate([counts[pair.split], [own]])
+            found[pair.split].append(own)
             if not any(own):
                 empty.append(pair.mask)
     if empty:
         findings.warning(
             f"{len(empty)} masks have no pixel that counts: {some(empty)}; look at them.", empty
         )
-    total = {split: of_split.sum(axis=0) for split, of_split in counts.items() if len(of_split)}
+    counts = {split: np.array(of_split) for split, of_split in found.items() if of_split}
+    total = {split: of_split.sum(axis=0) for split, of_split in counts.items()}
     for split, of_split in total.items():
         absent = [name for name, count in zip(labels.names, of_split) if not count]
         if absent:
             kept = (
                 "they are kept, but cannot be learned"
                 if split == "train"
-                else ("their scores will not be known")
+                else "their scores will not be known"
             )
             findings.warning(f"No mask of the split {split} has {some(absent, 20)}; {kept}.")
     return tuple(

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_multigrid import checks
 from keras_multigrid.checking.report import Report
-from keras_multigrid.datasets.class_folders import printable
+from keras_multigrid.datasets.class_folders import MOST_NAMED, printable
 from keras_multigrid.datasets.masks.mask_files import look_into, read_mask
 from keras_multigrid.datasets.masks.mask_set import read_labels
 from keras_multigrid.decoding.pixels import read_pixels
@@ -155,7 +155,7 @@ def _problems(problems):
         more = f"<details><summary>{len(problem.files)} files</summary>{files}</details>"
         items.append(
             f"<li class={problem.severity}><b>{problem.severity}</b>: {_text(problem.sentence)}"
-            f"{more if files else ''}</li>"
+            f"{more if len(problem.files) > MOST_NAMED else ''}</li>"
         )
     return f"<h2>Problems</h2><ul>{''.join(items)}</ul>" if items else ""
 
