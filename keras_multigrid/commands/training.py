@@ -1,6 +1,7 @@
 """The commands `train` and `evaluate`: recipes, run."""
 
 import difflib
+import json
 import pathlib
 
 from keras_multigrid.progress import verbosity
@@ -43,7 +44,12 @@ def add_commands(commands):
         epilog="Example: keras-multigrid evaluate runs/first --split validation",
     )
     add_run_options(evaluate)
-    evaluate.add_argument("--split", help="of the run's data (default: what the paper tests on)")
+    evaluate.add_argument(
+        "--split", help="of the run's data, or all of one's own (default: what the paper tests on)"
+    )
+    evaluate.add_argument(
+        "--json", action="store_true", help="print one JSON object, as metrics.json has it"
+    )
     evaluate.add_argument(
         "--on-error",
         choices=("raise", "skip"),
@@ -101,7 +107,11 @@ def _evaluate(options):
     recipe, model = load_run(options.run, options.data_dir)
     if options.on_error:
         recipe = change(recipe, [f"on_error={options.on_error}"])
-    results = recipe.evaluate(model, options.split or recipe.TEST_SPLIT, verbosity())
+    verbose = 0 if options.json else verbosity()
+    results = recipe.evaluate(model, options.split or recipe.TEST_SPLIT, verbose)
+    if options.json:
+        print(json.dumps({"results": results, **recipe.summary(results)}, indent=1))
+        return 0
     for name, value in {**results, **recipe.scores(results)}.items():
         print(f"{name:<24} {value:.4f}")
     if recipe.skipped:

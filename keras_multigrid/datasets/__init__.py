@@ -1,4 +1,4 @@
-"""Data of the papers' experiments."""
+"""Data of the papers' experiments, and one's own."""
 
 from keras_multigrid.datasets.cifar import fit_whitening, load_cifar
 from keras_multigrid.datasets.class_folders import list_images
@@ -13,6 +13,7 @@ from keras_multigrid.datasets.imagenet import load_imagenet
 from keras_multigrid.datasets.loading import load
 from keras_multigrid.datasets.located_digits import LocatedDigits
 from keras_multigrid.datasets.mask_augmentation import MaskAugmentation
+from keras_multigrid.datasets.mask_folder import mask_folder
 from keras_multigrid.datasets.pipeline import draw_batches
 from keras_multigrid.datasets.segmentation import Segmentation
 from keras_multigrid.datasets.spatial_transformer import Distortion, SpatialTransformer
@@ -34,4 +35,5 @@ __all__ = [
     "load_located_digits",
     "load_segmentation",
     "load_spatial_transformer",
+    "mask_folder",
 ]

@@ -67,12 +67,12 @@ def list_images(directory, class_names=None):
     class_names = class_names or sorted(folders)
     found = _Images(directory)
     of_class = {name: found.below(folder) for name, folder in folders.items()}
-    known = {_composed(name) for name in class_names}
-    unknown = sorted(name for name in folders if _composed(name) not in known)
+    known = {composed(name) for name in class_names}
+    unknown = sorted(name for name in folders if composed(name) not in known)
     _refuse_unknown(directory, [name for name in unknown if of_class[name]], class_names)
-    by_name = {_composed(name): paths for name, paths in of_class.items()}
-    by_class = [by_name.get(_composed(name), []) for name in class_names]
-    others = f"{len(found.others)} images of other kinds: {_some(found.others)}"
+    by_name = {composed(name): paths for name, paths in of_class.items()}
+    by_class = [by_name.get(composed(name), []) for name in class_names]
+    others = f"{len(found.others)} images of other kinds: {some(found.others)}"
     if not any(by_class):
         found_others = f", but {others}" if found.others else ""
         raise ValueError(
@@ -83,13 +83,13 @@ def list_images(directory, class_names=None):
     labels = [label for label, of_one in enumerate(by_class) for _ in of_one]
     empty = [name for name, of_one in zip(class_names, by_class) if not of_one]
     if empty:
-        _say(f"{directory} has classes without images: {_some(empty, 20)}")
+        _say(f"{directory} has classes without images: {some(empty, 20)}")
     if unknown:
         _say(f"{directory} passes over folders without images: {', '.join(unknown)}")
     if found.again:
         _say(
             f"{directory} has {len(found.again)} links to images that their class has already, and "
-            f"counts them once: {_some(found.again)}"
+            f"counts them once: {some(found.again)}"
         )
     if found.others:
         _say(f"{directory} passes over {others}; convert them, or leave them")
@@ -109,7 +109,7 @@ def check_class_names(class_names):
     """Returns the names as a list, or raises a `ValueError` if they cannot be those of classes."""
     names = list(class_names) if isinstance(class_names, list | tuple) else []
     texts = all(isinstance(name, str) for name in names)
-    if not names or not texts or len({_composed(name) for name in names}) < len(names):
+    if not names or not texts or len({composed(name) for name in names}) < len(names):
         raise ValueError(f"class_names is {class_names!r}; expected a list of different names.")
     return names
 
@@ -142,7 +142,7 @@ class _Images:
     def _images(self, folder, own, above, of_class, visited):
         # Links come last, so that of two paths the link is named.
         for entry in sorted(os.scandir(folder), key=lambda entry: (entry.is_symlink(), entry.name)):
-            if _is_left_behind(entry.name):
+            if is_left_behind(entry.name):
                 continue
             if entry.is_symlink():
                 target = _followed(entry.path, above)
@@ -178,18 +178,18 @@ def _class_folders(directory):
         raise ValueError(f"{directory} is not a directory; {_expected()}")
     folders = {}
     for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
-        if entry.is_symlink() and not _is_left_behind(entry.name):
+        if entry.is_symlink() and not is_left_behind(entry.name):
             _followed(entry.path, (os.path.realpath(directory),))
-        if entry.is_dir() and not _is_left_behind(entry.name):
+        if entry.is_dir() and not is_left_behind(entry.name):
             folders[entry.name] = entry.path
-    composed = {}
+    by_name = {}
     for name in folders:
-        if _composed(name) in composed:
+        if composed(name) in by_name:
             raise ValueError(
-                f"{directory} has two folders of the class {_composed(name)}, whose names differ "
+                f"{directory} has two folders of the class {composed(name)}, whose names differ "
                 "in how accents are written; put their images into one."
             )
-        composed[_composed(name)] = name
+        by_name[composed(name)] = name
     return folders
 
 
@@ -216,22 +216,24 @@ def _refuse_unknown(directory, unknown, class_names):
         ]
         near = near or difflib.get_close_matches(unknown[0], class_names, n=1)
         raise ValueError(
-            f"{directory} has the class{'es' if len(unknown) > 1 else ''} {_some(unknown)}, and "
-            f"labels are those of the {len(class_names)} classes {_some(class_names)}"
+            f"{directory} has the class{'es' if len(unknown) > 1 else ''} {some(unknown)}, and "
+            f"labels are those of the {len(class_names)} classes {some(class_names)}"
             + (f"; did you mean {near[0]}?" if near else "; remove the folder, or name its class.")
         )
 
 
-def _is_left_behind(name):
+def is_left_behind(name):
+    """Returns whether a file or folder is hidden, or a folder that systems leave behind."""
     return name.startswith(".") or name.casefold() in LEFT_BEHIND
 
 
-def _composed(name):
+def composed(name):
     """Returns a name with its accents written in one way; macOS writes them in another."""
     return unicodedata.normalize("NFC", name)
 
 
-def _some(names, most=MOST_NAMED):
+def some(names, most=MOST_NAMED):
+    """Returns the first of some names as text, and how many more there are."""
     left = len(names) - most
     return ", ".join(names[:most]) + (f" and {left} more" if left > 0 else "")
 

@@ -1,5 +1,6 @@
 """Image files of any depth and number of channels to NumPy arrays, as they are stored."""
 
+import contextlib
 import io
 import pathlib
 
@@ -12,13 +13,15 @@ PILLOW = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 SUFFIXES = PILLOW + TIFF
 TYPES = ("uint8", "uint16", "float32")
 MOST_CHANNELS = 16
+AXES = ("YX", "YXS", "SYX", "CYX", "YXC")  # of a TIFF that holds one image
+ORIENTATION = 0x0112  # EXIF's tag
 
 
 def read_pixels(path):
     """Reads an image file without changing its depth or its channels.
 
     A palette becomes colours, alpha is dropped, orientation tags are not applied, of an animation
-    or a stack of pages the first image is taken.
+    the first image is taken.
 
     Args:
         path: Path of a TIFF file, or of one of the formats that Pillow reads here.
@@ -28,73 +31,165 @@ def read_pixels(path):
 
     Raises:
         OSError: If there is no such file.
-        ValueError: If it is broken, of another type, or too large; the sentence begins with its
-            path.
+        ValueError: If it is broken, of another type, too large, or a stack of images; the sentence
+            begins with its path.
     """
-    path = pathlib.Path(path)
-    data = path.read_bytes()
+    with _named(path):
+        array = decode_pixels(path)
+        return np.ascontiguousarray(array, _type_of(array.dtype, array.shape))
+
+
+def read_form(path):
+    """Returns the shape and the name of the type of what `read_pixels` returns, by the header.
+
+    Raises:
+        OSError, ValueError: As of `read_pixels`, as far as the header tells.
+    """
+    with _named(path):
+        if _is_tiff(path):
+            with _tiff(path) as series:
+                if series is not None:
+                    shape = _channels_last(np.broadcast_to(np.uint8(0), series.shape), series).shape
+                    return shape, _type_of(series.dtype, shape)
+        with _opened(path) as image:
+            kind = "float32" if image.mode == "F" else "uint16" if _is_deep(image) else "uint8"
+            channels = 1 if _is_grey(image) else 3
+            return (image.height, image.width, channels), kind
+
+
+def read_orientation(path):
+    """Returns the EXIF orientation of a file; 1 is upright."""
+    if _is_tiff(path):
+        return 1
+    with _named(path), _opened(path) as image:
+        return image.getexif().get(ORIENTATION, 1)
+
+
+def read_palette(path):
+    """Returns the indices `(height, width)` and the palette `(colours, 3)` of a file, or None."""
+    with _named(path):
+        if _is_tiff(path):
+            with _tiff(path) as series:
+                if series is not None:
+                    return None
+        with _opened(path) as image:
+            return _indices(image) if image.mode == "P" else None
+
+
+def decode_pixels(path):
+    """Returns what `read_pixels` does, but of any type; its errors lack their subject."""
+    if _is_tiff(path):
+        with _tiff(path) as series:
+            if series is not None:
+                return _channels_last(series.asarray(), series)
+    with _opened(path) as image:
+        if _is_deep(image) and not _is_grey(image):  # Pillow would drop the lower bytes
+            import imagecodecs
+
+            array = imagecodecs.png_decode(pathlib.Path(path).read_bytes())[..., :3]
+        elif _is_deep(image):
+            array = np.asarray(image).astype("uint16")
+        elif image.mode == "F":
+            array = np.asarray(image)
+        else:
+            image.load()
+            image.info.pop("transparency", None)  # Pillow would warn of it
+            array = np.asarray(image.convert("L" if _is_grey(image) else "RGB"))
+        return array.reshape(*array.shape[:2], -1)
+
+
+@contextlib.contextmanager
+def _named(path):
+    """Within it, the sentences of errors get their subject."""
     try:
-        if path.suffix.lower() in TIFF:
-            return _checked(_of_tiff(data))
-        return _checked(_by_pillow(data))
+        yield
     except ValueError as error:
         raise ValueError(f"{path} {error}") from error
 
 
-def _of_tiff(data):
+@contextlib.contextmanager
+def _tiff(path):
+    """Opens the image in a TIFF file; None stands for one with a palette, which Pillow reads."""
     import tifffile
 
-    try:
+    data = pathlib.Path(path).read_bytes()
+    with _refusing("is not a TIFF file that can be read, or is cut"):
         with tifffile.TiffFile(io.BytesIO(data)) as file:
-            page = file.pages[0]
-            if int(np.prod(page.shape)) > MOST_PIXELS * MOST_CHANNELS:
-                raise ValueError(f"has {page.shape} values; expected at most {MOST_PIXELS} pixels")
-            if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
-                return _by_pillow(data)
-            array, axes = page.asarray(), page.axes
-            extra = len(page.extrasamples)
-    except ValueError:
-        raise
-    except Exception as error:  # its decoders raise nearly anything
-        raise ValueError("is not a TIFF file that can be read, or is cut") from error
-    if axes == "SYX":
-        array = np.moveaxis(array, 0, -1)
+            if file.pages[0].photometric == tifffile.PHOTOMETRIC.PALETTE:
+                yield None
+                return
+            series = file.series[0]
+            if int(np.prod(series.shape)) > MOST_PIXELS * MOST_CHANNELS:
+                raise ValueError(
+                    f"has {series.shape} values; expected at most {MOST_PIXELS} pixels"
+                )
+            if series.axes not in AXES:
+                raise ValueError(
+                    f"holds {' x '.join(map(str, series.shape))} values along the axes "
+                    f"{series.axes}; expected one image, its channels last or named C"
+                )
+            yield series
+
+
+def _channels_last(array, series):
     if array.ndim == 2:
-        array = array[..., None]
-    if extra and array.shape[-1] in (2, 4):
-        array = array[..., :-1]  # alpha
-    return array
+        return array[..., None]
+    if series.axes in ("SYX", "CYX"):
+        array = np.moveaxis(array, 0, -1)
+    has_alpha = len(series.keyframe.extrasamples) > 0 and array.shape[-1] in (2, 4)
+    return array[..., :-1] if has_alpha else array
 
 
-def _by_pillow(data):
+@contextlib.contextmanager
+def _opened(path):
+    """Opens a file by Pillow, which reads the header alone."""
     from PIL import Image
 
+    data = pathlib.Path(path).read_bytes()
+    with _refusing("is not an image file that can be read, or is cut"):
+        with Image.open(io.BytesIO(data)) as image:
+            if image.width * image.height > MOST_PIXELS or max(image.size) > MOST_SIDE:
+                raise ValueError(f"has {image.height} x {image.width} pixels; that is too many")
+            yield image
+
+
+def _indices(image):
+    return np.array(image), np.array(image.getpalette("RGB"), "uint8").reshape(-1, 3)
+
+
+@contextlib.contextmanager
+def _refusing(sentence):
     try:
-        image = Image.open(io.BytesIO(data))
-        if image.width * image.height > MOST_PIXELS or max(image.size) > MOST_SIDE:
-            raise ValueError(f"has {image.height} x {image.width} pixels; that is too many")
-        if image.mode.startswith("I") or image.mode == "F":
-            array = np.asarray(image)
-            return array.astype("uint16" if image.mode.startswith("I") else "float32")[..., None]
-        image.load()
-        image.info.pop("transparency", None)  # Pillow would warn of it
-        grey = image.mode in ("1", "L", "LA", "La")
-        array = np.asarray(image.convert("L" if grey else "RGB"))
+        yield
     except ValueError:
         raise
-    except Exception as error:
-        raise ValueError("is not an image file that can be read, or is cut") from error
-    return array.reshape(*array.shape[:2], -1)
+    except Exception as error:  # decoders raise nearly anything
+        raise ValueError(sentence) from error
 
 
-def _checked(array):
-    kind = "float32" if array.dtype == "float64" else array.dtype.name
-    kind = "uint8" if kind == "bool" else kind
-    if kind not in TYPES or array.ndim != 3:
+def _is_tiff(path):
+    return pathlib.Path(path).suffix.lower() in TIFF
+
+
+def _is_grey(image):
+    return image.mode in ("1", "L", "LA", "La", "F") or image.mode.startswith("I")
+
+
+def _is_deep(image):
+    """Returns whether an image that Pillow opened has 16 bits a channel."""
+    of_colours = (
+        image.format == "PNG" and image.tile and image.tile[0][3] in ("RGB;16B", "RGBA;16B")
+    )
+    return image.mode.startswith("I") or bool(of_colours)
+
+
+def _type_of(dtype, shape):
+    kind = {"float64": "float32", "bool": "uint8"}.get(np.dtype(dtype).name, np.dtype(dtype).name)
+    if kind not in TYPES or len(shape) != 3:
         raise ValueError(
-            f"has values of {array.dtype} in the shape {array.shape}; expected 8 or 16 bits, or "
-            "float32, in height, width and channels"
+            f"has values of {dtype} in the shape {shape}; expected 8 or 16 bits, or float32, in "
+            "height, width and channels"
         )
-    if not 1 <= array.shape[-1] <= MOST_CHANNELS:
-        raise ValueError(f"has {array.shape[-1]} channels; expected 1 to {MOST_CHANNELS}")
-    return np.ascontiguousarray(array, kind)
+    if not 1 <= shape[-1] <= MOST_CHANNELS:
+        raise ValueError(f"has {shape[-1]} channels; expected 1 to {MOST_CHANNELS}")
+    return kind

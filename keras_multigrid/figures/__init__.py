@@ -9,6 +9,7 @@ from keras_multigrid.figures.attention_maps import draw_attention_generation, dr
 from keras_multigrid.figures.contact_sheet import draw_contact_sheet
 from keras_multigrid.figures.error_cost import Result, draw_error_cost
 from keras_multigrid.figures.network import draw_network
+from keras_multigrid.figures.overlays import overlay, shown_image
 from keras_multigrid.figures.panels import Panel, draw_panels, draw_segmentation
 from keras_multigrid.figures.pareto import draw_pareto
 from keras_multigrid.figures.parse_tree import draw_parse_tree
@@ -32,5 +33,7 @@ __all__ = [
     "draw_routing",
     "draw_segmentation",
     "draw_training_curves",
+    "overlay",
     "seen_image",
+    "shown_image",
 ]

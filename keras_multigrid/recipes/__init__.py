@@ -6,12 +6,14 @@ from keras_multigrid.recipes.imagenet import ImageNet
 from keras_multigrid.recipes.located_mnist import LocatedMnist
 from keras_multigrid.recipes.quickstart import Quickstart
 from keras_multigrid.recipes.recipe import Recipe
+from keras_multigrid.recipes.segmentation import Segmentation
 from keras_multigrid.recipes.top_down_imagenet import TopDownImageNet
 
 RECIPES = {
     recipe.NAME: recipe
     for recipe in (
         Quickstart,
+        Segmentation,
         Cifar100,
         Cifar10,
         MnistSegmentation,
@@ -32,5 +34,6 @@ __all__ = [
     "MnistSpatialTransformer",
     "Quickstart",
     "Recipe",
+    "Segmentation",
     "TopDownImageNet",
 ]

@@ -13,23 +13,22 @@ OPTIMIZERS = ("sgd", "adam")
 SCHEDULES = ("exponential", "stepwise", "cosine", "constant")
 POSITIVE = (
     *("epochs", "steps_per_epoch", "batch_size", "width_multiplier", "learning_rate"),
-    *("accumulation", "devices"),
+    *("accumulation", "devices", "loaded_rate", "threads"),
 )
-POSITIVE_OR_NONE = ("loaded_rate", "threads")
 
 
 def check_recipe(recipe):
     """Raises a `ValueError` that names a field of a recipe and what was expected."""
     checks.fields(recipe)
-    for name in POSITIVE + POSITIVE_OR_NONE:
-        value, may_be_none = getattr(recipe, name), name in POSITIVE_OR_NONE
-        if not (value is None and may_be_none) and not 0 < value < math.inf:
-            expected = "a positive number, or none" if may_be_none else "a positive number"
-            raise ValueError(f"{name} is {value}; expected {expected}.")
+    for name in POSITIVE:
+        value = getattr(recipe, name)
+        if value is not None and not 0 < value < math.inf:  # None where its type allows it
+            raise ValueError(f"{name} is {value}; expected a positive number.")
     if recipe.loaded_rate is not None and recipe.starting_weights() is None:
         raise ValueError(f"loaded_rate is {recipe.loaded_rate}, and no weights are to be loaded.")
     _check_sizes(recipe)
-    check_choice(recipe, "precision", PRECISIONS)
+    if recipe.precision is not None:  # else it is planned
+        check_choice(recipe, "precision", PRECISIONS)
     check_choice(recipe, "optimizer", OPTIMIZERS)
     check_choice(recipe, "schedule", (*SCHEDULES, None))
     if recipe.ema is not None and not 0 < recipe.ema < 1:
@@ -49,7 +48,7 @@ def _check_sizes(recipe):
     """Checks that the network is known, and takes what changes its size."""
     known = inspect.signature(paper_model(recipe.model).constructor).parameters
     for name, own in (("width_multiplier", 1), ("channel_ratios", None), ("repeats", None)):
-        if getattr(recipe, name) != own and name not in known:
+        if getattr(recipe, name) not in (own, None) and name not in known:
             raise ValueError(
                 f"{name} is {getattr(recipe, name)}; {recipe.model} has no such choice. Leave it "
                 "out, or take another model."

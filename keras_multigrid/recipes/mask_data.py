@@ -2,13 +2,15 @@
 
 import dataclasses
 import functools
+import pathlib
 
 from keras_multigrid.datasets.mask_augmentation import MaskAugmentation
-from keras_multigrid.datasets.mask_folder import mask_batches, read_mask_set
+from keras_multigrid.datasets.masks.batches import mask_batches
 from keras_multigrid.datasets.masks.labels import MaskLabels, SegmentationTask
+from keras_multigrid.datasets.masks.mask_set import read_mask_set
 
-MOST_PIXELS = 2_000_000  # of a validation image that is predicted whole while training
-FOUND = ("class_names", "mask_values", "class_colours", "ignored_values", "coloured_masks")
+MOST_SIDE = 1024  # of the part of a validation image that is predicted while training
+ALL = "all"  # folds, or splits
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -73,7 +75,7 @@ class MaskData:
                 "--set fold=0, or fold=all."
             )
         numbers = [str(number) for number in range(self.folds or 0)]
-        if self.fold is not None and self.fold not in (*numbers, "all"):
+        if self.fold is not None and self.fold not in (*numbers, ALL):
             raise ValueError(
                 f"fold is {self.fold!r}; expected 0 to {self.folds - 1}, or all, of {self.folds} "
                 "folds."
@@ -105,6 +107,9 @@ class MaskData:
             **options,
         )
 
+    def folder_name(self):
+        return f"{self.NAME}-{pathlib.Path(self.data_dir or '.').resolve().name}"
+
     def found(self):
         """Returns the fields that the data settle."""
         mask_set = self.mask_set
@@ -126,6 +131,11 @@ class MaskData:
             labels=self._labels(), channels=self.channels, image_type=self.image_type
         )
 
+    def fold_recipes(self):
+        if self.fold != ALL:
+            return ()
+        return tuple(dataclasses.replace(self, fold=str(fold)) for fold in range(self.folds))
+
     def classes(self):
         return len(self.label_names())
 
@@ -139,6 +149,14 @@ class MaskData:
             options = {"crop": self.crop, "rare_share": self.rare_share, **options}
         options = {"augmentation": augmentation, **options}
         return mask_batches(self.mask_set, split, batch_size, seed=self.seed, **options)
+
+    def load_evaluation(self, split):
+        data = super().load_evaluation(split)
+        return data.map(_middle)
+
+    def sent_images(self, split, count):
+        images, labels = next(iter(self.load(split, count, crop=self.crop, augmentation=None)))
+        return images.numpy(), labels.numpy()
 
     def _augmentation(self):
         deviations = self.deviation or (64.0,)
@@ -162,3 +180,14 @@ class MaskData:
             ignored=tuple(self.ignored_values),
             coloured=self.coloured_masks,
         )
+
+
+def _middle(images, labels):
+    """Returns the middle of images that are too large to be predicted whole in each epoch."""
+    import tensorflow as tf
+
+    sides = tf.shape(labels)[1:]
+    kept = tf.minimum(sides, MOST_SIDE)
+    top, left = tf.unstack((sides - kept) // 2)
+    window = (slice(None), slice(top, top + kept[0]), slice(left, left + kept[1]))
+    return images[window], labels[window]

@@ -168,6 +168,9 @@ class Recipe:
     def input_shape(self):
         """Returns the shape of an input, or None for the network's own."""
 
+    def counted_shape(self):
+        """Returns the shape of an input whose multiply-adds are counted; None if it is fixed."""
+
     def label_names(self):
         """Returns the names of the outputs in their order, or None where they have none."""
 
@@ -182,6 +185,10 @@ class Recipe:
     def check_data(self):
         """Raises an error if the data have a fault that can be told before any work."""
 
+    def fold_recipes(self):
+        """Returns the recipes of the folds, if it is a cross-validation; others have none."""
+        return ()
+
     def baselines(self):
         """Returns the recipes that a run trains as well, to be compared with; none trains more."""
         return ()
@@ -190,6 +197,17 @@ class Recipe:
     def skipped(self):
         """Set of the files that were passed over so far, as they cannot be decoded."""
         return set()
+
+    def folder_name(self):
+        """Returns what the names of its runs' folders begin with."""
+        return f"{self.NAME}-{self.model}"
+
+    def task(self):
+        """Returns what is kept in the file of a network for segmentation; others have None."""
+
+    def callbacks(self):
+        """Returns new Keras callbacks of its training."""
+        return []
 
     def metrics(self):
         """Returns new metrics."""
@@ -262,6 +280,14 @@ class Recipe:
             results: The values of the metrics, as in `metrics.json`.
         """
         return []
+
+    def summary(self, results):
+        """Returns what `metrics.json` has at its top besides the values of the metrics."""
+        return {}
+
+    def write_page(self, folder, model, metrics, log):
+        """Writes the page of a finished run in place of its `report.md`; returns whether it did."""
+        return False
 
     def scores(self, results):
         """Returns what a table of the paper shows, in percent, from the values of the metrics."""

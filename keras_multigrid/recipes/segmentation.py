@@ -12,8 +12,10 @@ from keras_multigrid.layers import PaddingToMultiple, UpSamplingLike
 from keras_multigrid.losses import CrossEntropyDice
 from keras_multigrid.planning import find_device, fingerprint, plan_segmentation
 from keras_multigrid.recipes.constraints import check_choice
-from keras_multigrid.recipes.mask_data import MaskData
+from keras_multigrid.recipes.evaluation import evaluate_images, scores_by_class
+from keras_multigrid.recipes.mask_data import ALL, MaskData
 from keras_multigrid.recipes.recipe import Recipe
+from keras_multigrid.recipes.segmentation_page import write_segmentation_page
 
 MOST_READ = 200  # images whose statistics are taken
 PLANNED = (
@@ -35,7 +37,7 @@ class Segmentation(MaskData, Recipe):
         class_weights: Weights of the classes in the cross-entropy, by commas; `"auto"`, by the
             median frequency, or `"none"`.
         dice_weight, focal_gamma: As for `kmg.losses.CrossEntropyDice`.
-        keep: Which weights a run ends with: `"best"` by validation, or the `"last"`.
+        kept_weights: Which weights a run ends with: `"best"` by validation, or the `"last"`.
         mean, deviation: Of the training images' values, for each channel.
         value_range: Of the training images' values.
         plan: What was chosen, and why.
@@ -58,7 +60,7 @@ class Segmentation(MaskData, Recipe):
     class_weights: str = "auto"
     dice_weight: float = 1.0
     focal_gamma: float = 0.0
-    keep: str | None = None
+    kept_weights: str | None = None
     mean: tuple[float, ...] | None = None
     deviation: tuple[float, ...] | None = None
     value_range: tuple[float, ...] | None = None
@@ -79,13 +81,14 @@ class Segmentation(MaskData, Recipe):
 
     def __post_init__(self):
         super().__post_init__()
-        check_choice(self, "keep", ("best", "last", None))
+        check_choice(self, "kept_weights", ("best", "last", None))
         if self.crop is not None and len(self.crop) != 2:
             raise ValueError(f"crop is {self.crop}; expected height and width, such as 256,256.")
 
     @property
     def TEST_SPLIT(self):
-        return "test" if self.mask_set.of("test") else "validation"
+        splits = {pair.split for pair in self.mask_set.pairs}
+        return "test" if "test" in splits and self.folds is None else "validation"
 
     def settled(self, begun=None):
         if begun is not None:
@@ -106,11 +109,11 @@ class Segmentation(MaskData, Recipe):
         planned, reasons = plan_segmentation(
             given, facts, found.classes(), found.channels, find_device()
         )
-        keep = self.keep or ("last" if self.folds else "best")
+        kept_weights = self.kept_weights or ("last" if self.folds else "best")
         return dataclasses.replace(
             found,
             **planned,
-            keep=keep,
+            kept_weights=kept_weights,
             mean=facts.mean,
             deviation=facts.deviation,
             value_range=facts.value_range,
@@ -148,6 +151,9 @@ class Segmentation(MaskData, Recipe):
         """The step, in pixels, in which the whole network moves."""
         return self.stem_strides * 2 ** (len(self.channel_ratios) - 1)
 
+    def counted_shape(self):
+        return (*self.crop, self.channels)
+
     def network_arguments(self):
         return {
             **super().network_arguments(),
@@ -169,7 +175,7 @@ class Segmentation(MaskData, Recipe):
         ]
 
     def callbacks(self):
-        if self.keep != "best":
+        if self.kept_weights != "best":
             return []
         return [
             keras.callbacks.EarlyStopping(
@@ -177,11 +183,30 @@ class Segmentation(MaskData, Recipe):
             )
         ]
 
-    def scores(self, results):
-        names = {"mean IoU": "mean_iou", "mean Dice": "mean_dice", "accuracy": "pixel_accuracy"}
-        return {score: 100 * results[name] for score, name in names.items() if name in results}
+    def evaluate(self, model, split, verbose="auto"):
+        pairs = self.mask_set.pairs if split == ALL else self.mask_set.of(split)
+        evaluation = evaluate_images(
+            model, self.mask_set, pairs[: self.evaluation_batches], self.label_names(), verbose
+        )
+        self.evaluations[split] = evaluation
+        return evaluation.results()
 
     @functools.cached_property
     def evaluations(self):
-        """Dictionary of the confusion matrices that `evaluate` has made, by split."""
+        """Dictionary of what `evaluate` has found, by split."""
         return {}
+
+    def summary(self, results):
+        return {
+            "mean_iou": results.get("mean_iou"),
+            "pixel_accuracy": results.get("pixel_accuracy"),
+            "per_class": scores_by_class(results, self.label_names()),
+        }
+
+    def write_page(self, folder, model, metrics, log):
+        write_segmentation_page(folder, self, model, metrics, log)
+        return True
+
+    def scores(self, results):
+        names = {"mean IoU": "mean_iou", "mean Dice": "mean_dice", "accuracy": "pixel_accuracy"}
+        return {score: 100 * results[name] for score, name in names.items() if name in results}

@@ -7,8 +7,10 @@ import pathlib
 from keras_multigrid import checks
 from keras_multigrid.complexity import profile
 from keras_multigrid.export.class_names import add_class_names
-from keras_multigrid.progress import verbosity
+from keras_multigrid.export.segmentation_task import add_task
+from keras_multigrid.progress import say, verbosity
 from keras_multigrid.recipes import Recipe
+from keras_multigrid.runs.folds import write_folds
 from keras_multigrid.runs.process import hide_retracing, leaving_upon_sigterm, set_up
 from keras_multigrid.runs.report import write_report
 from keras_multigrid.runs.run_folder import (
@@ -60,17 +62,25 @@ def run(recipe, output=None):
     checks.instances(Recipe, recipe=recipe)
     checks.optional(checks.paths, output=output)
     output = pathlib.Path(output or default_folder(recipe))
+    folds = recipe.fold_recipes()
+    if folds:
+        results = [run(fold, output / f"fold-{number}") for number, fold in enumerate(folds)]
+        return write_folds(output, recipe, results)
     hide_retracing()
     with contextlib.ExitStack() as stack:
         stack.enter_context(leaving_upon_sigterm())
         if is_first_process():
             stack.enter_context(locked(output))
-        recipe = recipe.settled(begun_recipe(output, recipe))
+        begun = begun_recipe(output, recipe)
+        recipe = recipe.settled(begun)
         is_finished = (output / RESULTS).exists()
         if not is_finished:
             recipe.check_data()
         if is_first_process():
             claim(output, recipe)
+            if begun is None:
+                for choice in getattr(recipe, "plan", None) or ():
+                    say(choice)
         if is_finished:
             print(f"{output} is finished; name another folder with --output to run it again.")
             return read_results(output / RESULTS)
@@ -102,12 +112,14 @@ def _save(recipe, model, output):
         model.save(unfinished)
         if recipe.label_names():
             add_class_names(unfinished, recipe.label_names())
+        if recipe.task():
+            add_task(unfinished, recipe.task())
 
 
 def _finish(recipe, output):
     """Tests the saved network, without the devices it was trained on, and reports."""
     model = read_network(output, recipe.model)
-    counts = profile(model)
+    counts = profile(model, recipe.counted_shape())
     results = recipe.evaluate(model, recipe.TEST_SPLIT, verbosity())
     models = {recipe.model: model}
     for baseline in recipe.baselines():
@@ -129,12 +141,14 @@ def _finish(recipe, output):
         "training_seconds": log[-1]["seconds"],
         "results": results,
         "scores": recipe.scores(results),
+        **recipe.summary(results),
     }
     skipped = write_skipped(output, recipe.skipped)
     if skipped:
         metrics["skipped"] = skipped
     recipe.keep(output, model)
-    write_report(output, recipe, models, metrics, log)
+    if not recipe.write_page(output, model, metrics, log):
+        write_report(output, recipe, models, metrics, log)
     write_json(output / RESULTS, metrics)
     print(f"\n{recipe.model} on {recipe.NAME}, {recipe.TEST_SPLIT} data:")
     for name, value in metrics["scores"].items():

@@ -32,7 +32,7 @@ def default_folder(recipe):
     names = sorted(settings.keys() - {*MAY_CHANGE}, key=earlier_name)  # as folders were named then
     text = json.dumps([settings[name] for name in names])
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-    return pathlib.Path("runs", f"{recipe.NAME}-{recipe.model}-{digest}")
+    return pathlib.Path("runs", f"{recipe.folder_name()}-{digest}")
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import keras
 from keras_multigrid.complexity import profile
 from keras_multigrid.progress import verbosity
 from keras_multigrid.recipes.photographs import without_end_warnings
+from keras_multigrid.runs.expected_duration import ExpectedDuration
 from keras_multigrid.runs.fine_tuning import freeze, start_from_weights
 from keras_multigrid.runs.process import without_gradient_warnings
 from keras_multigrid.runs.run_folder import CHECKPOINTS, LOG, check_settings
@@ -36,7 +37,9 @@ def train(recipe, output, epochs=None, splits=None, callbacks=(), verbose=None):
         recipe.compile(model)
         start_from_weights(recipe, model, output / CHECKPOINTS)
         first = is_first_process()
-        counts = profile(model)  # in each process: making variables is done together
+        counts = profile(
+            model, recipe.counted_shape()
+        )  # in each process: making variables is done together
         if not first:
             check_settings(output, recipe)
         elif verbose != 0:
@@ -57,7 +60,7 @@ def train(recipe, output, epochs=None, splits=None, callbacks=(), verbose=None):
                 recipe.steps_per_epoch,
                 output / CHECKPOINTS,
                 _validation_data(recipe, validation) if recipe.validation else None,
-                [*run_callbacks(recipe, output), *callbacks],
+                [*run_callbacks(recipe, output), *recipe.callbacks(), *callbacks],
                 recipe.checkpoint_seconds,
                 shown if first else 0,
             )
@@ -75,6 +78,7 @@ def run_callbacks(recipe, output):
         callbacks.append(keras.callbacks.SwapEMAWeights())
     if not is_first_process():
         return callbacks
+    callbacks.append(ExpectedDuration(recipe.epochs * recipe.steps_per_epoch))
     callbacks.append(JsonLines(output / LOG))
     missing = [name for name in ("tensorflow", "tensorboard") if not find_spec(name)]
     if missing:
