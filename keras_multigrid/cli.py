@@ -6,7 +6,16 @@ import io
 import re
 import sys
 
-from keras_multigrid.commands import explaining, own_data, papers, serving, training, tuning, zoo
+from keras_multigrid.commands import (
+    explaining,
+    own_data,
+    papers,
+    predicting,
+    serving,
+    training,
+    tuning,
+    zoo,
+)
 from keras_multigrid.training.distribution import leave_at_once
 
 FILE_ERROR = r"^(?:ValueError: (.*)|(.*; (?:No such file or directory|Permission denied)))"
@@ -64,7 +73,7 @@ def _of_pipeline(error):
 def _parser():
     parser = argparse.ArgumentParser(
         prog="keras-multigrid",
-        description="Multigrid neural networks: list, train, tune, explain, export, serve.",
+        description="Multigrid neural networks: train, predict, tune, explain, export, serve.",
         epilog="Example: keras-multigrid train quickstart",
     )
     # Examples stay on one line: folded, they could not be copied.
@@ -72,7 +81,7 @@ def _parser():
         argparse.ArgumentParser, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(title="commands", required=True, parser_class=formatted)
-    for part in (zoo, own_data, training, papers, tuning, explaining, serving):
+    for part in (zoo, own_data, training, predicting, papers, tuning, explaining, serving):
         part.add_commands(commands)
     return parser
 

@@ -1,0 +1,125 @@
+"""Files of predicted masks: class values with a palette, overlays, probabilities."""
+
+import contextlib
+
+import numpy as np
+
+from keras_multigrid.whole_files import whole
+
+MOST_INDEX = 255  # of a PNG with a palette
+OPACITY = 0.5  # of the colours over an image
+FEW_PIXELS = 2**16  # enough to find the range of an image's values by
+
+
+def mask_suffix(labels):
+    """Returns the suffix of mask files: `.png`, or `.tif` where classes have values above 255."""
+    return ".png" if max(labels.written) <= MOST_INDEX else ".tif"
+
+
+def write_mask(path, classes, labels):
+    """Writes the values that masks of training have for the classes, or their numbers.
+
+    Args:
+        path: Path of the file, with the suffix of `mask_suffix`.
+        classes: Integers `(height, width)`, the class of each pixel.
+        labels: A `MaskLabels`.
+    """
+    if mask_suffix(labels) == ".tif":
+        import tifffile
+
+        dtype = "uint16" if max(labels.written) < 2**16 else "uint32"
+        values = np.array(labels.written, dtype)[classes]
+        with whole(path) as unfinished:
+            tifffile.imwrite(unfinished, values, compression="zlib")
+        return
+    from PIL import Image
+
+    image = Image.fromarray(np.array(labels.written, "uint8")[classes])
+    palette = np.zeros((max(labels.written) + 1, 3), "uint8")
+    palette[[*labels.written]] = colour_table(labels)
+    image.putpalette(palette.tobytes())
+    with whole(path) as unfinished:
+        image.save(unfinished, "PNG")
+
+
+def read_classes(path, labels):
+    """Returns the class of each pixel of a file that `write_mask` wrote.
+
+    Raises:
+        OSError: If it cannot be read.
+        ValueError: If it has other values.
+    """
+    if mask_suffix(labels) == ".tif":
+        import tifffile
+
+        values = tifffile.imread(path)
+    else:
+        from PIL import Image
+
+        with Image.open(path) as image:
+            values = np.asarray(image)
+    order = np.argsort(labels.written)
+    written = np.array(labels.written)[order]
+    places = np.searchsorted(written, values).clip(max=len(written) - 1)
+    if values.ndim != 2 or (written[places] != values).any():
+        raise ValueError(f"{path} is not a mask of these classes; remove it.")
+    return order[places]
+
+
+def colour_table(labels):
+    """Returns the colours of the classes, uint8 `(classes, 3)`."""
+    colours = np.array(labels.colours, "int64")[:, None]
+    return (colours >> np.array([16, 8, 0]) & 255).astype("uint8")
+
+
+def overlay(image, classes, labels, opacity=OPACITY):
+    """Returns an image under the colours of its classes, uint8 `(height, width, 3)`.
+
+    Args:
+        image: `(height, width, channels)` of any type; of other numbers of channels than 3 the
+            first is shown, in grey, between its 1st and its 99th percentile if not of 8 bits.
+        classes: Integers `(height, width)`.
+        labels: A `MaskLabels`.
+        opacity: Of the colours.
+    """
+    shown = image if image.shape[-1] == 3 else image[..., :1]
+    low, scale = 0.0, 1.0
+    if shown.dtype != "uint8":
+        step = max(1, shown.shape[0] * shown.shape[1] // FEW_PIXELS)
+        low, high = np.percentile(shown.reshape(-1, shown.shape[-1])[::step], (1, 99))
+        scale = 255 / (high - low or 1)
+    colours = colour_table(labels) * np.float32(opacity)
+    result = np.empty((*classes.shape, 3), "uint8")
+    for row in range(len(result)):  # row by row, for there are large ones
+        grey = (shown[row].astype("float32") - low) * scale
+        result[row] = grey.clip(0, 255) * (1 - opacity) + colours[classes[row]]
+    return result
+
+
+def write_overlay(path, image, classes, labels):
+    """Writes a picture of `overlay`, a JPEG."""
+    from PIL import Image
+
+    with whole(path) as unfinished:
+        Image.fromarray(overlay(image, classes, labels)).save(unfinished, "JPEG", quality=90)
+
+
+@contextlib.contextmanager
+def probability_file(path, shape):
+    """Makes a `.npy` file of float16 to write parts into, of any size without its memory.
+
+    Yields:
+        A function of rows and columns, as slices, and the probabilities there.
+    """
+    with whole(path) as unfinished, open(unfinished, "wb") as file:
+        header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        start, (height, width, classes) = file.tell(), shape
+        file.truncate(start + 2 * height * width * classes)
+
+        def write(rows, columns, probabilities):
+            for row, values in zip(range(rows.start, rows.stop), probabilities.astype("<f2")):
+                file.seek(start + 2 * classes * (row * width + columns.start))
+                file.write(values.tobytes())
+
+        yield write
