@@ -140,10 +140,6 @@ MODELS = [
     dense_prediction("SGSEG"),
     dense_prediction("RSGSEG"),
     dense_prediction("UNETSEG"),
-    Case(
-        "PMGSEG",  # for photographs: of a strided stem, all grids read at the end
-        lambda: small("PMGSEG", (21, 27, 3), stem_strides=4, head="concatenate"),
-    ),
     dense_prediction("UMGSEG", export=True),
     Case("RMG18", lambda: small("RMG18", (33, 35, 3))),
     Case("RMG34", lambda: small("RMG34", (33, 35, 3)), slow=True),

@@ -268,6 +268,9 @@ class Recipe:
         raw = (images - np.array(last.offset)) / np.array(last.scale)
         return raw.astype("float32"), targets
 
+    def begin(self, folder):
+        """Writes into a run's folder what is settled besides the recipe's fields."""
+
     def keep(self, folder, model):
         """Writes into a run's folder what is kept of the trained network besides its own file."""
 
