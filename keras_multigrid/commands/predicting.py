@@ -58,7 +58,7 @@ def add_commands(commands):
         "--tile",
         type=int,
         metavar="N",
-        help="largest side of the parts that are computed at a time (default: about 1 GiB)",
+        help="largest side of the parts that are computed at a time (default: about 1.5 GiB)",
     )
     predict.set_defaults(command=_predict)
 
