@@ -6,7 +6,16 @@ import io
 import re
 import sys
 
-from keras_multigrid.commands import explaining, papers, predicting, serving, training, tuning, zoo
+from keras_multigrid.commands import (
+    explaining,
+    own_data,
+    papers,
+    predicting,
+    serving,
+    training,
+    tuning,
+    zoo,
+)
 from keras_multigrid.training.distribution import leave_at_once
 
 FILE_ERROR = r"^(?:ValueError: (.*)|(.*; (?:No such file or directory|Permission denied)))"
@@ -72,7 +81,7 @@ def _parser():
         argparse.ArgumentParser, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(title="commands", required=True, parser_class=formatted)
-    for part in (zoo, training, predicting, papers, tuning, explaining, serving):
+    for part in (zoo, own_data, training, predicting, papers, tuning, explaining, serving):
         part.add_commands(commands)
     return parser
 

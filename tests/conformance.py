@@ -80,6 +80,12 @@ LAYERS = [
         ([(9, 7, 2), (5, 4, 3)],),
     ),
     Case("ChannelPadding", lambda **o: layers.ChannelPadding(6, **o), ((7, 5, 3),)),
+    Case("PaddingToMultiple", lambda **o: layers.PaddingToMultiple(8, **o), ((7, 9, 3),)),
+    Case(
+        "UpSamplingLike",
+        lambda **o: layers.UpSamplingLike(4, "bilinear", **o),
+        ((3, 2, 5), (9, 7, 3)),
+    ),
     Case("ResizedCentre", lambda **o: layers.ResizedCentre(4, shorter=5, **o), ((7, 9, 3),)),
     Case("SkipConcatenate", lambda **o: layers.SkipConcatenate(**o), (PYRAMID, LARGER)),
     Case(
@@ -134,6 +140,10 @@ MODELS = [
     dense_prediction("SGSEG"),
     dense_prediction("RSGSEG"),
     dense_prediction("UNETSEG"),
+    Case(
+        "PMGSEG",  # for photographs: of a strided stem, all grids read at the end
+        lambda: small("PMGSEG", (21, 27, 3), stem_strides=4, head="concatenate"),
+    ),
     dense_prediction("UMGSEG", export=True),
     Case("RMG18", lambda: small("RMG18", (33, 35, 3))),
     Case("RMG34", lambda: small("RMG34", (33, 35, 3)), slow=True),

@@ -13,7 +13,7 @@ from keras_multigrid.recipes import Quickstart
 from keras_multigrid.runs.trained import read_results
 
 COMMANDS = (
-    "models data train evaluate predict reproduce tune attention figures routing export serve"
+    "models data check train evaluate predict reproduce tune attention figures routing export serve"
 ).split()
 
 

@@ -17,6 +17,7 @@ MODULES = (
     kmg.applications,
     kmg.attention_maps,
     kmg.blocks,
+    kmg.checking,
     kmg.datasets,
     kmg.export,
     kmg.figures,

@@ -19,7 +19,7 @@ from tests.conformance import LAYERS, MODELS
 RESULTS = {
     *("ReceptiveField", "Sweep", "LayerProfile", "ModelProfile", "ServingModel"),
     *("Ablation", "Effect", "Exchange", "Reading", "Routing", "Attention", "Candidate"),
-    *("PaperModel", "PAPER_MODELS", "RECIPES"),
+    *("PaperModel", "PAPER_MODELS", "RECIPES", "Problem", "Report"),
 }
 # Not exported, but without an underscore, for other modules of the package.
 HELPERS = {"complexity.replay", "complexity.input_like"}
@@ -85,6 +85,7 @@ class Good:
             **dict(notes=[], constructor=kmg.applications.MG, evaluate=lambda model: 0.0),
             **dict(call=lambda layer, *inputs: layer(*inputs), input_shape=(8, 8, 1)),
             **dict(target_locations=2.0, swept=swept, run="folder", folders=["folder"]),
+            **dict(report=kmg.checking.Report("folder", "masks", ())),
             **dict(ablation=routing.Ablation("name", 0.0, ()), routing=routing.Routing("name", ())),
             **dict(
                 family="MG",

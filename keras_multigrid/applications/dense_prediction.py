@@ -30,7 +30,7 @@ IMAGE_SHAPE = (64, 64, 1)
 WIDTH = 64
 FULL_PYRAMID_UNITS = 3
 PYRAMID_RATIOS = (1, 1 / 2, 1 / 4, 1 / 8)
-STEMS, HEADS = (1, 2, 4), ("finest", "concatenate")
+STEMS, HEADS = (1, 2, 4, 8), ("finest", "concatenate")
 U_LEVELS = (1, 2, 4, 8)  # width of each level, relative to the first
 
 # `# fmt: skip` keeps the constructors' arguments, which they share, on lines that can be compared.
@@ -111,7 +111,7 @@ Args:
     channel_ratios: Width of each grid relative to the finest; its length is the number of grids, at
         most 8.
     width_multiplier: Factor on all widths.
-    stem_strides: 1, 2 or 4: by how much strided convolutions shrink the image before the finest
+    stem_strides: 1, 2, 4 or 8: by how much strided convolutions shrink the image before the finest
         grid, for photographs; the output is enlarged to the image's size. The paper's is 1.
     head: What the output layer reads: `"finest"`, the paper's, the finest grid alone, into which
         the others are dropped one by one, or `"concatenate"`, all grids. The U-shaped networks have

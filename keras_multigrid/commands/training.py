@@ -44,9 +44,7 @@ def add_commands(commands):
         epilog="Example: keras-multigrid evaluate runs/first --split validation",
     )
     add_run_options(evaluate)
-    evaluate.add_argument(
-        "--split", help="of the run's data, or all of one's own (default: what the paper tests on)"
-    )
+    evaluate.add_argument("--split", help="of the data; `all` of one's own (default: for testing)")
     evaluate.add_argument(
         "--json", action="store_true", help="print one JSON object, as metrics.json has it"
     )

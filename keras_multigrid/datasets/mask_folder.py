@@ -1,7 +1,9 @@
 """Images with masks in a folder, as people have them."""
 
-from keras_multigrid.datasets.masks.batches import RARE_SHARE, mask_batches
+from keras_multigrid import checks
+from keras_multigrid.datasets.masks.batches import RARE_SHARE, check_crops, mask_batches
 from keras_multigrid.datasets.masks.mask_set import read_mask_set
+from keras_multigrid.datasets.pipeline import Batching
 
 
 def mask_folder(
@@ -80,6 +82,10 @@ def mask_folder(
     >>> images.shape, masks.shape
     (TensorShape([2, 16, 16, 3]), TensorShape([2, 16, 16]))
     """
+    checks.optional(checks.functions, augment=augment)
+    check_crops(split, crop, rare_share)
+    shuffle = crop is not None if shuffle is None else shuffle
+    Batching(batch_size, shuffle, seed, first_batch, share)  # checks them before files are read
     mask_set = read_mask_set(
         data_dir,
         mask_pattern=mask_pattern,

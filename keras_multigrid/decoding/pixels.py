@@ -14,7 +14,12 @@ SUFFIXES = PILLOW + TIFF
 TYPES = ("uint8", "uint16", "float32")
 MOST_CHANNELS = 16
 AXES = ("YX", "YXS", "SYX", "CYX", "YXC")  # of a TIFF that holds one image
+PNG = b"\x89PNG\r\n\x1a\n"
 ORIENTATION = 0x0112  # EXIF's tag
+
+
+class _Refused(ValueError):
+    """What is said of a file here, in place of what a decoder raises."""
 
 
 def read_pixels(path):
@@ -52,9 +57,9 @@ def read_form(path):
                     shape = _channels_last(np.broadcast_to(np.uint8(0), series.shape), series).shape
                     return shape, _type_of(series.dtype, shape)
         with _opened(path) as image:
-            kind = "float32" if image.mode == "F" else "uint16" if _is_deep(image) else "uint8"
-            channels = 1 if _is_grey(image) else 3
-            return (image.height, image.width, channels), kind
+            deep = _channels_of_deep_png(path) or (1 if image.mode.startswith("I") else 0)
+            kind = "float32" if image.mode == "F" else "uint16" if deep else "uint8"
+            return (image.height, image.width, deep or (1 if _is_grey(image) else 3)), kind
 
 
 def read_orientation(path):
@@ -83,11 +88,12 @@ def decode_pixels(path):
             if series is not None:
                 return _channels_last(series.asarray(), series)
     with _opened(path) as image:
-        if _is_deep(image) and not _is_grey(image):  # Pillow would drop the lower bytes
+        if channels := _channels_of_deep_png(path):  # Pillow would drop lower bytes of colours
             import imagecodecs
 
-            array = imagecodecs.png_decode(pathlib.Path(path).read_bytes())[..., :3]
-        elif _is_deep(image):
+            array = imagecodecs.png_decode(pathlib.Path(path).read_bytes())
+            array = array.reshape(*array.shape[:2], -1)[..., :channels]  # without alpha
+        elif image.mode.startswith("I"):
             array = np.asarray(image).astype("uint16")
         elif image.mode == "F":
             array = np.asarray(image)
@@ -112,23 +118,21 @@ def _tiff(path):
     """Opens the image in a TIFF file; None stands for one with a palette, which Pillow reads."""
     import tifffile
 
-    data = pathlib.Path(path).read_bytes()
-    with _refusing("is not a TIFF file that can be read, or is cut"):
-        with tifffile.TiffFile(io.BytesIO(data)) as file:
-            if file.pages[0].photometric == tifffile.PHOTOMETRIC.PALETTE:
-                yield None
-                return
-            series = file.series[0]
-            if int(np.prod(series.shape)) > MOST_PIXELS * MOST_CHANNELS:
-                raise ValueError(
-                    f"has {series.shape} values; expected at most {MOST_PIXELS} pixels"
-                )
-            if series.axes not in AXES:
-                raise ValueError(
-                    f"holds {' x '.join(map(str, series.shape))} values along the axes "
-                    f"{series.axes}; expected one image, its channels last or named C"
-                )
-            yield series
+    data = io.BytesIO(pathlib.Path(path).read_bytes())
+    broken = "is not a TIFF file that can be read, or is cut"
+    with _refusing(broken), tifffile.TiffFile(data) as file:
+        series = file.series[0]
+        if series.keyframe.photometric == tifffile.PHOTOMETRIC.PALETTE:
+            yield None
+            return
+        if int(np.prod(series.shape)) > MOST_PIXELS * MOST_CHANNELS:
+            raise _Refused(f"has {series.shape} values; expected at most {MOST_PIXELS} pixels")
+        if series.axes not in AXES:
+            raise _Refused(
+                f"holds {' x '.join(map(str, series.shape))} values along the axes {series.axes}; "
+                "expected one image, its channels last or named C"
+            )
+        yield series
 
 
 def _channels_last(array, series):
@@ -145,12 +149,11 @@ def _opened(path):
     """Opens a file by Pillow, which reads the header alone."""
     from PIL import Image
 
-    data = pathlib.Path(path).read_bytes()
-    with _refusing("is not an image file that can be read, or is cut"):
-        with Image.open(io.BytesIO(data)) as image:
-            if image.width * image.height > MOST_PIXELS or max(image.size) > MOST_SIDE:
-                raise ValueError(f"has {image.height} x {image.width} pixels; that is too many")
-            yield image
+    data = io.BytesIO(pathlib.Path(path).read_bytes())
+    with _refusing("is not an image file that can be read, or is cut"), Image.open(data) as image:
+        if image.width * image.height > MOST_PIXELS or max(image.size) > MOST_SIDE:
+            raise _Refused(f"has {image.height} x {image.width} pixels; that is too many")
+        yield image
 
 
 def _indices(image):
@@ -161,7 +164,7 @@ def _indices(image):
 def _refusing(sentence):
     try:
         yield
-    except ValueError:
+    except _Refused:
         raise
     except Exception as error:  # decoders raise nearly anything
         raise ValueError(sentence) from error
@@ -175,21 +178,21 @@ def _is_grey(image):
     return image.mode in ("1", "L", "LA", "La", "F") or image.mode.startswith("I")
 
 
-def _is_deep(image):
-    """Returns whether an image that Pillow opened has 16 bits a channel."""
-    of_colours = (
-        image.format == "PNG" and image.tile and image.tile[0][3] in ("RGB;16B", "RGBA;16B")
-    )
-    return image.mode.startswith("I") or bool(of_colours)
+def _channels_of_deep_png(path):
+    """Returns the channels without alpha of a PNG file of 16 bits, 0 of other files."""
+    with open(path, "rb") as file:
+        header = file.read(26)
+    is_deep = header.startswith(PNG) and header[24] == 16
+    return {0: 1, 2: 3, 4: 1, 6: 3}.get(header[25], 0) if is_deep else 0
 
 
 def _type_of(dtype, shape):
     kind = {"float64": "float32", "bool": "uint8"}.get(np.dtype(dtype).name, np.dtype(dtype).name)
     if kind not in TYPES or len(shape) != 3:
-        raise ValueError(
+        raise _Refused(
             f"has values of {dtype} in the shape {shape}; expected 8 or 16 bits, or float32, in "
             "height, width and channels"
         )
     if not 1 <= shape[-1] <= MOST_CHANNELS:
-        raise ValueError(f"has {shape[-1]} channels; expected 1 to {MOST_CHANNELS}")
+        raise _Refused(f"has {shape[-1]} channels; expected 1 to {MOST_CHANNELS}")
     return kind

@@ -4,10 +4,12 @@ import dataclasses
 import functools
 import pathlib
 
+from keras_multigrid.checking import check_folder
 from keras_multigrid.datasets.mask_augmentation import MaskAugmentation
 from keras_multigrid.datasets.masks.batches import mask_batches
 from keras_multigrid.datasets.masks.labels import MaskLabels, SegmentationTask
 from keras_multigrid.datasets.masks.mask_set import read_mask_set
+from keras_multigrid.progress import say
 
 MOST_SIDE = 1024  # of the part of a validation image that is predicted while training
 ALL = "all"  # folds, or splits
@@ -109,6 +111,25 @@ class MaskData:
 
     def folder_name(self):
         return f"{self.NAME}-{pathlib.Path(self.data_dir or '.').resolve().name}"
+
+    def check_data(self):
+        report = check_folder(
+            self.data_dir,
+            mask_pattern=self.mask_pattern,
+            field_of_view_pattern=self.field_of_view_pattern,
+            class_names=self.class_names,
+            mask_values=self.mask_values,
+            ignore_index=self.ignore_index,
+            seed=self.seed,
+            folds=self.folds,
+            fold=None if self.fold is None else int(self.fold),
+        )
+        for problem in report.warnings:
+            say(f"warning: {problem.sentence}")
+        if report.errors:
+            more = len(report.errors) - 1
+            also = f" (`keras-multigrid check` names {more} more)" if more else ""
+            raise ValueError(f"{report.errors[0].sentence}{also}")
 
     def found(self):
         """Returns the fields that the data settle."""

@@ -10,6 +10,12 @@ MEASURED, PASSED_OVER = 20, 2  # steps; the first ones compile
 SHORT = 100  # steps that need no telling
 
 
+class _Steps:
+    """The steps of this process; an object, so that checkpoints leave it out."""
+
+    done, start = 0, 0.0
+
+
 class ExpectedDuration(keras.callbacks.Callback):
     """Prints the expected duration after 20 steps.
 
@@ -19,18 +25,16 @@ class ExpectedDuration(keras.callbacks.Callback):
 
     def __init__(self, steps):
         super().__init__()
-        self._steps, self._clock, self._done = steps, None, 0
+        self._all, self._own = steps, _Steps()
 
     def on_train_batch_end(self, batch, logs=None):
-        self._done += 1
-        if self._done == PASSED_OVER:
-            self._clock = time.monotonic()
-        if self._done == MEASURED and self._steps > SHORT:
-            step = (time.monotonic() - self._clock) / (MEASURED - PASSED_OVER)
-            say(
-                f"\nAbout {_text(step * self._steps)} for {self._steps:,} steps, and the "
-                f"tests between: {step:.2f} s a step here."
-            )
+        own = self._own
+        own.done += 1
+        if own.done == PASSED_OVER:
+            own.start = time.monotonic()
+        if own.done == MEASURED and self._all > SHORT:
+            step = (time.monotonic() - own.start) / (MEASURED - PASSED_OVER)
+            say(f"\nAbout {_text(step * self._all)} for {self._all:,} steps of {step:.2f} s.")
 
 
 def _text(seconds):

@@ -6,6 +6,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from keras_multigrid.datasets import Segmentation, SpatialTransformer
+from tests.datasets.masks.folders import write_folder
 
 SAMPLES = {"train": 40, "validation": 30, "test": 30}
 
@@ -19,3 +20,4 @@ def folder(tmp_path, monkeypatch, drawn_without_xla):
     for drawing in (Segmentation, SpatialTransformer):
         monkeypatch.setattr(drawing, "SAMPLES", SAMPLES)
     Image.fromarray(np.zeros([64, 64], np.uint8)).save("image.png")
+    write_folder("photos", 4, values=(0, 1, 255))

@@ -1,6 +1,6 @@
 """Images and masks as a pipeline: crops for training, whole images in order for evaluation."""
 
-import numpy as np
+import dataclasses
 
 from keras_multigrid import checks
 from keras_multigrid.datasets.masks.crops import Crops
@@ -39,9 +39,9 @@ def mask_batches(
             a batch.
         shuffle: Whether each pass has another random order; None: if there is a `crop`.
         crop: Height and width of random crops; None takes whole images.
-        augmentation: None, or a function of an image, float32 `(height, width, channels)`, its mask,
-            int32 `(height, width)`, and an int64 key `(2,)`, which returns an image and a mask of
-            the same shapes, in TensorFlow's operations.
+        augmentation: None, or a function of an image, float32 `(height, width, channels)`, its
+            mask, int32 `(height, width)`, and an int64 key `(2,)`, which returns an image and a
+            mask of the same shapes, in TensorFlow's operations.
         rare_share: Share of the crops that show a rare class.
 
     Returns:
@@ -52,21 +52,17 @@ def mask_batches(
         ValueError: If there is no such split, images of it have no masks, or an argument is wrong.
     """
     checks.instances(MaskSet, mask_set=mask_set)
-    checks.texts(split=split)
-    checks.positive_integers(batch_size=batch_size)
     checks.optional(checks.functions, augmentation=augmentation)
-    crop = None if crop is None else check_crop(crop)
-    if not is_number(rare_share) or not 0 <= rare_share <= 1:
-        raise ValueError(f"rare_share is {rare_share!r}; expected a number from 0 to 1.")
+    check_crops(split, crop, rare_share)
     shuffle = crop is not None if shuffle is None else shuffle
+    batching = Batching(batch_size, shuffle, seed, first_batch, share)
     pairs = mask_set.of(split)
     without = [pair.image for pair in pairs if pair.mask is None]
     if without:
         raise ValueError(f"{without[0]} has no mask; expected one for all of split {split!r}.")
     sizes = {*mask_set.sizes_of(split)}
     if crop is None and len(sizes) > 1:
-        batch_size = share[1]
-    batching = Batching(batch_size, shuffle, seed, first_batch, share)
+        batching = dataclasses.replace(batching, batch_size=share[1])
     crops = Crops(mask_set, split, crop, rare_share)
     samples = len(pairs) * (1 if crop is None else -(-batch_size // len(pairs)))
     height, width = crop or (min(sizes) if len(sizes) == 1 else (None, None))
@@ -98,10 +94,12 @@ def mask_batches(
     return checkpointable(over_passes(of_pass, samples, batching))
 
 
-def check_crop(crop):
-    """Returns the height and width of a crop, or raises a `ValueError`."""
-    sides = tuple(crop) if isinstance(crop, list | tuple | np.ndarray) else ()
-    if len(sides) != 2:
-        raise ValueError(f"crop is {crop!r}; expected a height and a width.")
-    checks.positive_integers(**{"crop's height": sides[0], "crop's width": sides[1]})
-    return int(sides[0]), int(sides[1])
+def check_crops(split, crop, rare_share):
+    """Raises a `ValueError` if an argument of `mask_batches` is wrong."""
+    checks.texts(split=split)
+    if crop is not None:
+        if not isinstance(crop, list | tuple) or len(crop) != 2:
+            raise ValueError(f"crop is {crop!r}; expected a height and a width.")
+        checks.positive_integers(**{"crop's height": crop[0], "crop's width": crop[1]})
+    if not is_number(rare_share) or not 0 <= rare_share <= 1:
+        raise ValueError(f"rare_share is {rare_share!r}; expected a number from 0 to 1.")

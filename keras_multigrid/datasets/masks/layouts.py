@@ -51,7 +51,7 @@ def find_parts(directory):
             parts.append(_part(split, folders[name]))
     if not parts:
         found = some([path.name for path in folders.values()], 8) or "no folders"
-        raise ValueError(f"{directory} has {found}; {EXPECTED}.{foreign_sentence(directory) or ''}")
+        raise ValueError(f"{directory} has {found}; {EXPECTED}.{foreign_sentence(directory)}")
     splits = [part.split for part in parts]
     if len(set(splits)) < len(splits) or (None in splits and len(splits) > 1):
         raise ValueError(
@@ -68,6 +68,18 @@ def subfolders(directory):
         for entry in sorted(os.scandir(directory), key=lambda entry: entry.name)
         if entry.is_dir() and not is_left_behind(entry.name)
     }
+
+
+def masks_below(directory):
+    """Returns what `images_below` does of a folder of masks, which must have some."""
+    found = images_below(directory)
+    if not found:
+        others = sorted(path.name for path in directory.iterdir())
+        raise ValueError(
+            f"{directory} has no image files, but {some(others) or 'nothing'}; expected a mask "
+            f"for each image, such as PNG.{foreign_sentence(directory.parent)}"
+        )
+    return found
 
 
 def images_below(directory):
@@ -133,6 +145,6 @@ def _part(split, directory):
     if not masks and split != "test":
         raise ValueError(
             f"{directory} has images, but no folder masks or labels; {EXPECTED}."
-            f"{foreign_sentence(directory) or ''}"
+            f"{foreign_sentence(directory)}"
         )
     return Part(split, folders[IMAGES], masks[0] if masks else None, folders.get(FIELD_OF_VIEW))

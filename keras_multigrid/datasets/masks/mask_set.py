@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,33 +11,16 @@ from keras_multigrid import checks
 from keras_multigrid.datasets.class_folders import some
 from keras_multigrid.datasets.masks.class_files import find_class_table
 from keras_multigrid.datasets.masks.found_labels import find_labels
+from keras_multigrid.datasets.masks.image_forms import image_form, read_image, size_sentence
 from keras_multigrid.datasets.masks.labels import IGNORED, MaskLabels
 from keras_multigrid.datasets.masks.mask_files import look_into, read_field_of_view, read_mask
+from keras_multigrid.datasets.masks.memory import Memory
 from keras_multigrid.datasets.masks.pairs import Pair, list_pairs
+from keras_multigrid.datasets.masks.settings import check_settings
 from keras_multigrid.datasets.masks.splits import with_splits
-from keras_multigrid.decoding.pixels import TYPES, read_form, read_orientation, read_pixels
+from keras_multigrid.decoding.pixels import TYPES, read_form
 
-MOST_KEPT = 2**30  # bytes of decoded images and masks in memory
 THREADS = 8
-
-
-class Memory:
-    """Decoded images and masks, as many as fit: decoding anew costs more than a training step."""
-
-    def __init__(self, most=MOST_KEPT):
-        self._most, self._kept, self._lock = most, {}, threading.Lock()
-
-    def get(self, key, decode):
-        """Returns what is kept under a key, or what is decoded now."""
-        if key in self._kept:
-            return self._kept[key]
-        arrays = decode()
-        size = sum(array.nbytes for array in arrays)
-        with self._lock:
-            if size <= self._most and key not in self._kept:
-                self._most -= size
-                self._kept[key] = arrays
-        return arrays
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +45,7 @@ class MaskSet:
     memory: Memory = dataclasses.field(default_factory=Memory, repr=False, compare=False)
 
     def of(self, split):
-        """Returns the pairs of a split.
+        """Returns the pairs of a split; `"all"` are those of all.
 
         Raises:
             ValueError: If there are none.
@@ -71,7 +53,9 @@ class MaskSet:
         pairs = tuple(self.pairs[index] for index in self._indices(split))
         if not pairs:
             splits = sorted({pair.split for pair in self.pairs})
-            raise ValueError(f"There is no split {split!r}; expected one of {', '.join(splits)}.")
+            raise ValueError(
+                f"There is no split {split!r}; expected one of {', '.join(splits)}, or all."
+            )
         return pairs
 
     def sizes_of(self, split):
@@ -80,7 +64,8 @@ class MaskSet:
 
     def counts_of(self, split):
         """Returns the pixels of each class in each image of a split, `(images, classes)`."""
-        return np.array([self.counts[index] for index in self._indices(split)], "int64")
+        counts = [self.counts[index] for index in self._indices(split)]
+        return np.array(counts, "int64").reshape(-1, len(self.labels.names))
 
     def read(self, pair):
         """Reads an image and its mask.
@@ -116,7 +101,7 @@ class MaskSet:
         return image, labels
 
     def _indices(self, split):
-        return [index for index, pair in enumerate(self.pairs) if pair.split == split]
+        return [index for index, pair in enumerate(self.pairs) if split in (pair.split, "all")]
 
 
 def read_mask_set(
@@ -162,6 +147,17 @@ def read_mask_set(
         for name, value in given.items():
             if value is not None:
                 raise ValueError(f"{name} is {value!r}, but labels are given, which say it.")
+    check_settings(
+        data_dir=data_dir,
+        mask_pattern=mask_pattern,
+        field_of_view_pattern=field_of_view_pattern,
+        class_names=class_names,
+        mask_values=mask_values,
+        ignore_index=ignore_index,
+        seed=seed,
+        folds=folds,
+        fold=fold,
+    )
     checks.optional(checks.positive_integers, channels=channels)
     if image_type not in (None, *TYPES):
         raise ValueError(f"image_type is {image_type!r}; expected one of {', '.join(TYPES)}.")
@@ -186,50 +182,9 @@ def read_mask_set(
         )
     counts = tuple(_counts(pair, content, labels) for pair, content in zip(pairs, contents))
     sizes = tuple(shape[:2] for shape, _ in forms)
-    return MaskSet(pairs, labels, channels, image_type, sizes, counts)
-
-
-def read_image(path, channels, image_type):
-    """Reads an image as a network wants it; grey becomes colour, if that is wanted.
-
-    Raises:
-        OSError: If it cannot be read.
-        ValueError: If it is of other channels or another type.
-    """
-    image = read_pixels(path)
-    sentence = form_sentence(path, image.shape, image.dtype.name, channels, image_type)
-    if sentence:
-        raise ValueError(sentence)
-    return np.repeat(image, channels // image.shape[-1], axis=-1)
-
-
-def form_sentence(path, shape, kind, channels, image_type):
-    """Returns what is wrong with the form of an image, or None."""
-    if kind != image_type:
-        return f"{path} has values of {kind}; expected {image_type}, as the others: convert it."
-    if shape[-1] != channels and not (shape[-1] == 1 and channels == 3):
-        return f"{path} has {shape[-1]} channels; expected {channels}, as the others: convert it."
-    return None
-
-
-def image_form(pairs, forms, channels=None, image_type=None):
-    """Returns the channels and the type of images, if all agree; grey ones do with colours.
-
-    Raises:
-        ValueError: If they do not.
-    """
-    kinds = [kind for _, kind in forms]
-    image_type = image_type or max(sorted({*kinds}), key=kinds.count)
-    counts = [shape[-1] for shape, _ in forms]
-    channels = channels or (3 if {*counts} == {1, 3} else max(sorted({*counts}), key=counts.count))
-    for pair, (shape, kind) in zip(pairs, forms):
-        sentence = form_sentence(pair.image, shape, kind, channels, image_type)
-        if sentence:
-            raise ValueError(sentence)
-    grey = [pair.image for pair, count in zip(pairs, counts) if count < channels]
-    if grey:
-        warnings.warn(f"{len(grey)} images are grey, read as colours: {some(grey)}", stacklevel=3)
-    return channels, image_type
+    mask_set = MaskSet(pairs, labels, channels, image_type, sizes, counts)
+    _say_what_is_absent(mask_set)
+    return mask_set
 
 
 def read_labels(pair, labels):
@@ -244,16 +199,13 @@ def read_labels(pair, labels):
     return found
 
 
-def size_sentence(pair, image_shape, mask_shape):
-    """Returns the sentence on an image and a mask of different sizes."""
-    sizes = [f"{height} x {width}" for height, width in (image_shape[:2], mask_shape)]
-    turned = read_orientation(pair.image) >= 5 and image_shape[1::-1] == tuple(mask_shape)
-    advice = (
-        "the image is turned by its EXIF orientation alone: save it upright"
-        if turned
-        else "expected the same: draw the mask anew, or remove both"
-    )
-    return f"{pair.image} has {sizes[0]} pixels, and its mask {pair.mask} {sizes[1]}; {advice}."
+def _say_what_is_absent(mask_set):
+    total = mask_set.counts_of("train").sum(axis=0)
+    absent = [name for name, count in zip(mask_set.labels.names, total) if not count]
+    if absent and total.any():
+        warnings.warn(
+            f"No training mask has the classes {some(absent, 20)}; they are kept.", stacklevel=3
+        )
 
 
 def _content(pair):

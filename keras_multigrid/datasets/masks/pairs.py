@@ -7,9 +7,12 @@ from keras_multigrid import checks
 from keras_multigrid.datasets.class_folders import printable, some
 from keras_multigrid.datasets.masks.layouts import (
     EXPECTED,
+    FIELD_OF_VIEW,
     SPLIT_FOLDERS,
+    SPLITS,
     find_parts,
     images_below,
+    masks_below,
     voc_splits,
 )
 from keras_multigrid.datasets.masks.patterns import check_pattern, filled, suggested
@@ -87,23 +90,17 @@ def find_pairs(data_dir, *, mask_pattern=None, field_of_view_pattern=None):
     check_pattern(mask_pattern=mask_pattern, field_of_view_pattern=field_of_view_pattern)
     directory = pathlib.Path(data_dir)
     if directory.is_file():
+        if mask_pattern or field_of_view_pattern:
+            raise ValueError(
+                f"{directory} names each file; leave out mask_pattern and field_of_view_pattern."
+            )
         rows = read_table(directory)
         return Listing(tuple(sorted((Pair(**row) for row in rows), key=_order)))
     pairs, orphans = [], []
     for part in find_parts(directory):
-        images = images_below(part.images)
-        found = {}
-        for kind, folder, pattern in (
-            ("mask", part.masks, mask_pattern),
-            ("field_of_view", part.fields_of_view, field_of_view_pattern),
-        ):
-            files = images_below(folder) if folder else {}
-            found[kind] = _matched(images, files, kind, pattern)
-            taken = {*found[kind].values()}
-            orphans += [str(path) for path in files.values() if path not in taken]
-        for name, image in images.items():
-            others = {kind: str(of[name]) for kind, of in found.items() if name in of}
-            pairs.append(Pair(image=str(image), name=name, split=part.split, **others))
+        own, left = _of_part(part, mask_pattern, field_of_view_pattern)
+        pairs += own
+        orphans += left
     if not pairs:
         raise ValueError(f"{data_dir} has no images in its folders; {EXPECTED}.")
     pairs, orphans = _in_voc_lists(directory, _split_by_folders(pairs), orphans)
@@ -112,22 +109,49 @@ def find_pairs(data_dir, *, mask_pattern=None, field_of_view_pattern=None):
 
 
 def refuse_without_masks(pairs):
-    """Raises a `ValueError` if images lack masks, or some their fields of view."""
-    without = [pair.image for pair in pairs if pair.mask is None and pair.split != "test"]
-    some_in_test = {pair.mask is None for pair in pairs if pair.split == "test"} == {True, False}
-    if some_in_test:
-        without += [pair.image for pair in pairs if pair.mask is None and pair.split == "test"]
-    if without:
+    """Raises a `ValueError` if images lack masks, but for a whole test split, or fields of view."""
+    masked = [pair for pair in pairs if pair.mask is not None]
+    may_lack = "test" if all(pair.split != "test" for pair in masked) else None
+    without = [pair.image for pair in pairs if pair.mask is None]
+    if any(pair.mask is None and (pair.split or "") != may_lack for pair in pairs):
         raise ValueError(
             f"{len(without)} of {len(pairs)} images have no mask: {some(without)}; add the masks, "
             "remove the images, or say how masks are named (--set mask_pattern={stem}_mask.png)."
         )
-    outside = [pair.image for pair in pairs if pair.field_of_view is None]
-    if outside and len(outside) < len(pairs):
+    outside = [pair.image for pair in masked if pair.field_of_view is None]
+    if outside and len(outside) < len(masked):
         raise ValueError(
-            f"{len(outside)} of {len(pairs)} images have no field of view: {some(outside)}; add "
+            f"{len(outside)} of {len(masked)} images have no field of view: {some(outside)}; add "
             "the files, or remove the folder."
         )
+
+
+def _of_part(part, mask_pattern, field_of_view_pattern):
+    """Returns the pairs of a `Part`, and the paths of masks and fields of view left over."""
+    if field_of_view_pattern and part.fields_of_view is None:
+        raise ValueError(
+            f"field_of_view_pattern is given, and {part.images.parent} has no folder "
+            f"{FIELD_OF_VIEW}; add it, or leave out the pattern."
+        )
+    images, found, orphans = images_below(part.images), {}, []
+    for kind, folder, pattern in (
+        ("mask", part.masks, mask_pattern),
+        ("field_of_view", part.fields_of_view, field_of_view_pattern),
+    ):
+        files = masks_below(folder) if folder and images else {}
+        found[kind] = _matched(images, files, kind, pattern)
+        taken = {*found[kind].values()}
+        orphans += [str(path) for path in files.values() if path not in taken]
+    pairs = [
+        Pair(
+            image=str(image),
+            name=name,
+            split=part.split,
+            **{kind: str(of[name]) for kind, of in found.items() if name in of},
+        )
+        for name, image in images.items()
+    ]
+    return pairs, orphans
 
 
 def _matched(images, files, kind, pattern):
@@ -203,4 +227,4 @@ def _in_voc_lists(directory, pairs, orphans):
 
 
 def _order(pair):
-    return (pair.split is None, ("train", "validation", "test", None).index(pair.split), pair.name)
+    return (*SPLITS, None).index(pair.split), pair.name

@@ -45,14 +45,10 @@ def with_splits(pairs, *, seed=0, folds=None, fold=None):
         checks.integers(2, folds=folds)
         checks.integers(0, folds - 1, fold=fold)
         chosen = _fold(open_pairs, seed, folds, fold)
-    elif "validation" in given and "train" in given:
+    elif not open_pairs or "validation" in given:
         return tuple(pairs)
-    elif open_pairs and "validation" not in given:
-        chosen = _part(open_pairs, seed)
     else:
-        raise ValueError(
-            f"The images are of the splits {', '.join(sorted(map(str, given)))}; expected train."
-        )
+        chosen = _part(open_pairs, seed)
     drawn = {pair: "validation" if _group(pair) in chosen else "train" for pair in open_pairs}
     return tuple(
         dataclasses.replace(pair, split=drawn[pair]) if pair in drawn else pair for pair in pairs

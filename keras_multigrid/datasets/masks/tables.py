@@ -56,7 +56,8 @@ def _row(path, number, row):
                 "test."
             )
         values["split"] = SPLIT_FOLDERS[split.casefold()]
-    name = pathlib.PurePath(values["image"]).with_suffix("").as_posix()
+    image = pathlib.PurePath(values["image"]).with_suffix("")
+    name = "/".join(part for part in image.parts if part not in (image.anchor, ".."))
     for column in PATHS:
         if values[column] is not None:
             file = path.parent / values[column]

@@ -165,7 +165,7 @@ def test_augmentation_gets_the_crop_and_a_key_of_its_own(mask_set):
 
 
 BAD = {
-    "split": (dict(split="dev"), "no split 'dev'; expected one of train, validation"),
+    "split": (dict(split="dev"), "no split 'dev'; expected one of train, validation, or all"),
     "crop": (dict(crop=5), "crop is 5; expected a height and a width"),
     "side": (dict(crop=(5, 0)), "crop's width is 0; expected a positive integer"),
     "rare_share": (dict(rare_share=2), "rare_share is 2; expected a number from 0 to 1"),
