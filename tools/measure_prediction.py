@@ -26,7 +26,7 @@ CLASSES = 11
 
 
 def network(width_multiplier):
-    """Returns a network from raw pixels to probabilities, as the recipe `segmentation` builds it."""
+    """Returns a network from raw pixels to probabilities, as of the recipe `segmentation`."""
     image = keras.Input((None, None, 3), name="image")
     x = keras.layers.Rescaling(1 / 64, -2)(image)
     x = kmg.layers.PaddingToMultiple(16)(x)
