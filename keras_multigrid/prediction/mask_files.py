@@ -1,6 +1,7 @@
 """Files of predicted masks: class values with a palette, overlays, probabilities."""
 
 import contextlib
+import io
 
 import numpy as np
 
@@ -17,34 +18,35 @@ def mask_suffix(labels):
     return ".png" if max(labels.written) <= MOST_INDEX else ".tif"
 
 
-def write_mask(path, classes, labels):
-    """Writes the values that masks of training have for the classes, or their numbers.
+def encoded_mask(classes, labels):
+    """Returns the bytes of a mask file, of the kind of `mask_suffix`.
+
+    It holds the values that masks of training have for the classes, or else their numbers.
 
     Args:
-        path: Path of the file, with the suffix of `mask_suffix`.
         classes: Integers `(height, width)`, the class of each pixel.
         labels: A `MaskLabels`.
     """
+    file = io.BytesIO()
     if mask_suffix(labels) == ".tif":
         import tifffile
 
         dtype = "uint16" if max(labels.written) < 2**16 else "uint32"
         values = np.array(labels.written, dtype)[classes]
-        with whole(path) as unfinished:
-            tifffile.imwrite(unfinished, values, compression="zlib")
-        return
+        tifffile.imwrite(file, values, compression="zlib")
+        return file.getvalue()
     from PIL import Image
 
     image = Image.fromarray(np.array(labels.written, "uint8")[classes])
     palette = np.zeros((max(labels.written) + 1, 3), "uint8")
     palette[[*labels.written]] = colour_table(labels)
     image.putpalette(palette.tobytes())
-    with whole(path) as unfinished:
-        image.save(unfinished, "PNG")
+    image.save(file, "PNG")
+    return file.getvalue()
 
 
 def read_classes(path, labels):
-    """Returns the class of each pixel of a file that `write_mask` wrote.
+    """Returns the class of each pixel of a mask file.
 
     Raises:
         OSError: If it cannot be read.
