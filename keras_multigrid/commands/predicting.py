@@ -14,7 +14,8 @@ def add_commands(commands):
         "predict",
         help="predict the masks of images of any size, or their classes; given again, the same "
         "command continues where it was interrupted",
-        epilog="Example: keras-multigrid predict runs/streets photographs --output masks --overlay",
+        epilog="Example: keras-multigrid predict runs/photos photos/images --output predicted "
+        "--overlay",
     )
     predict.add_argument("run", type=pathlib.Path, help="folder of a finished run, or .keras file")
     predict.add_argument(
