@@ -127,4 +127,5 @@ def _facts(recipe, written, parameters, licence, notes):
         licence=licence,
         notes=(f"Trained with: {versions}.", *notes),
         class_names=recipe.label_names(),
+        task=recipe.task(),
     )
