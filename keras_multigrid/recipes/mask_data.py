@@ -64,12 +64,12 @@ class MaskData:
     image_type: str | None = None
     data_digest: str | None = None
     flips: str = "horizontal"
-    rotation: float = 10.0
-    scale: float = 1.4
-    brightness: float = 0.3
-    contrast: float = 1.3
-    gamma: float = 1.3
-    noise: float = 0.1
+    rotation: float = 5.0
+    scale: float = 1.25
+    brightness: float = 0.2
+    contrast: float = 1.2
+    gamma: float = 1.2
+    noise: float = 0.05
     rare_share: float = 1 / 3
 
     def __post_init__(self):

@@ -51,7 +51,7 @@ class Segmentation(MaskData, Recipe):
     precision: str | None = None
     optimizer: str = "adam"
     schedule: str | None = "cosine"
-    learning_rate: float = 3e-3
+    learning_rate: float = 5e-3
     weight_decay: float = 1e-3
     budget: str | None = None
     stem_strides: int | None = None
