@@ -15,7 +15,7 @@ from keras_multigrid.progress import say
 from keras_multigrid.whole_files import write_text
 
 MOST_SIDE = 1024  # of the part of a validation image that is predicted while training
-ALL = "all"  # folds, or splits
+ALL = "all"  # folds
 SPLIT = "split.csv"  # which image is for what; as a data set, it is the same again
 
 
