@@ -85,6 +85,14 @@ def distinct_examples():
         seen.add(source)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def cheaper(request):
+    """By default, examples run without graphs and with few drawings."""
+    if not request.config.getoption("--runslow"):
+        request.getfixturevalue("eagerly")
+        request.getfixturevalue("drawn_without_xla")
+
+
 @pytest.mark.parametrize("name", PUBLIC)
 def test_has_an_example(name):
     assert ">>> " in (PUBLIC[name].__doc__ or "")
