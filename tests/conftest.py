@@ -1,6 +1,7 @@
 """Options and fixtures of the whole suite."""
 
 import os
+import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -20,6 +21,18 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes long; runs with --runslow only")
     # Keras' own variables do not know NumPy 2's `copy` argument.
     config.addinivalue_line("filterwarnings", "ignore:__array__ implementation:DeprecationWarning")
+    share_what_jax_compiles(config)
+
+
+def share_what_jax_compiles(config):
+    """Lets all processes of this run share what JAX compiles, which takes most of their time."""
+    if "PYTEST_XDIST_WORKER" in os.environ:  # has it from the process that started it
+        return
+    folder = tempfile.TemporaryDirectory(prefix="jax-")
+    config.add_cleanup(folder.cleanup)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = folder.name
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 
 def pytest_collection_modifyitems(config, items):
