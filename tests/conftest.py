@@ -1,6 +1,8 @@
 """Options and fixtures of the whole suite."""
 
+import gc
 import os
+import pathlib
 import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -43,6 +45,12 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.skip(reason="slow: run with --runslow"))
 
 
+def pytest_collection_finish(session):
+    """What was imported stays: the garbage collector need not look through it again and again."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 @pytest.fixture(scope="module")
 def drawn_without_xla():
     """Makes the data of recipes in no time: see `tests.cheaper`."""
@@ -58,6 +66,19 @@ def eagerly():
     from tests.cheaper import running_eagerly
 
     with running_eagerly():
+        yield
+
+
+def write_no_picture(figure, path, **options):
+    pathlib.Path(path).write_bytes(b"\x89PNG")
+
+
+@pytest.fixture(scope="module")
+def unpainted():
+    """Writes pictures without painting them, where they are not what is tested."""
+    Figure = pytest.importorskip("matplotlib.figure").Figure
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", write_no_picture)
         yield
 
 
