@@ -173,11 +173,12 @@ def replay(model, images, see, connected=False):
         see(layer, outputs, *args, **kwargs)
         return outputs
 
-    uncompiled = keras.Model(model.input, model.output)  # a copy would make the optimizer, too
+    if model.compiled:  # the optimizer would be made, too
+        model = keras.Model(model.input, model.output)
     if images is not None:  # the input may be a list of one
         images = keras.tree.pack_sequence_as(model.input, keras.tree.flatten(images))
     with keras.StatelessScope(initialize_variables=False):
-        keras.models.clone_model(uncompiled, images, lambda layer: layer, call_function=call)
+        keras.models.clone_model(model, images, lambda layer: layer, call_function=call)
 
 
 class _Shapes(keras.Operation):
