@@ -89,7 +89,11 @@ def plan_segmentation(given, facts, classes, channels, device):
     choose("precision", precision, f"what is fastest on this {device.kind.upper()}")
     if settings["class_weights"] == "auto":
         settings["class_weights"] = None
-        choose("class_weights", _weights(facts.shares), "root of the median frequency over the class's own")
+        choose(
+            "class_weights",
+            _weights(facts.shares),
+            "root of the median frequency over the class's own",
+        )
     return settings, reasons
 
 

@@ -186,6 +186,9 @@ class MaskData:
         data = super().load_evaluation(split)
         return data.map(_middle)
 
+    def preprocessing(self, folder):
+        return []  # the network takes images as they are
+
     def sent_images(self, split, count):
         images, labels = next(iter(self.load(split, count, crop=self.crop, augmentation=None)))
         return images.numpy(), labels.numpy()

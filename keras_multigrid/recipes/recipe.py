@@ -174,6 +174,10 @@ class Recipe:
         """Returns the recipe with what a run takes from its data; `begun` is what it continues."""
         return self
 
+    def asked(self):
+        """Returns the recipe without what `settled` would find again, as people ask for it."""
+        return self
+
     def check_data(self):
         """Raises an error if the data have a fault that can be told before any work."""
 

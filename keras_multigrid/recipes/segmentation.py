@@ -23,6 +23,8 @@ PLANNED = (
     *("epochs", "steps_per_epoch", "precision", "class_weights"),
 )
 
+MEASURED = ("mean", "deviation", "value_range", "plan", "kept_weights")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Segmentation(MaskData, Recipe):
@@ -119,6 +121,12 @@ class Segmentation(MaskData, Recipe):
             value_range=facts.value_range,
             plan=tuple(reasons),
         )
+
+    def asked(self):
+        planned = {choice.partition("=")[0] for choice in self.plan or ()}
+        names = {*planned, *self.found(), *MEASURED} - {"class_names", "mask_values"}
+        defaults = {each.name: each.default for each in dataclasses.fields(self)}
+        return dataclasses.replace(self, **{name: defaults[name] for name in names})
 
     def facts(self):
         """Returns the `Fingerprint` of the training images."""

@@ -1,6 +1,5 @@
 """Exports the network of a finished run, with the preprocessing of its data."""
 
-import dataclasses
 import inspect
 import pathlib
 
@@ -8,7 +7,7 @@ import keras
 
 from keras_multigrid import checks
 from keras_multigrid.applications.paper import paper_model
-from keras_multigrid.complexity import profile, without_weights
+from keras_multigrid.complexity import without_weights
 from keras_multigrid.export import Facts, export_model
 from keras_multigrid.export.exporting import check_format
 from keras_multigrid.recipes.overrides import as_command
@@ -89,7 +88,7 @@ def export_run(
         dtype=dtype,
         rewrite=rewrite,
         calibration=calibration,
-        facts=_facts(recipe, results, profile(model).trainable_params, licence, notes),
+        facts=_facts(recipe, results, results["trainable_params"], licence, notes),
     )
     print(f"Written: {version}; its README.md shows how to call it.")
     return version
@@ -113,17 +112,13 @@ def _pyramid(recipe, model):
 
 
 def _facts(recipe, written, parameters, licence, notes):
-    scores, names = recipe.scores(written["results"]), getattr(recipe, "class_names", None)
-    if names and list(names) == sorted(names):  # they are the folders of the training data
-        asked = dataclasses.replace(recipe, class_names=None)
-    else:
-        asked = recipe
+    scores = recipe.scores(written["results"])
     versions = ", ".join(f"{name} {number}" for name, number in written["versions"].items())
     return Facts(
         description=f"{recipe.model} ({parameters:,} parameters), trained by the recipe "
         f"`{recipe.NAME}` of keras_multigrid.",
         metrics={f"{name}, % ({recipe.TEST_SPLIT} data)": value for name, value in scores.items()},
-        recipe=as_command(asked, MAY_CHANGE),
+        recipe=as_command(recipe.asked(), MAY_CHANGE),
         licence=licence,
         notes=(f"Trained with: {versions}.", *notes),
         class_names=recipe.label_names(),
