@@ -7,11 +7,11 @@ from keras_multigrid.budget import Budget
 from keras_multigrid.complexity import profile, without_weights
 
 BUDGETS = {"small": 400e6, "medium": 2e9, "large": 10e9}  # multiply-adds of a training crop
-THIN, THICK = 6, 24  # pixels
+THIN, THICK = 8, 16  # pixels
 CELLS = 128  # sides of a crop on the finest grid
 SMALLEST_CELLS = 8  # a side of the coarsest grid in a crop
 MOST_GRIDS = 4
-RATIOS = (1, 2, 2, 2)
+RATIOS = (1, 2, 3, 4)
 FEWEST_STEPS, MOST_STEPS = 800, 20_000
 GPU_BATCH, CPU_BATCH = 8, 4
 
@@ -77,7 +77,7 @@ def plan_segmentation(given, facts, classes, channels, device):
     choose("batch_size", batch, "steps often enough, and batch normalization has its samples")
     steps = 125 * math.sqrt(facts.images)
     steps = round(min(max(steps, FEWEST_STEPS), MOST_STEPS))
-    epochs = 20
+    epochs = 12
     choose("epochs", epochs, "so often the network is tested on the validation images")
     each = max(1, round(steps / settings["epochs"]))
     choose(
@@ -89,7 +89,7 @@ def plan_segmentation(given, facts, classes, channels, device):
     choose("precision", precision, f"what is fastest on this {device.kind.upper()}")
     if settings["class_weights"] == "auto":
         settings["class_weights"] = None
-        choose("class_weights", _weights(facts.shares), "median frequency over the class's own")
+        choose("class_weights", _weights(facts.shares), "root of the median frequency over the class's own")
     return settings, reasons
 
 

@@ -13,7 +13,7 @@ from keras_multigrid.losses import CrossEntropyDice
 from keras_multigrid.planning import find_device, fingerprint, plan_segmentation
 from keras_multigrid.recipes.constraints import check_choice
 from keras_multigrid.recipes.evaluation import evaluate_images, scores_by_class
-from keras_multigrid.recipes.mask_data import ALL, MaskData
+from keras_multigrid.recipes.mask_data import MaskData
 from keras_multigrid.recipes.recipe import Recipe
 from keras_multigrid.recipes.segmentation_page import write_segmentation_page
 
@@ -51,7 +51,7 @@ class Segmentation(MaskData, Recipe):
     precision: str | None = None
     optimizer: str = "adam"
     schedule: str | None = "cosine"
-    learning_rate: float = 3e-3
+    learning_rate: float = 5e-3
     weight_decay: float = 1e-3
     budget: str | None = None
     stem_strides: int | None = None
@@ -184,10 +184,8 @@ class Segmentation(MaskData, Recipe):
         ]
 
     def evaluate(self, model, split, verbose="auto"):
-        pairs = self.mask_set.pairs if split == ALL else self.mask_set.of(split)
-        evaluation = evaluate_images(
-            model, self.mask_set, pairs[: self.evaluation_batches], self.label_names(), verbose
-        )
+        pairs = self.mask_set.of(split)[: self.evaluation_batches]
+        evaluation = evaluate_images(model, self.mask_set, pairs, self.label_names(), verbose)
         self.evaluations[split] = evaluation
         return evaluation.results()
 

@@ -7,7 +7,6 @@ from PIL import Image
 
 from keras_multigrid.datasets import Segmentation, SpatialTransformer
 from tests.datasets.masks.folders import write_folder
-from tests.prediction.runs import write_run
 
 SAMPLES = {"train": 40, "validation": 30, "test": 30}
 
@@ -22,4 +21,3 @@ def folder(tmp_path, monkeypatch, drawn_without_xla):
         monkeypatch.setattr(drawing, "SAMPLES", SAMPLES)
     Image.fromarray(np.zeros([64, 64], np.uint8)).save("image.png")
     write_folder("photos", 4, values=(0, 1, 255))
-    write_run(tmp_path / "runs" / "photos")

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from keras_multigrid.cli import main
+from keras_multigrid.datasets.masks.mask_set import read_mask_set
 from keras_multigrid.export import read_class_names
 from keras_multigrid.export.segmentation_task import read_task
 from keras_multigrid.planning import Device
@@ -97,6 +98,15 @@ def test_what_it_was_trained_to_do_is_in_its_file(trained):
     assert (task.channels, task.image_type) == (3, "uint8")
     assert (task.labels.values, task.labels.ignored) == ((0, 1), (9,))
     assert read_class_names(trained) == ["class 0", "class 1"]
+
+
+def test_the_split_that_was_drawn_is_written_down(trained):
+    recipe = read_recipe(trained)
+    again = read_mask_set(trained / "split.csv", labels=recipe.task().labels)
+    assert again.of("validation") and len(again.pairs) == 6
+    for split in ("train", "validation"):
+        images = {pathlib.Path(pair.image).resolve() for pair in recipe.mask_set.of(split)}
+        assert {pathlib.Path(pair.image).resolve() for pair in again.of(split)} == images
 
 
 def test_the_plan_is_kept_with_its_reasons(trained):
