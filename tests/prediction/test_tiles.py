@@ -12,6 +12,7 @@ from tests.prediction.networks import noise
 
 NETWORKS = {
     "strided": networks.strided,
+    "of a run": networks.of_a_run,
     "multigrid": networks.multigrid,
     "PMG-11": lambda: networks.paper("PMG-11", classifier_activation="softmax"),
     "U-NET-11": lambda: networks.paper("U-NET-11"),
