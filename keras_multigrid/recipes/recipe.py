@@ -201,8 +201,8 @@ class Recipe:
     def task(self):
         """Returns what is kept in the file of a network for segmentation; others have None."""
 
-    def callbacks(self):
-        """Returns new Keras callbacks of its training."""
+    def callbacks(self, folder):
+        """Returns new Keras callbacks of its training in a run's folder."""
         return []
 
     def metrics(self):

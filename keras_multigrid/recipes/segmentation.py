@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from importlib.util import find_spec
 from typing import ClassVar
 
 import keras
@@ -14,9 +15,12 @@ from keras_multigrid.planning import find_device, fingerprint, plan_segmentation
 from keras_multigrid.recipes.constraints import check_choice
 from keras_multigrid.recipes.evaluation import evaluate_images, scores_by_class
 from keras_multigrid.recipes.mask_data import MaskData
+from keras_multigrid.recipes.overlay_summaries import OverlaySummaries
 from keras_multigrid.recipes.recipe import Recipe
 from keras_multigrid.recipes.segmentation_page import write_segmentation_page
+from keras_multigrid.training.distribution import is_first_process
 
+SHOWN_IMAGES = 4  # in TensorBoard
 MOST_READ = 200  # images whose statistics are taken
 PLANNED = (
     *("budget", "stem_strides", "channel_ratios", "crop", "width_multiplier", "batch_size"),
@@ -182,14 +186,18 @@ class Segmentation(MaskData, Recipe):
             )
         ]
 
-    def callbacks(self):
-        if self.kept_weights != "best":
-            return []
-        return [
-            keras.callbacks.EarlyStopping(
-                "val_mean_iou", mode="max", patience=self.epochs, restore_best_weights=True
+    def callbacks(self, folder):
+        callbacks = []
+        if is_first_process() and find_spec("tensorboard"):
+            pairs = self.mask_set.of(self.VALIDATION_SPLIT)[:SHOWN_IMAGES]
+            callbacks.append(OverlaySummaries(folder / "tensorboard", self, pairs))
+        if self.kept_weights == "best":
+            callbacks.append(
+                keras.callbacks.EarlyStopping(
+                    "val_mean_iou", mode="max", patience=self.epochs, restore_best_weights=True
+                )
             )
-        ]
+        return callbacks
 
     def evaluate(self, model, split, verbose="auto"):
         pairs = self.mask_set.of(split)[: self.evaluation_batches]
