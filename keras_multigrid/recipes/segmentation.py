@@ -97,6 +97,8 @@ class Segmentation(MaskData, Recipe):
         return "test" if "test" in splits and self.folds is None else "validation"
 
     def settled(self, begun=None):
+        if begun is not None and not isinstance(begun, Segmentation):
+            return self  # the run is refused
         if begun is not None:
             names = [field.name for field in dataclasses.fields(self)]
             own = {name for name in names if getattr(self, name) not in (None, "auto")}
