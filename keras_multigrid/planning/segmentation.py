@@ -7,13 +7,13 @@ from keras_multigrid.budget import Budget
 from keras_multigrid.complexity import profile, without_weights
 from keras_multigrid.prediction.geometry import SeenMargin, total_stride
 
-BUDGETS = {"small": 400e6, "medium": 2e9, "large": 10e9}  # multiply-adds of a training crop
+BUDGETS = {"small": 700e6, "medium": 2e9, "large": 10e9}  # multiply-adds of a training crop
 THIN, THICK = 8, 16  # pixels
 CELLS = 128  # sides of a crop on the finest grid
 SMALLEST_CELLS = 8  # a side of the coarsest grid in a crop
 RATIOS = (1, 2, 3, 4)  # of the widths of grids, at most as many
 MINIMAL = 1 / 64  # a width multiplier: one channel
-FEWEST_STEPS, MOST_STEPS = 800, 20_000
+FEWEST_STEPS, MOST_STEPS = 1200, 20_000
 GPU_BATCH, CPU_BATCH = 8, 4
 
 
@@ -76,7 +76,7 @@ def plan_segmentation(given, facts, classes, channels, device):
         choose("width_multiplier", width, f"fills {limit / 1e6:,.0f} M multiply-adds of a crop")
     batch = GPU_BATCH if gpu else CPU_BATCH
     choose("batch_size", batch, "steps often enough, and batch normalization has its samples")
-    steps = 125 * math.sqrt(facts.images)
+    steps = 140 * math.sqrt(facts.images)
     steps = round(min(max(steps, FEWEST_STEPS), MOST_STEPS))
     epochs = 12
     choose("epochs", epochs, "so often the network is tested on the validation images")

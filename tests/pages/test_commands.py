@@ -79,6 +79,7 @@ def test_what_the_pages_show_runs_in_their_order(all_of_them, folder, request):
     """One test, because most commands need what others made."""
     if not all_of_them:
         request.getfixturevalue("eagerly")
+        request.getfixturevalue("unpainted")
     ended = {}
     for command in TO_RUN:
         if made_small(command) not in ended and (all_of_them or not is_slow(command)):

@@ -36,7 +36,9 @@ SUPPOSED = {  # what the reader has, by the beginning of the first block that ta
 
 
 @pytest.mark.parametrize("page", PAGES, ids=reading.name_of)
-def test_blocks_run_in_their_order(page, folder):
+def test_blocks_run_in_their_order(page, folder, request):
+    if not request.config.getoption("--runslow"):
+        request.getfixturevalue("eagerly")
     namespace = {}
     for block in reading.python_blocks(page):
         for beginning, supply in SUPPOSED.items():

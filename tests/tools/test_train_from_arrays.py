@@ -25,7 +25,7 @@ MISSING = ("tensorflow", "tensorflow_datasets", "tensorboard", "matplotlib", "sk
 find = PathFinder.find_spec
 PathFinder.find_spec = lambda name, *where: None if name in MISSING else find(name, *where)
 """
-SETTINGS = ["model=SG-11", "steps_per_epoch=10", "checkpoint_seconds=0"]
+SETTINGS = ["model=SG-11", "repeats=1", "steps_per_epoch=10", "checkpoint_seconds=0"]
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -22,6 +22,7 @@ from tests.processes import free_port
 SETTINGS = {
     "model": "SG-11",
     "width_multiplier": 0.05,
+    "repeats": 1,
     "batch_size": 4,
     "steps_per_epoch": 2,
     "epochs": 2,

@@ -32,7 +32,8 @@ if __name__ == "__main__":
     model.save(folder / "model.keras")
     images = data()[0]
     loaded = keras.models.load_model(folder / "model.keras")
-    smallest = {"model": "SG-11", "width_multiplier": 0.05, "validation": False, "devices": 2}
+    smallest = {"model": "SG-11", "width_multiplier": 0.05, "repeats": 1, "epochs": 1}
+    smallest |= {"validation": False, "devices": 2}
     recipe = MnistSegmentation(**{**MnistSegmentation.SCALES["smoke"], **smallest})
     results = run(recipe, folder / "run")
     np.savez(
