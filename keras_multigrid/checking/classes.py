@@ -1,7 +1,6 @@
 """Checks class folders: images of a class in a folder of its name."""
 
 import collections
-import pathlib
 
 from keras_multigrid.checking.images import (
     check_copies,
@@ -12,20 +11,10 @@ from keras_multigrid.checking.images import (
 )
 from keras_multigrid.checking.report import ClassRow, Findings, Report, Sample, noted
 from keras_multigrid.datasets.class_folders import folder_classes, list_images, some
+from keras_multigrid.datasets.class_splits import class_splits
 from keras_multigrid.datasets.masks.colour_values import shown_colours
-from keras_multigrid.datasets.masks.layouts import SPLIT_FOLDERS, SPLITS, subfolders
 
 MOST_SAMPLES = 24
-
-
-def class_splits(directory):
-    """Returns the paths of class folders' splits by their names; `"."` is the folder itself."""
-    folders = subfolders(directory)
-    splits = {SPLIT_FOLDERS[name]: path for name, path in folders.items() if name in SPLIT_FOLDERS}
-    splits = {name: path for name, path in splits.items() if subfolders(path)}
-    if not splits and {*folders} - {*SPLIT_FOLDERS}:
-        splits = {".": pathlib.Path(directory)}
-    return {name: splits[name] for name in (".", *SPLITS) if name in splits}
 
 
 def check_classes(data_dir, class_names=None):

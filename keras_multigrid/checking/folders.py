@@ -2,8 +2,9 @@
 
 import pathlib
 
-from keras_multigrid.checking.classes import check_classes, class_splits
+from keras_multigrid.checking.classes import check_classes
 from keras_multigrid.checking.masks import check_masks
+from keras_multigrid.datasets.class_splits import class_splits
 from keras_multigrid.datasets.masks.foreign import foreign_sentence
 from keras_multigrid.datasets.masks.layouts import (
     IMAGES,

@@ -59,8 +59,7 @@ class Recipe:
             validation uses and that the trained network gets; None is no average.
         jit_compile: Whether XLA compiles the training; None is Keras' choice.
         threads: Threads of each operation, on TensorFlow, unless this process has used it already;
-            None is all cores. With 1, a small network's grids are computed side by side, instead
-            of each in tiny parts.
+            None is all cores. With 1, a small network's grids are computed side by side.
         remat: Whether to compute activations again in the backward pass instead of keeping them
             (gradient checkpointing; JAX only).
         devices: Devices that share a batch, of each process.
@@ -184,6 +183,9 @@ class Recipe:
 
     def check_data(self):
         """Raises an error if the data have a fault that can be told before any work."""
+
+    def write_data(self, folder):
+        """Writes into a run's folder, before the training, which of the data are for what."""
 
     def fold_recipes(self):
         """Returns the recipes of the folds, if it is a cross-validation; others have none."""
