@@ -8,7 +8,7 @@ import keras
 
 from keras_multigrid import checks
 from keras_multigrid.applications.paper import paper_model
-from keras_multigrid.complexity import profile, without_weights
+from keras_multigrid.complexity import without_weights
 from keras_multigrid.export import Facts, export_model
 from keras_multigrid.export.exporting import check_format
 from keras_multigrid.recipes.overrides import as_command
@@ -16,6 +16,10 @@ from keras_multigrid.runs.run_folder import MAY_CHANGE, RESULTS, read_recipe
 from keras_multigrid.runs.trained import read_network, read_results
 
 CALIBRATION_IMAGES = 200
+FOUND = (  # by a run in its data: nobody gives them
+    *("plan", "mean", "deviation", "value_range", "data_digest", "test_split", "channels"),
+    *("image_type", "class_colours", "ignored_values", "coloured_masks"),
+)
 
 
 def export_run(
@@ -89,7 +93,7 @@ def export_run(
         dtype=dtype,
         rewrite=rewrite,
         calibration=calibration,
-        facts=_facts(recipe, results, profile(model).trainable_params, licence, notes),
+        facts=_facts(recipe, results, licence, notes),
     )
     print(f"Written: {version}; its README.md shows how to call it.")
     return version
@@ -112,7 +116,7 @@ def _pyramid(recipe, model):
     ]
 
 
-def _facts(recipe, written, parameters, licence, notes):
+def _facts(recipe, written, licence, notes):
     scores, names = recipe.scores(written["results"]), getattr(recipe, "class_names", None)
     if names and list(names) == sorted(names):  # they are the folders of the training data
         asked = dataclasses.replace(recipe, class_names=None)
@@ -120,10 +124,10 @@ def _facts(recipe, written, parameters, licence, notes):
         asked = recipe
     versions = ", ".join(f"{name} {number}" for name, number in written["versions"].items())
     return Facts(
-        description=f"{recipe.model} ({parameters:,} parameters), trained by the recipe "
-        f"`{recipe.NAME}` of keras_multigrid.",
+        description=f"{recipe.model} ({written['trainable_params']:,} parameters), trained by the "
+        f"recipe `{recipe.NAME}` of keras_multigrid.",
         metrics={f"{name}, % ({recipe.TEST_SPLIT} data)": value for name, value in scores.items()},
-        recipe=as_command(asked, MAY_CHANGE),
+        recipe=as_command(asked, (*MAY_CHANGE, *FOUND)),
         licence=licence,
         notes=(f"Trained with: {versions}.", *notes),
         class_names=recipe.label_names(),
