@@ -74,7 +74,7 @@ def check_folder(
     if not pathlib.Path(data_dir).exists():
         raise ValueError(f"{data_dir} does not exist; expected a folder, or a CSV file.")
     if kind_of(data_dir) == "classes":
-        return check_classes(data_dir, class_names)
+        return check_classes(data_dir, class_names, seed)
     return check_masks(data_dir, **settings)
 
 

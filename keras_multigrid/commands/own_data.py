@@ -52,7 +52,7 @@ def _settings(options):
         return {}
     if kind_of(options.folder) == "classes":
         recipe = resolve(Classification, "quick", options.settings)
-        return {"class_names": recipe.class_names}
+        return {"class_names": recipe.class_names, "seed": recipe.seed}
     recipe = resolve(Segmentation, "quick", options.settings)
     fold = None if recipe.fold is None else 0 if recipe.fold == "all" else int(recipe.fold)
     return {**{name: getattr(recipe, name) for name in OF_MASKS}, "fold": fold}

@@ -61,10 +61,20 @@ class ClassSet:
 
 
 def class_splits(data_dir):
-    """Returns the paths of class folders' splits by their names; `"."` is the folder itself."""
-    folders = subfolders(data_dir)
-    splits = {SPLIT_FOLDERS[name]: path for name, path in folders.items() if name in SPLIT_FOLDERS}
-    splits = {name: path for name, path in splits.items() if subfolders(path)}
+    """Returns the paths of class folders' splits by their names; `"."` is the folder itself.
+
+    Raises:
+        ValueError: If a split has two folders.
+    """
+    folders, splits = subfolders(data_dir), {}
+    for name, split in SPLIT_FOLDERS.items():
+        if name in folders and subfolders(folders[name]):
+            if split in splits:
+                raise ValueError(
+                    f"{data_dir} has {splits[split].name} and {folders[name].name}, which are one "
+                    "split; put their images into one of them."
+                )
+            splits[split] = folders[name]
     if not splits and {*folders} - {*SPLIT_FOLDERS}:
         splits = {UNPARTED: pathlib.Path(data_dir)}
     return {name: splits[name] for name in (UNPARTED, *SPLITS) if name in splits}
@@ -114,13 +124,22 @@ def read_class_set(data_dir, *, class_names=None, seed=0):
     for split, folder in folders.items():
         _, paths, labels = list_images(folder, list(class_names))
         splits[split] = tuple(zip(map(str, paths), labels))
+    drawn = "validation" not in splits
+    return ClassSet(str(data_dir), tuple(class_names), with_validation(splits, seed), drawn)
+
+
+def with_validation(splits, seed):
+    """Returns splits, as of a `ClassSet`, with one for validation, drawn if there is none.
+
+    Raises:
+        ValueError: If there are too few images to train on.
+    """
     if UNPARTED in splits:
         splits = {"train": splits[UNPARTED]}
-    drawn = "train" in splits and "validation" not in splits
-    if drawn:
-        training, validation = _parted(splits.pop("train"), seed)
-        splits = {"train": training, "validation": validation, **splits}
-    return ClassSet(str(data_dir), tuple(class_names), splits, drawn)
+    if "train" not in splits or "validation" in splits:
+        return splits
+    training, validation = _parted(splits["train"], seed)
+    return {**splits, "train": training, "validation": validation}
 
 
 def _parted(images, seed):

@@ -100,7 +100,7 @@ class ClassData:
                     f"{self.data_dir} has images with masks, or no class folders; expected one "
                     "folder of images for each class (`train segmentation` is for masks)."
                 )
-            report = check_folder(self.data_dir, class_names=self.class_names)
+            report = check_folder(self.data_dir, class_names=self.class_names, seed=self.seed)
             for problem in report.warnings:
                 say(f"warning: {problem.sentence}")
             if report.errors:

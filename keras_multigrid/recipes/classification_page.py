@@ -61,8 +61,8 @@ def _summary(recipe, metrics, log, evaluation):
     chosen = ""
     if split == recipe.VALIDATION_SPLIT and recipe.kept_weights == "best":
         chosen = (
-            " The same images chose the best epoch, so that new ones may score a little lower: a "
-            "folder test would tell."
+            " The same images chose the best epoch, so that new ones may score a little lower: "
+            "images in a folder `test` would tell."
         )
     return (
         f"Accuracy {_percent(results['accuracy'])}, balanced over the classes "
