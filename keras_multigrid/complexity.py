@@ -156,7 +156,7 @@ def profile(model, input_shape=None):
     return _model_profile(model, rows)
 
 
-def replay(model, images, see):
+def replay(model, images, see, connected=False):
     """Follows the shapes of other images through a functional model, which stays as it is.
 
     Args:
@@ -164,18 +164,21 @@ def replay(model, images, see):
         images: Its symbolic inputs, as of `input_like`; None for those that it has.
         see: Function that gets each layer or operation, its symbolic outputs, and the arguments of
             its call.
+        connected: Whether outputs can be computed from the images; layers remember such calls for
+            ever, and those called twice have no `output` any more.
     """
 
     def call(layer, *args, **kwargs):
-        outputs = _Shapes(layer)(*args, **kwargs)
+        outputs = (layer if connected else _Shapes(layer))(*args, **kwargs)
         see(layer, outputs, *args, **kwargs)
         return outputs
 
-    uncompiled = keras.Model(model.input, model.output)  # a copy would make the optimizer, too
+    if model.compiled:  # the optimizer would be made, too
+        model = keras.Model(model.input, model.output)
     if images is not None:  # the input may be a list of one
         images = keras.tree.pack_sequence_as(model.input, keras.tree.flatten(images))
     with keras.StatelessScope(initialize_variables=False):
-        keras.models.clone_model(uncompiled, images, lambda layer: layer, call_function=call)
+        keras.models.clone_model(model, images, lambda layer: layer, call_function=call)
 
 
 class _Shapes(keras.Operation):

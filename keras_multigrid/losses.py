@@ -69,23 +69,25 @@ class CrossEntropyDice(keras.losses.Loss):
                 f"class_weights has {len(self.class_weights)} entries; expected {classes}, one a "
                 "class."
             )
-        labels = ops.cast(y_true, "int32")
-        probabilities = ops.cast(y_pred, "float32")
+        labels = ops.reshape(ops.cast(y_true, "int32"), (-1,))
+        probabilities = ops.reshape(ops.cast(y_pred, "float32"), (-1, classes))
         truth = ops.one_hot(labels, classes, dtype="float32")  # of negative ones all zeros
+        counted = ops.cast(labels >= 0, "float32")
         of_truth = ops.sum(truth * probabilities, axis=-1)
-        weights = truth * ops.convert_to_tensor(self.class_weights or [1.0] * classes, "float32")
-        weights = ops.sum(weights, axis=-1)
+        weights = counted
+        if self.class_weights:
+            weights *= ops.take(ops.array(self.class_weights, "float32"), ops.maximum(labels, 0))
         entropy = -ops.log(ops.maximum(of_truth, SMALLEST))
         if self.focal_gamma:
             entropy = entropy * (1.0 - of_truth) ** self.focal_gamma
         loss = ops.sum(weights * entropy) / ops.maximum(ops.sum(weights), SMALLEST)
         if not self.dice_weight:
             return loss
-        counted = ops.sum(truth, axis=-1, keepdims=True)
-        axes = tuple(range(len(truth.shape) - 1))
-        both = 2 * ops.sum(truth * probabilities, axis=axes)
-        pixels = ops.sum(truth, axis=axes)
-        dice = both / ops.maximum(pixels + ops.sum(counted * probabilities, axis=axes), SMALLEST)
+        # Sums over pixels as matrix products: these arrays are the largest of a training step.
+        hits = ops.matmul(ops.transpose(truth), ops.stack([of_truth, counted], axis=-1))
+        both, pixels = 2 * hits[:, 0], hits[:, 1]
+        predicted = ops.matmul(ops.transpose(probabilities), counted[:, None])[:, 0]
+        dice = both / ops.maximum(pixels + predicted, SMALLEST)
         present = ops.cast(pixels > 0, "float32")
         missed = ops.sum(present * (1 - dice)) / ops.maximum(ops.sum(present), 1.0)
         return loss + self.dice_weight * missed

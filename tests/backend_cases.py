@@ -113,7 +113,7 @@ def run(all_networks):
             model.train_on_batch(image_here, np.zeros((2, *model.output_shape[1:])))
             for index, weight in enumerate(model.weights):
                 results[f"{name}_trained/{index}"] = ops.convert_to_numpy(weight.value)
-    for name in ("textbook", "transposed", "phases"):
+    for name in ("textbook", "transposed", "phases") if all_networks else ("transposed",):
         for index, weight in enumerate(weights_after_a_step(name)):
             results[f"conv_{name}_trained/{index}"] = weight
     if not channels_first():  # top-down networks read channels last alone

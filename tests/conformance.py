@@ -22,6 +22,7 @@ class Case:
         inputs: Shapes of the layer's positional arguments, without the batch; a list of shapes is
             a pyramid. Models know theirs.
         slow: Whether it is tried with `--runslow` only.
+        alike: Whether another case stands for it by default, so that it is slow as well.
         export: Whether the model is exported as SavedModel by default, which takes long; with
             `--runslow` all are that are not slow.
     """
@@ -30,6 +31,7 @@ class Case:
     make: Callable
     inputs: tuple = ()
     slow: bool = False
+    alike: bool = False
     export: bool = False
 
     def model(self):
@@ -127,30 +129,26 @@ def top_down(name, side, channels, **options):
     return Case(name, make, **options)
 
 
-# By default one of each design; the others differ from it in depth or width only.
+# By default one of each family; the others differ from it in depth, width or what they leave out.
 MODELS = [
-    cifar("VGG"),
+    cifar("VGG", alike=True),
     cifar("RES", export=True),
-    cifar("MG"),
-    cifar("RMG"),
-    cifar("PMG"),
+    cifar("MG", alike=True),
+    cifar("RMG", alike=True),
+    cifar("PMG", alike=True),
     cifar("RPMG"),
     dense_prediction("PMGSEG"),
-    dense_prediction("RPMGSEG"),
-    dense_prediction("SGSEG"),
-    dense_prediction("RSGSEG"),
-    dense_prediction("UNETSEG"),
-    Case(
-        "PMGSEG",  # for photographs: of a strided stem, all grids read at the end
-        lambda: small("PMGSEG", (21, 27, 3), stem_strides=4, head="concatenate"),
-    ),
+    dense_prediction("RPMGSEG", alike=True),
+    dense_prediction("SGSEG", alike=True),
+    dense_prediction("RSGSEG", alike=True),
+    dense_prediction("UNETSEG", alike=True),
     dense_prediction("UMGSEG", export=True),
     Case("RMG18", lambda: small("RMG18", (33, 35, 3))),
     Case("RMG34", lambda: small("RMG34", (33, 35, 3)), slow=True),
-    Case("RPMG30SEG", lambda: small("RPMG30SEG", (33, 35, 3))),
+    Case("RPMG30SEG", lambda: small("RPMG30SEG", (33, 35, 3)), alike=True),
     top_down("TDMNIST1", 28, 1, export=True),
     top_down("TDMNIST2", 28, 1, slow=True),
-    top_down("TDMNIST3", 28, 1),
+    top_down("TDMNIST3", 28, 1, alike=True),
     top_down("TDImageNet1", 64, 3, slow=True),
     top_down("TDImageNet2", 64, 3, slow=True),
     dense_prediction("BLMNIST1", slow=True),

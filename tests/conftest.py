@@ -1,6 +1,9 @@
 """Options and fixtures of the whole suite."""
 
+import gc
 import os
+import pathlib
+import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -20,6 +23,18 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes long; runs with --runslow only")
     # Keras' own variables do not know NumPy 2's `copy` argument.
     config.addinivalue_line("filterwarnings", "ignore:__array__ implementation:DeprecationWarning")
+    share_what_jax_compiles(config)
+
+
+def share_what_jax_compiles(config):
+    """Lets all processes of this run share what JAX compiles, which takes most of their time."""
+    if "PYTEST_XDIST_WORKER" in os.environ:  # has it from the process that started it
+        return
+    folder = tempfile.TemporaryDirectory(prefix="jax-")
+    config.add_cleanup(folder.cleanup)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = folder.name
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 
 def pytest_collection_modifyitems(config, items):
@@ -28,6 +43,12 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if "slow" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="slow: run with --runslow"))
+
+
+def pytest_collection_finish(session):
+    """What was imported stays: the garbage collector need not look through it again and again."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +66,19 @@ def eagerly():
     from tests.cheaper import running_eagerly
 
     with running_eagerly():
+        yield
+
+
+def write_no_picture(figure, path, **options):
+    pathlib.Path(path).write_bytes(b"\x89PNG")
+
+
+@pytest.fixture(scope="module")
+def unpainted():
+    """Writes pictures without painting them, where they are not what is tested."""
+    Figure = pytest.importorskip("matplotlib.figure").Figure
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", write_no_picture)
         yield
 
 

@@ -134,7 +134,7 @@ def test_a_process_ends_with_the_status_of_its_command():
 def test_quickstart_writes_what_it_promises(in_a_process, tmp_path, request, capsys):
     output = tmp_path / "run"
     arguments = ["train", "quickstart", "--scale", "smoke", "--set", "seed=3"]
-    arguments += ["--output", str(output)]
+    arguments += ["--set", "evaluation_batches=1", "--output", str(output)]
     if in_a_process:
         done = run_process(*arguments)
         assert done.returncode == 0, done.stderr

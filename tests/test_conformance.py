@@ -38,7 +38,7 @@ def each_with_policy(cases):
 
 
 def _parameter(case, *others, slow=False):
-    marks = [pytest.mark.slow] if slow or case.slow else []
+    marks = [pytest.mark.slow] if slow or case.slow or case.alike else []
     return pytest.param(case, *others, id="-".join([case.name, *others]), marks=marks)
 
 
@@ -170,12 +170,11 @@ def assert_equal_in_a_fresh_process(folder, expected, tolerance):
     assert not wrong
 
 
-@pytest.mark.parametrize("cases", [LAYERS, MODELS], ids=["layers", "models"])
-def test_saved_and_loaded_in_a_fresh_process(cases, tmp_path, request):
+def test_saved_and_loaded_in_a_fresh_process(tmp_path, request):
     """All cases share one process, as starting it takes longest. No `custom_objects`."""
     expected = {}
-    for case in cases:
-        if case.slow and not request.config.getoption("--runslow"):
+    for case in LAYERS + MODELS:
+        if (case.slow or case.alike) and not request.config.getoption("--runslow"):
             continue
         model = built(case)
         randomize(model)

@@ -83,8 +83,18 @@ def distinct_examples():
     for test in all_examples():
         source = "".join(example.source for example in test.examples)
         if source not in seen and test.name not in (*EXAMPLES_ON_RUNS, *SLOW_EXAMPLES):
-            yield pytest.param(test, id=test.name)
+            # To whiten takes seconds; tests/datasets/test_cifar.py does it, too.
+            slow = [pytest.mark.slow] if test.name == "datasets.fit_whitening" else []
+            yield pytest.param(test, id=test.name, marks=slow)
         seen.add(source)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cheaper(request):
+    """By default, examples run without graphs and with few drawings."""
+    if not request.config.getoption("--runslow"):
+        request.getfixturevalue("eagerly")
+        request.getfixturevalue("drawn_without_xla")
 
 
 @pytest.mark.parametrize("name", PUBLIC)

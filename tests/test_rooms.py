@@ -8,7 +8,10 @@ import pytest
 import keras_multigrid as kmg
 
 PACKAGE = pathlib.Path(kmg.__file__).parent
-ROOMS = ("layers", "blocks", "applications", "recipes", "runs", "papers", "tuning", "commands")
+ROOMS = (
+    *("layers", "blocks", "applications", "prediction", "planning", "checking", "recipes", "runs"),
+    *("papers", "tuning", "commands"),
+)
 IMPORT = re.compile(r"^\s*(?:from|import) keras_multigrid\.(\w+)", re.MULTILINE)  # lazy ones, too
 
 

@@ -26,6 +26,9 @@ NETWORKS = {
 }
 
 
+ALIKE = ("R-PMG-20", "U-MG-11", "R-PMG-30-SEG", "RES-12")  # others have all that these have
+
+
 def prepared(model):
     """Gives a model weights and statistics that keep activations near 1."""
     randomize(model)
@@ -51,7 +54,10 @@ def kinds(model):
     return {type(layer) for layer in model.layers}
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in ALIKE)) for name in NETWORKS],
+)
 def test_computes_the_same(name):
     model = prepared(NETWORKS[name]())
     images = image_for(model)

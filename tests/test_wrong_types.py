@@ -85,6 +85,7 @@ class Good:
             **dict(notes=[], constructor=kmg.applications.MG, evaluate=lambda model: 0.0),
             **dict(call=lambda layer, *inputs: layer(*inputs), input_shape=(8, 8, 1)),
             **dict(target_locations=2.0, swept=swept, run="folder", folders=["folder"]),
+            **dict(picture=np.zeros((4, 4, 3), "uint8"), colours=[0, 1], class_names=["a", "b"]),
             **dict(report=kmg.checking.Report("folder", "masks", ())),
             **dict(ablation=routing.Ablation("name", 0.0, ()), routing=routing.Routing("name", ())),
             **dict(
@@ -111,6 +112,7 @@ class Good:
             ("papers.reproduce", "name"): "table2",
             ("applications.paper_model", "name"): "MG-6",
             ("server.serve", "model"): "folder",
+            ("figures.overlay", "labels"): np.zeros((4, 4), int),
             ("figures.draw_contact_sheet", "targets"): LABELS[:2],
             ("training.data_parallel", "devices"): 1,
             ("complexity.traversal_macs", "model"): self.model,

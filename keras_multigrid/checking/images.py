@@ -95,7 +95,7 @@ def check_copies(paths, facts, splits, findings, drawn=False):
     Args:
         paths: Of the images.
         facts: Their `ImageFacts`.
-        splits: The split of each.
+        splits: The split, or the fold, of each.
         findings: A `Findings`.
         drawn: Whether splits are drawn, so that others may part them.
 
@@ -113,7 +113,7 @@ def check_copies(paths, facts, splits, findings, drawn=False):
             first = [paths[index] for index in kept[0][:2]]
             files = [paths[index] for indices in kept for index in indices]
             where = (
-                f"are the same image, and in the splits {splits[kept[0][0]]} and "
+                f"are the same image, and in {splits[kept[0][0]]} and "
                 f"{next(splits[i] for i in kept[0] if splits[i] != splits[kept[0][0]])}: scores "
                 "would be too good"
                 if kept is parted

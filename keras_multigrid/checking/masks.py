@@ -32,11 +32,12 @@ def check_masks(data_dir, *, mask_pattern, field_of_view_pattern, seed, folds, f
     except ValueError as error:
         findings.error(str(error))
         return Report(str(data_dir), "masks", findings.sorted())
-    pairs = listing.pairs
+    pairs, fold_of = listing.pairs, {}
     drawn = folds is not None or not {"train", "validation"} <= {pair.split for pair in pairs}
     _check_listing(listing, findings)
     with noted(findings):
         _check_groups(pairs, findings)
+        fold_of = _folds(pairs, seed, folds)
         pairs = with_splits(pairs, seed=seed, folds=folds, fold=fold)
     images = look_at_all(look_at_image, [(pair.image,) for pair in pairs], findings)
     with_masks = [pair for pair in pairs if pair.mask is not None]
@@ -53,7 +54,8 @@ def check_masks(data_dir, *, mask_pattern, field_of_view_pattern, seed, folds, f
         check_values(paths, facts, findings)
         with noted(findings):
             image_form([pair for pair, _ in read], [(each.shape, each.kind) for each in facts])
-        copies = check_copies(paths, facts, [pair.split for pair, _ in read], findings, drawn)
+        parts = [fold_of.get(pair.image, pair.split) for pair, _ in read]
+        copies = check_copies(paths, facts, parts, findings, drawn)
         _check_copied_masks(
             [[read[index][0] for index in each] for each in copies], contents, findings
         )
@@ -81,6 +83,16 @@ def _check_listing(listing, findings):
         refuse_without_masks(listing.pairs)
     except ValueError as error:
         findings.error(str(error), [pair.image for pair in listing.pairs if pair.mask is None])
+
+
+def _folds(pairs, seed, folds):
+    """Returns the fold that each image is in, by its path; of no folds nothing."""
+    return {
+        pair.image: f"fold {fold}"
+        for fold in range(folds or 0)
+        for pair in with_splits(pairs, seed=seed, folds=folds, fold=fold)
+        if pair.split == "validation"
+    }
 
 
 def _check_groups(pairs, findings):

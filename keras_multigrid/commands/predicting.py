@@ -14,7 +14,8 @@ def add_commands(commands):
         "predict",
         help="predict the masks of images of any size, or their classes; given again, the same "
         "command continues where it was interrupted",
-        epilog="Example: keras-multigrid predict runs/streets photographs --output masks --overlay",
+        epilog="Example: keras-multigrid predict runs/photos photos/images --output predicted "
+        "--overlay",
     )
     predict.add_argument("run", type=pathlib.Path, help="folder of a finished run, or .keras file")
     predict.add_argument(
@@ -58,7 +59,7 @@ def add_commands(commands):
         "--tile",
         type=int,
         metavar="N",
-        help="largest side of the parts that are computed at a time (default: about 1 GiB)",
+        help="largest side of the parts that are computed at a time (default: about 1.5 GiB)",
     )
     predict.set_defaults(command=_predict)
 

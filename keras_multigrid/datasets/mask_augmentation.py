@@ -40,12 +40,12 @@ class MaskAugmentation:
     """
 
     flips: str = "horizontal"
-    rotation: float = 10.0
-    scale: float = 1.4
-    brightness: float = 0.3
-    contrast: float = 1.3
-    gamma: float = 1.3
-    noise: float = 0.1
+    rotation: float = 5.0
+    scale: float = 1.25
+    brightness: float = 0.2
+    contrast: float = 1.2
+    gamma: float = 1.2
+    noise: float = 0.05
     deviation: float = 64.0
     value_range: tuple[float, float] = (0.0, 255.0)
 

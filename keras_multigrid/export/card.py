@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 from keras_multigrid import checks
 from keras_multigrid.datasets.class_folders import printable
+from keras_multigrid.datasets.masks.labels import SegmentationTask
 from keras_multigrid.export.class_names import CLASS_NAMES
+from keras_multigrid.export.segmentation_task import TASK
 from keras_multigrid.export.serving import takes_files
 from keras_multigrid.export.versions import model_name
 
@@ -23,6 +25,7 @@ class Facts:
         licence: Under which licence its weights may be used.
         notes: Further sentences.
         class_names: Names of the classes in the order of its outputs, or None.
+        task: The `SegmentationTask` of a network for masks, or None.
 
     Example:
 
@@ -37,6 +40,7 @@ class Facts:
     licence: str = "not stated"
     notes: tuple = ()
     class_names: tuple | None = None
+    task: SegmentationTask | None = None
 
     def __post_init__(self):
         checks.fields(self)
@@ -63,7 +67,7 @@ def model_card(version, file_format, served, macs, facts):
     """
     height, width, channels = served.image_shape
     shape = f"(N, {height or 'height'}, {width or 'width'}, {channels})"
-    colours = "grey" if channels == 1 else "RGB"
+    colours = {1: "grey", 3: "RGB"}.get(channels, f"{channels}-channel")
     resizing = ""
     if served.resize:
         size = f"{served.resize.size}x{served.resize.size}"
@@ -75,7 +79,9 @@ def model_card(version, file_format, served, macs, facts):
         f"{macs.exported:,} multiply-adds per image of {macs.height}x{macs.width} "
         f"({macs.trained:,} as trained).",
         "## Input",
-        _table(f"| `images` | {served.dtype} | {shape} | {colours} images, values from 0 to 255 |"),
+        _table(
+            f"| `images` | {served.dtype} | {shape} | {colours} images, {_values(facts.task)} |"
+        ),
         f"Normalization is inside{resizing}.",
         "## Outputs",
         _table(*_outputs(served.predict)),
@@ -84,7 +90,12 @@ def model_card(version, file_format, served, macs, facts):
         names = ", ".join(f"{n} {printable(name)}" for n, name in enumerate(facts.class_names))
         parts += ["## Classes", f"{names}."]
         parts.append(f"The names, in this order, are in `{CLASS_NAMES}`, too.")
-    if file_format == "savedmodel" and takes_files(served):
+    if facts.task:
+        parts.append(
+            f"What mask files hold for each class, and its colour, are in `{TASK}`; "
+            '`keras-multigrid serve` answers `"signature_name": "mask_files"` with such files.'
+        )
+    if file_format == "savedmodel" and takes_files(served, facts.task):
         one_size = served.resize is None and None in served.size
         parts.append(
             "Besides `serving_default` there is the signature `image_files`, which takes encoded "
@@ -102,9 +113,15 @@ def model_card(version, file_format, served, macs, facts):
         parts += ["## Metrics", "\n".join(["| metric | value |", "|---|---|", *rows])]
     if facts.recipe:
         parts += ["## Recipe", f"```\n{facts.recipe}\n```"]
-    parts += ["## How to call it", *_example(version, file_format, served)]
+    parts += ["## How to call it", *_example(version, file_format, served, facts.task)]
     parts += ["## Licence", facts.licence]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _values(task):
+    if task is None or task.image_type == "uint8":
+        return "values from 0 to 255"
+    return f"values as files of {task.image_type} hold them"
 
 
 def _table(*rows):
@@ -125,7 +142,7 @@ def _outputs(model):
         yield f"| `{name}` | {tensor.dtype} | {shape} | {what.get(name, 'feature map')} |"
 
 
-def _example(version, file_format, served):
+def _example(version, file_format, served, task):
     """Returns a program that calls the model, and a request to a server, each with its sentence."""
     name = model_name(version.parent)
     path = f"{name}/{version.name}"
@@ -158,7 +175,7 @@ def _example(version, file_format, served):
     made = f'images = np.zeros({images}, "{served.dtype}")  # yours'
     yield f"In the folder above `{name}`:"
     yield f"```python\n{imported}\n\n{loaded}\n{made}\n{called}\n```"
-    if file_format == "savedmodel" and takes_files(served):
+    if file_format == "savedmodel" and takes_files(served, task):
         yield (
             "On a server, `keras-multigrid serve` or TensorFlow Serving, whose folder of versions "
             f"is named `{name}`:"

@@ -17,6 +17,7 @@ from keras_multigrid.export.formats import (
     write_onnx,
     write_saved_model,
 )
+from keras_multigrid.export.segmentation_task import write_task
 from keras_multigrid.export.serving import EXAMPLE_SIDE, serving_model
 from keras_multigrid.export.versions import model_name, new_version
 from keras_multigrid.export.warm_up import write_warm_up_requests
@@ -119,16 +120,19 @@ def export_model(
     _check_class_names(facts.class_names, served)
     with new_version(folder, MAIN_FILES[format]) as (unfinished, version):
         if format == "savedmodel":
-            write_saved_model(served, unfinished)
-            write_warm_up_requests(served, unfinished, model_name(version.parent))
+            write_saved_model(served, unfinished, facts.task)
+            name = model_name(version.parent)
+            write_warm_up_requests(served, unfinished, name, facts.task)
         elif format == "onnx":
             write_onnx(served, unfinished)
         elif format == "litert":
             write_litert(served, unfinished, calibration)
         else:
-            write_keras(served, unfinished, facts.class_names)
+            write_keras(served, unfinished, facts.class_names, facts.task)
         if facts.class_names:
             write_class_names(unfinished, facts.class_names)
+        if facts.task:
+            write_task(unfinished, facts.task)
         card = model_card(version, format, served, _macs(model, served), facts)
         (unfinished / CARD).write_text(card)
     return version

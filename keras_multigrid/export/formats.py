@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_multigrid.decoding import decode_jpeg_or_png
 from keras_multigrid.export.class_names import add_class_names
+from keras_multigrid.export.segmentation_task import add_task
 from keras_multigrid.export.serving import example_images, takes_files
 
 MAIN_FILES = {
@@ -27,10 +28,10 @@ MOVES = (
 ).split()
 
 
-def write_saved_model(served, folder):
+def write_saved_model(served, folder, task=None):
     """Writes a SavedModel with the endpoints `serving_default`, `image_files` and `features`.
 
-    Files have one channel or three; networks for other images have no `image_files`.
+    Files have one channel or three, of 8 bits; networks for other images have no `image_files`.
     """
     import tensorflow as tf
     from keras.export import ExportArchive
@@ -52,7 +53,7 @@ def write_saved_model(served, folder):
         lambda images: served.predict(resize(images), training=False),
         input_signature=[images],
     )
-    if takes_files(served):
+    if takes_files(served, task):
         archive.add_endpoint(
             "image_files",
             lambda image_files: served.predict(
@@ -136,12 +137,14 @@ def _quantized_but(float_operations, saved_model, served, calibration):
     return selective.get_nondebug_quantized_model()
 
 
-def write_keras(served, folder, class_names=None):
+def write_keras(served, folder, class_names=None, task=None):
     """Writes `model.keras`, to be loaded with `keras.models.load_model`."""
     path = folder / MAIN_FILES["keras"]
     served.whole().save(path)
     if class_names:
         add_class_names(path, class_names)
+    if task:
+        add_task(path, task)
 
 
 @contextlib.contextmanager

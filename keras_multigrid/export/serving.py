@@ -203,6 +203,11 @@ def example_images(served, count=1):
     return np.random.default_rng(0).integers(0, 256, shape).astype(served.dtype)
 
 
-def takes_files(served):
-    """Returns whether image files can be decoded to what the network takes."""
-    return served.image_shape[-1] in (1, 3)
+def takes_files(served, task=None):
+    """Returns whether image files can be decoded to what the network takes: values of 8 bits.
+
+    Args:
+        served: A `ServingModel`.
+        task: Its `SegmentationTask`, or None.
+    """
+    return served.image_shape[-1] in (1, 3) and (task is None or task.image_type == "uint8")

@@ -10,13 +10,14 @@ FILE = "assets.extra/tf_serving_warmup_requests"
 BATCHES = (1, 8)
 
 
-def write_warm_up_requests(served, folder, name):
+def write_warm_up_requests(served, folder, name, task=None):
     """Writes a file of `PredictionLog` records, if the package `tensorflow-serving-api` is there.
 
     Args:
         served: The `ServingModel`.
         folder: Path of the SavedModel.
         name: The model's name on the server.
+        task: The network's `SegmentationTask`, or None.
     """
     if importlib.util.find_spec("tensorflow_serving") is None:
         print("There are no warm-up requests: pip install 'keras_multigrid[export]' for them.")
@@ -26,7 +27,7 @@ def write_warm_up_requests(served, folder, name):
 
     (folder / FILE).parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(folder / FILE)) as writer:
-        for signature, input_name, array in _requests(served):
+        for signature, input_name, array in _requests(served, task):
             request = predict_pb2.PredictRequest()
             request.model_spec.name = name
             request.model_spec.signature_name = signature
@@ -37,14 +38,14 @@ def write_warm_up_requests(served, folder, name):
             writer.write(log.SerializeToString())
 
 
-def _requests(served):
+def _requests(served, task):
     """Yields (signature, name of the input, array)."""
     import tensorflow as tf
 
     for batch in BATCHES:
         images = example_images(served, batch)
         yield "serving_default", "images", images
-        if takes_files(served):
+        if takes_files(served, task):
             files = [tf.io.encode_png(image.astype("uint8")).numpy() for image in images]
             yield "image_files", "image_files", np.array(files, dtype=object)
         if served.features is not None:

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_multigrid import checks
+
 MOST_SIDE = 480  # of a picture
 
 
@@ -23,6 +25,9 @@ def shown_image(image, value_range=(0.0, 255.0), most_side=MOST_SIDE):
     >>> shown_image(np.full((600, 400, 1), 65535, "uint16"), (0, 65535)).shape
     (300, 200, 3)
     """
+    checks.arrays(image=image)
+    checks.lists(value_range=value_range)
+    checks.positive_integers(most_side=most_side)
     step = _step(image.shape, most_side)
     low, high = value_range
     image = image[::step, ::step, : 3 if image.shape[-1] == 3 else 1].astype("float32")
@@ -50,6 +55,9 @@ def overlay(picture, labels, colours, opacity=0.55):
     >>> overlay(np.zeros((1, 2, 3), "uint8"), np.array([[0, -1]]), [0xFF0000], 1.0).tolist()
     [[[255, 0, 0], [0, 0, 0]]]
     """
+    checks.arrays(picture=picture, labels=labels)
+    checks.lists(colours=colours)
+    checks.numbers(opacity=opacity)
     step = -(-labels.shape[0] // picture.shape[0])
     labels = labels[::step, ::step]
     palette = np.array([[colour >> 16, colour >> 8 & 255, colour & 255] for colour in colours])

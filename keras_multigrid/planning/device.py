@@ -12,12 +12,10 @@ class Device:
     Attributes:
         kind: `"cpu"`, `"gpu"` or `"tpu"`.
         bfloat16: Whether it computes faster in bfloat16.
-        memory: Of a GPU, in bytes; None if that cannot be told.
     """
 
     kind: str = "cpu"
     bfloat16: bool = False
-    memory: int | None = None
 
 
 def find_device():
@@ -29,20 +27,19 @@ def find_device():
         return Device(kind=kind, bfloat16=True)
     if kind == "cpu":
         return Device()
-    return Device(kind=kind, **_gpu())
+    return Device(kind=kind, bfloat16=_gpu_capability() >= 8)  # from Ampere on
 
 
-def _gpu():
-    """Returns the facts of the first GPU that its backend tells."""
+def _gpu_capability():
+    """Returns the compute capability of the first GPU, as far as the backend tells it, else 0."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         found = tf.config.list_physical_devices("GPU")
-        capability = tf.config.experimental.get_device_details(found[0]).get("compute_capability")
-        return {"bfloat16": bool(capability) and capability >= (8, 0)}
-    import jax
+        details = tf.config.experimental.get_device_details(found[0])
+        return details.get("compute_capability", (0,))[0]
+    if keras.backend.backend() == "jax":
+        import jax
 
-    gpu = next(device for device in jax.devices() if device.platform == "gpu")
-    memory = (gpu.memory_stats() or {}).get("bytes_limit")
-    capability = float(getattr(gpu, "compute_capability", 0) or 0)
-    return {"bfloat16": capability >= 8.0, "memory": memory}
+        return float(getattr(jax.devices("gpu")[0], "compute_capability", 0))
+    return 0

@@ -5,13 +5,14 @@ import math
 from keras_multigrid.applications import create_model
 from keras_multigrid.budget import Budget
 from keras_multigrid.complexity import profile, without_weights
+from keras_multigrid.prediction.geometry import SeenMargin, total_stride
 
 BUDGETS = {"small": 400e6, "medium": 2e9, "large": 10e9}  # multiply-adds of a training crop
-THIN, THICK = 6, 24  # pixels
+THIN, THICK = 8, 16  # pixels
 CELLS = 128  # sides of a crop on the finest grid
 SMALLEST_CELLS = 8  # a side of the coarsest grid in a crop
-MOST_GRIDS = 4
-RATIOS = (1, 2, 2, 2)
+RATIOS = (1, 2, 3, 4)  # of the widths of grids, at most as many
+MINIMAL = 1 / 64  # a width multiplier: one channel
 FEWEST_STEPS, MOST_STEPS = 800, 20_000
 GPU_BATCH, CPU_BATCH = 8, 4
 
@@ -54,18 +55,18 @@ def plan_segmentation(given, facts, classes, channels, device):
     choose("stem_strides", stem, f"regions are about {finest:.0f} pixels thick, and must be seen")
     stem = settings["stem_strides"]
     sides = (facts.height, facts.width)
-    grids = min(MOST_GRIDS, _grids(min(sides), stem))
-    choose(
-        "channel_ratios",
-        RATIOS[:grids],
-        f"{grids} grids, the coarsest still of {SMALLEST_CELLS} pixels or more; coarse grids "
-        "are cheap, so they may be wide",
-    )
+    if settings["channel_ratios"] is None:
+        grids, seen = _grids(settings, sides)
+        choose(
+            "channel_ratios",
+            RATIOS[:grids],
+            f"{grids} grids see {seen:.0f} pixels to each side, measured, and a crop shows "
+            f"{max(_crop(sides, stem, 1))}; coarse grids are cheap, so they may be wide",
+        )
     total = stem * 2 ** (len(settings["channel_ratios"]) - 1)
-    crop = tuple(max(total, min(CELLS * stem, side) // total * total) for side in sides)
     choose(
         "crop",
-        crop,
+        _crop(sides, stem, total),
         f"{CELLS} x {CELLS} pixels of the finest grid or the whole image, in multiples of {total}, "
         "the network's stride",
     )
@@ -77,7 +78,7 @@ def plan_segmentation(given, facts, classes, channels, device):
     choose("batch_size", batch, "steps often enough, and batch normalization has its samples")
     steps = 125 * math.sqrt(facts.images)
     steps = round(min(max(steps, FEWEST_STEPS), MOST_STEPS))
-    epochs = 20
+    epochs = 12
     choose("epochs", epochs, "so often the network is tested on the validation images")
     each = max(1, round(steps / settings["epochs"]))
     choose(
@@ -89,7 +90,11 @@ def plan_segmentation(given, facts, classes, channels, device):
     choose("precision", precision, f"what is fastest on this {device.kind.upper()}")
     if settings["class_weights"] == "auto":
         settings["class_weights"] = None
-        choose("class_weights", _weights(facts.shares), "median frequency over the class's own")
+        choose(
+            "class_weights",
+            _weights(facts.shares),
+            "root of the median frequency over the class's own",
+        )
     return settings, reasons
 
 
@@ -99,8 +104,32 @@ def _finest(thickness):
     return present[0] if len(present) < 3 else present[len(present) // 2]
 
 
-def _grids(side, stem):
-    return max(1, int(math.log2(max(1, side / stem / SMALLEST_CELLS))) + 1)
+def _crop(sides, stem, total):
+    return tuple(max(total, min(CELLS * stem, side) // total * total) for side in sides)
+
+
+def _grids(settings, sides):
+    """Returns the fewest grids that see a whole crop, and how far they see to each side.
+
+    There are no more than leave the coarsest `SMALLEST_CELLS` pixels.
+    """
+    stem = settings["stem_strides"]
+    most = int(math.log2(max(1, min(sides) / stem / SMALLEST_CELLS))) + 1
+    for grids in range(1, min(len(RATIOS), most) + 1):
+        model = create_model(
+            settings["model"],
+            input_shape=(None, None, 1),
+            channel_ratios=(1,) * grids,
+            stem_strides=stem,
+            head=settings["head"],
+            repeats=settings["repeats"],
+            width_multiplier=MINIMAL,
+        )
+        stride = total_stride(model)
+        seen = SeenMargin(model, stride)(0)
+        if 2 * seen >= max(_crop(sides, stem, stride)):
+            break
+    return grids, seen
 
 
 def _width(settings, limit, classes, channels):

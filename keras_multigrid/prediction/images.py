@@ -21,7 +21,7 @@ def predict_image(model, image, tile=None, *, flips=None):
         model: A functional `keras.Model` from images to maps of their size; or a list of those, the
             mean of which is returned.
         image: `(height, width, channels)`, as the model takes it.
-        tile: Largest side of a tile; None is one whose computation takes about 1 GiB.
+        tile: Largest side of a tile; None is one whose computation takes about 1.5 GiB.
         flips: None, `"horizontal"` to average with the answer to the mirrored image, or `"both"`
             with that to the image upside down as well.
 

@@ -1,14 +1,16 @@
 """Files of predicted masks: class values with a palette, overlays, probabilities."""
 
 import contextlib
+import io
 
 import numpy as np
 
+from keras_multigrid.figures import overlay, shown_image
 from keras_multigrid.whole_files import whole
 
 MOST_INDEX = 255  # of a PNG with a palette
-OPACITY = 0.5  # of the colours over an image
 FEW_PIXELS = 2**16  # enough to find the range of an image's values by
+ROWS = 256  # of an overlay, drawn at a time
 
 
 def mask_suffix(labels):
@@ -16,34 +18,35 @@ def mask_suffix(labels):
     return ".png" if max(labels.written) <= MOST_INDEX else ".tif"
 
 
-def write_mask(path, classes, labels):
-    """Writes the values that masks of training have for the classes, or their numbers.
+def encoded_mask(classes, labels):
+    """Returns the bytes of a mask file, of the kind of `mask_suffix`.
+
+    It holds the values that masks of training have for the classes, or else their numbers.
 
     Args:
-        path: Path of the file, with the suffix of `mask_suffix`.
         classes: Integers `(height, width)`, the class of each pixel.
         labels: A `MaskLabels`.
     """
+    file = io.BytesIO()
     if mask_suffix(labels) == ".tif":
         import tifffile
 
         dtype = "uint16" if max(labels.written) < 2**16 else "uint32"
         values = np.array(labels.written, dtype)[classes]
-        with whole(path) as unfinished:
-            tifffile.imwrite(unfinished, values, compression="zlib")
-        return
+        tifffile.imwrite(file, values, compression="zlib")
+        return file.getvalue()
     from PIL import Image
 
     image = Image.fromarray(np.array(labels.written, "uint8")[classes])
     palette = np.zeros((max(labels.written) + 1, 3), "uint8")
     palette[[*labels.written]] = colour_table(labels)
     image.putpalette(palette.tobytes())
-    with whole(path) as unfinished:
-        image.save(unfinished, "PNG")
+    image.save(file, "PNG")
+    return file.getvalue()
 
 
 def read_classes(path, labels):
-    """Returns the class of each pixel of a file that `write_mask` wrote.
+    """Returns the class of each pixel of a mask file.
 
     Raises:
         OSError: If it cannot be read.
@@ -72,36 +75,30 @@ def colour_table(labels):
     return (colours >> np.array([16, 8, 0]) & 255).astype("uint8")
 
 
-def overlay(image, classes, labels, opacity=OPACITY):
-    """Returns an image under the colours of its classes, uint8 `(height, width, 3)`.
+def write_overlay(path, image, classes, labels):
+    """Writes an image under the colours of its classes, a JPEG of its size.
 
     Args:
-        image: `(height, width, channels)` of any type; of other numbers of channels than 3 the
-            first is shown, in grey, between its 1st and its 99th percentile if not of 8 bits.
+        path: Path of the file.
+        image: `(height, width, channels)`; if not of 8 bits, it is shown between its 1st and its
+            99th percentile.
         classes: Integers `(height, width)`.
         labels: A `MaskLabels`.
-        opacity: Of the colours.
     """
-    shown = image if image.shape[-1] == 3 else image[..., :1]
-    low, scale = 0.0, 1.0
-    if shown.dtype != "uint8":
-        step = max(1, shown.shape[0] * shown.shape[1] // FEW_PIXELS)
-        low, high = np.percentile(shown.reshape(-1, shown.shape[-1])[::step], (1, 99))
-        scale = 255 / (high - low or 1)
-    colours = colour_table(labels) * np.float32(opacity)
-    result = np.empty((*classes.shape, 3), "uint8")
-    for row in range(len(result)):  # row by row, for there are large ones
-        grey = (shown[row].astype("float32") - low) * scale
-        result[row] = grey.clip(0, 255) * (1 - opacity) + colours[classes[row]]
-    return result
-
-
-def write_overlay(path, image, classes, labels):
-    """Writes a picture of `overlay`, a JPEG."""
     from PIL import Image
 
+    value_range = (0, 255)
+    if image.dtype != "uint8":
+        step = max(1, classes.size // FEW_PIXELS)
+        values = image.reshape(classes.size, -1)[::step]
+        value_range = np.percentile(values, (1, 99))
+    drawn = np.empty((*classes.shape, 3), "uint8")
+    for start in range(0, len(drawn), ROWS):  # a large image as a whole would take much memory
+        band = slice(start, start + ROWS)
+        shown = shown_image(image[band], value_range, max(classes.shape))
+        drawn[band] = overlay(shown, classes[band], labels.colours)
     with whole(path) as unfinished:
-        Image.fromarray(overlay(image, classes, labels)).save(unfinished, "JPEG", quality=90)
+        Image.fromarray(drawn).save(unfinished, "JPEG", quality=90)
 
 
 @contextlib.contextmanager

@@ -10,13 +10,14 @@ from keras_multigrid.decoding.pixels import SUFFIXES
 from keras_multigrid.prediction.fitting import read_fitting
 from keras_multigrid.prediction.images import blending_sentence
 from keras_multigrid.prediction.mask_files import (
+    encoded_mask,
     mask_suffix,
     probability_file,
     read_classes,
-    write_mask,
     write_overlay,
 )
 from keras_multigrid.prediction.predictor import Predictor
+from keras_multigrid.whole_files import whole
 
 TABLE = "pixels.csv"
 HEADER = ("image", "class", "pixels", "share")
@@ -116,7 +117,8 @@ class MaskPrediction:
                 progress.tile(file.name, number, len(plan), pixels)
         if targets.overlay:
             write_overlay(targets.overlay, image, classes, labels)
-        write_mask(targets.mask, classes, labels)
+        with whole(targets.mask) as unfinished:
+            unfinished.write_bytes(encoded_mask(classes, labels))
         return self._rows(classes)
 
     def recorded(self, name):

@@ -6,13 +6,13 @@ import keras
 
 from keras_multigrid.complexity import replay
 
-BUDGET = 2**30  # bytes of a tile's computation
-LIVE = 4  # of the largest result of a layer, as much is in memory at a time
+BUDGET = 3 * 2**29  # bytes of a tile's computation
+LIVE = 6  # times the largest result of a layer are in memory, measured
 SIDES = (256, 4096)
 
 
 def usual_tile(model):
-    """Returns the side of tiles whose computation takes about 1 GiB, from 256 to 4096."""
+    """Returns the side of tiles whose computation takes about 1.5 GiB, from 256 to 4096."""
     return min(max(int(math.sqrt(BUDGET / bytes_per_pixel(model))), SIDES[0]), SIDES[1])
 
 

@@ -63,13 +63,19 @@ def exact_tiles(side, length, margin, stride):
 
     Args:
         side: Of the image.
-        length: Of the tiles, of `tile_side`.
+        length: Of the tiles at most, of `tile_side`; as many shorter ones may do.
         margin: How far the network sees.
         stride: Its total stride, to which tiles are aligned.
     """
-    step = (length - 2 * margin) // stride * stride
+
+    def starts(length):
+        return _starts(side, length, (length - 2 * margin) // stride * stride)
+
+    count = len(starts(length))
+    while length - 2 * margin >= 2 * stride and len(starts(length - stride)) == count:
+        length -= stride
     tiles, first = [], 0
-    for start in _starts(side, length, step):
+    for start in starts(length):
         last = side if start + length == side else start + length - margin
         tiles.append(Tile(start, start + length, first, last))
         first = last

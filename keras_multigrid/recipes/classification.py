@@ -19,7 +19,8 @@ from keras_multigrid.recipes.constraints import check_choice
 from keras_multigrid.recipes.recipe import Recipe
 from keras_multigrid.whole_files import write_text
 
-SPLITS_FILE = "splits.csv"
+SPLIT = "split.csv"
+FOUND = ("test_split", "data_digest", "mean", "deviation", "plan")
 PLANNED = (
     *("budget", "image_size", "width_multiplier", "batch_size", "epochs", "steps_per_epoch"),
     *("precision", "class_weights"),
@@ -100,6 +101,14 @@ class Classification(ClassData, Recipe):
             plan=tuple(reasons),
         )
 
+    def asked(self):
+        planned = {choice.partition("=")[0] for choice in self.plan or ()}
+        names = {*planned, *FOUND}
+        if list(self.class_names or ()) == sorted(self.class_names or ()):
+            names.add("class_names")  # the folders
+        defaults = {each.name: each.default for each in dataclasses.fields(self)}
+        return dataclasses.replace(self, **{name: defaults[name] for name in names})
+
     def build_network(self, **options):
         image = keras.Input((None, None, 3), name="image")
         resized = ResizedCentre(self.image_size, dtype="float32", name="centre")(image)
@@ -124,7 +133,7 @@ class Classification(ClassData, Recipe):
     def metrics(self):
         return [keras.metrics.SparseCategoricalAccuracy("accuracy")]
 
-    def callbacks(self):
+    def callbacks(self, folder):
         if self.kept_weights != "best" or not self.validation:
             return []
         return [
@@ -162,11 +171,11 @@ class Classification(ClassData, Recipe):
             "per_class": scores_by_class(results, self.label_names()),
         }
 
-    def write_data(self, folder):
+    def begin(self, folder):
         file = io.StringIO()
         table = csv.writer(file, lineterminator="\n")
         table.writerows([("image", "class", "split"), *self.class_set.rows()])
-        write_text(folder / SPLITS_FILE, file.getvalue())
+        write_text(folder / SPLIT, file.getvalue())
 
     def preprocessing(self, folder):
         return [ResizedCentre(self.image_size)]  # the rest is within the network

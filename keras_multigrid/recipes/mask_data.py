@@ -1,7 +1,9 @@
 """The data of a recipe: one's own images with masks."""
 
+import csv
 import dataclasses
 import functools
+import io
 import pathlib
 
 from keras_multigrid.checking import check_folder
@@ -10,9 +12,11 @@ from keras_multigrid.datasets.masks.batches import mask_batches
 from keras_multigrid.datasets.masks.labels import MaskLabels, SegmentationTask
 from keras_multigrid.datasets.masks.mask_set import read_mask_set
 from keras_multigrid.progress import say
+from keras_multigrid.whole_files import write_text
 
 MOST_SIDE = 1024  # of the part of a validation image that is predicted while training
-ALL = "all"  # folds, or splits
+ALL = "all"  # folds
+SPLIT = "split.csv"  # which image is for what; as a data set, it is the same again
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -60,12 +64,12 @@ class MaskData:
     image_type: str | None = None
     data_digest: str | None = None
     flips: str = "horizontal"
-    rotation: float = 10.0
-    scale: float = 1.4
-    brightness: float = 0.3
-    contrast: float = 1.3
-    gamma: float = 1.3
-    noise: float = 0.1
+    rotation: float = 5.0
+    scale: float = 1.25
+    brightness: float = 0.2
+    contrast: float = 1.2
+    gamma: float = 1.2
+    noise: float = 0.05
     rare_share: float = 1 / 3
 
     def __post_init__(self):
@@ -131,6 +135,13 @@ class MaskData:
             also = f" (`keras-multigrid check` names {more} more)" if more else ""
             raise ValueError(f"{report.errors[0].sentence}{also}")
 
+    def begin(self, folder):
+        columns = ("image", "mask", "split", "group", "field_of_view")
+        rows = [[getattr(pair, name) or "" for name in columns] for pair in self.mask_set.pairs]
+        text = io.StringIO()
+        csv.writer(text).writerows([columns, *rows])
+        write_text(folder / SPLIT, text.getvalue())
+
     def found(self):
         """Returns the fields that the data settle."""
         mask_set = self.mask_set
@@ -174,6 +185,9 @@ class MaskData:
     def load_evaluation(self, split):
         data = super().load_evaluation(split)
         return data.map(_middle)
+
+    def preprocessing(self, folder):
+        return []  # the network takes images as they are
 
     def sent_images(self, split, count):
         images, labels = next(iter(self.load(split, count, crop=self.crop, augmentation=None)))

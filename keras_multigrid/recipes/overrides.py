@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import shlex
 import types
 import typing
 
@@ -44,7 +45,7 @@ def as_command(recipe, left_out):
     """
     scale = next(name for name, changes in recipe.SCALES.items() if not changes)
     changes = [
-        f"--set {field.name}={as_setting(value)}"
+        f"--set {shlex.quote(f'{field.name}={as_setting(value)}')}"
         for field in dataclasses.fields(recipe)
         if (value := getattr(recipe, field.name)) != field.default and field.name not in left_out
     ]

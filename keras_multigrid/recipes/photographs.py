@@ -54,6 +54,12 @@ class Photographs:
         names = self._names() if begun is None else getattr(begun, "class_names", None)
         return dataclasses.replace(self, class_names=names)
 
+    def asked(self):
+        names = list(self.class_names or ())
+        if names != sorted(names):
+            return self
+        return dataclasses.replace(self, class_names=None)  # the folders of the training data
+
     def check_data(self):
         if self.data == IMAGE_FOLDER:
             for split in ("train", self.TEST_SPLIT):

@@ -121,11 +121,7 @@ class Recipe:
         return self.build_network()
 
     def build_network(self, **options):
-        """Returns the network as it is before any weights are loaded or changed.
-
-        Args:
-            **options: More arguments of its constructor.
-        """
+        """Returns the network before any weights are loaded; options are of its constructor."""
         return create_model(self.model, **{**self.network_arguments(), **options})
 
     def network_arguments(self):
@@ -168,24 +164,21 @@ class Recipe:
         """Returns the shape of an input, or None for the network's own."""
 
     def counted_shape(self):
-        """Returns the shape of an input whose multiply-adds are counted; None if it is fixed."""
+        """Returns the shape of an input that is counted by; None if the network has one."""
 
     def label_names(self):
         """Returns the names of the outputs in their order, or None where they have none."""
 
     def settled(self, begun=None):
-        """Returns the recipe with what a run takes from its data.
+        """Returns the recipe with what a run takes from its data; `begun` is what it continues."""
+        return self
 
-        Args:
-            begun: The recipe of the run that it continues, if there is one.
-        """
+    def asked(self):
+        """Returns the recipe without what `settled` would find again, as people ask for it."""
         return self
 
     def check_data(self):
         """Raises an error if the data have a fault that can be told before any work."""
-
-    def write_data(self, folder):
-        """Writes into a run's folder, before the training, which of the data are for what."""
 
     def fold_recipes(self):
         """Returns the recipes of the folds, if it is a cross-validation; others have none."""
@@ -207,8 +200,8 @@ class Recipe:
     def task(self):
         """Returns what is kept in the file of a network for segmentation; others have None."""
 
-    def callbacks(self):
-        """Returns new Keras callbacks of its training."""
+    def callbacks(self, folder):
+        """Returns new Keras callbacks of its training in a run's folder."""
         return []
 
     def metrics(self):
@@ -270,6 +263,9 @@ class Recipe:
         raw = (images - np.array(last.offset)) / np.array(last.scale)
         return raw.astype("float32"), targets
 
+    def begin(self, folder):
+        """Writes into a run's folder what is settled besides the recipe's fields."""
+
     def keep(self, folder, model):
         """Writes into a run's folder what is kept of the trained network besides its own file."""
 
@@ -288,7 +284,7 @@ class Recipe:
         return {}
 
     def write_page(self, folder, model, metrics, log):
-        """Writes the page of a finished run in place of its `report.md`; returns whether it did."""
+        """Writes a finished run's page in place of `report.md`; returns whether it did."""
         return False
 
     def scores(self, results):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from importlib.util import find_spec
 from typing import ClassVar
 
 import keras
@@ -13,15 +14,20 @@ from keras_multigrid.losses import CrossEntropyDice
 from keras_multigrid.planning import find_device, fingerprint, plan_segmentation
 from keras_multigrid.recipes.constraints import check_choice
 from keras_multigrid.recipes.evaluation import evaluate_images, scores_by_class
-from keras_multigrid.recipes.mask_data import ALL, MaskData
+from keras_multigrid.recipes.mask_data import MaskData
+from keras_multigrid.recipes.overlay_summaries import OverlaySummaries
 from keras_multigrid.recipes.recipe import Recipe
 from keras_multigrid.recipes.segmentation_page import write_segmentation_page
+from keras_multigrid.training.distribution import is_first_process
 
+SHOWN_IMAGES = 4  # in TensorBoard
 MOST_READ = 200  # images whose statistics are taken
 PLANNED = (
     *("budget", "stem_strides", "channel_ratios", "crop", "width_multiplier", "batch_size"),
     *("epochs", "steps_per_epoch", "precision", "class_weights"),
 )
+
+MEASURED = ("mean", "deviation", "value_range", "plan", "kept_weights")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,7 +57,7 @@ class Segmentation(MaskData, Recipe):
     precision: str | None = None
     optimizer: str = "adam"
     schedule: str | None = "cosine"
-    learning_rate: float = 3e-3
+    learning_rate: float = 5e-3
     weight_decay: float = 1e-3
     budget: str | None = None
     stem_strides: int | None = None
@@ -91,6 +97,8 @@ class Segmentation(MaskData, Recipe):
         return "test" if "test" in splits and self.folds is None else "validation"
 
     def settled(self, begun=None):
+        if begun is not None and not isinstance(begun, Segmentation):
+            return self  # the run is refused
         if begun is not None:
             names = [field.name for field in dataclasses.fields(self)]
             own = {name for name in names if getattr(self, name) not in (None, "auto")}
@@ -119,6 +127,12 @@ class Segmentation(MaskData, Recipe):
             value_range=facts.value_range,
             plan=tuple(reasons),
         )
+
+    def asked(self):
+        planned = {choice.partition("=")[0] for choice in self.plan or ()}
+        names = {*planned, *self.found(), *MEASURED} - {"class_names", "mask_values"}
+        defaults = {each.name: each.default for each in dataclasses.fields(self)}
+        return dataclasses.replace(self, **{name: defaults[name] for name in names})
 
     def facts(self):
         """Returns the `Fingerprint` of the training images."""
@@ -174,20 +188,22 @@ class Segmentation(MaskData, Recipe):
             )
         ]
 
-    def callbacks(self):
-        if self.kept_weights != "best":
-            return []
-        return [
-            keras.callbacks.EarlyStopping(
-                "val_mean_iou", mode="max", patience=self.epochs, restore_best_weights=True
+    def callbacks(self, folder):
+        callbacks = []
+        if is_first_process() and find_spec("tensorboard"):
+            pairs = self.mask_set.of(self.VALIDATION_SPLIT)[:SHOWN_IMAGES]
+            callbacks.append(OverlaySummaries(folder / "tensorboard", self, pairs))
+        if self.kept_weights == "best":
+            callbacks.append(
+                keras.callbacks.EarlyStopping(
+                    "val_mean_iou", mode="max", patience=self.epochs, restore_best_weights=True
+                )
             )
-        ]
+        return callbacks
 
     def evaluate(self, model, split, verbose="auto"):
-        pairs = self.mask_set.pairs if split == ALL else self.mask_set.of(split)
-        evaluation = evaluate_images(
-            model, self.mask_set, pairs[: self.evaluation_batches], self.label_names(), verbose
-        )
+        pairs = self.mask_set.of(split)[: self.evaluation_batches]
+        evaluation = evaluate_images(model, self.mask_set, pairs, self.label_names(), verbose)
         self.evaluations[split] = evaluation
         return evaluation.results()
 

@@ -5,6 +5,7 @@ import dataclasses
 import keras
 
 from keras_multigrid import checks
+from keras_multigrid.complexity import replay
 from keras_multigrid.layers import MultigridConv2D
 
 SOURCES = ("finer", "own", "coarser")
@@ -74,8 +75,7 @@ def exchanges(model):
     grid 0 of progressive2_unit1_conv from own
     grid 0 of progressive2_unit1_conv from coarser
     """
-    with keras.StatelessScope(initialize_variables=False):  # shapes alone: no weights in memory
-        return exchanges_of(multigrid_calls(copy_of(model)))
+    return exchanges_of(multigrid_calls(model))
 
 
 def exchanges_of(calls):
@@ -88,22 +88,13 @@ def exchanges_of(calls):
     ]
 
 
-def copy_of(model):
-    """Returns a copy of a functional model with other weights, to be called as one likes.
-
-    Layers remember each call for ever, and those called twice have no `output` any more.
-    """
-    checks.functional_models(model=model)
-    uncompiled = keras.Model(model.input, model.output, name=model.name)  # no optimizer is made
-    return keras.models.clone_model(uncompiled)
-
-
-def multigrid_calls(model, images=None):
-    """Calls the layers of a model on a new input, and returns what its `MultigridConv2D` read.
+def multigrid_calls(model, images=None, connected=False):
+    """Returns what the `MultigridConv2D` of a model read.
 
     Args:
-        model: A functional model, a `copy_of` another.
+        model: A functional model.
         images: A new `keras.Input` for it; None makes one.
+        connected: As of `replay`.
 
     Returns:
         A dictionary from a layer's name to the layer and a list of pyramids, one for each call, in
@@ -112,8 +103,20 @@ def multigrid_calls(model, images=None):
     Raises:
         ValueError: As `exchanges`.
     """
+    checks.functional_models(model=model)
     calls = {}
-    _collect(model, images, calls, "")
+
+    def seeing_in(prefix):
+        def see(layer, outputs, *args, **kwargs):
+            if isinstance(layer, MultigridConv2D):
+                pyramid = args[0] if args else kwargs["pyramid"]
+                calls.setdefault(prefix + layer.name, (layer, []))[1].append(pyramid)
+            elif isinstance(layer, keras.Model) and hasattr(layer, "operations"):
+                replay(layer, args[0], seeing_in(f"{prefix}{layer.name}/"), connected)
+
+        return see
+
+    replay(model, images, seeing_in(""), connected)
     if all(len(layer.filters) == 1 for layer, _ in calls.values()):
         raise ValueError(
             f"'{model.name}' has no MultigridConv2D of several grids; expected a network of "
@@ -146,18 +149,6 @@ def find_layer(model, exchange):
             f"expected {' or '.join(map(repr, sources))}."
         )
     return layer
-
-
-def _collect(model, inputs, calls, prefix):
-    def call(layer, *args, **kwargs):
-        if isinstance(layer, MultigridConv2D):
-            pyramid = args[0] if args else kwargs["pyramid"]
-            calls.setdefault(prefix + layer.name, (layer, []))[1].append(pyramid)
-        elif isinstance(layer, keras.Model) and hasattr(layer, "operations"):
-            _collect(layer, args[0], calls, f"{prefix}{layer.name}/")
-        return layer(*args, **kwargs)
-
-    keras.models.clone_model(model, inputs, clone_function=lambda layer: layer, call_function=call)
 
 
 def _known(size):

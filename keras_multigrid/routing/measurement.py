@@ -13,7 +13,6 @@ from keras_multigrid.routing.exchanges import (
     COLUMNS,
     SOURCES,
     Exchange,
-    copy_of,
     exchanges_of,
     multigrid_calls,
 )
@@ -151,13 +150,14 @@ def measure(model, images=None, batch_size=32, verbose="auto"):
     """
     checks.verbosity(verbose=verbose)
     checks.integers(1, batch_size=batch_size)
-    copy = copy_of(model)
-    copy.set_weights(model.get_weights())
+    checks.functional_models(model=model)
     if images is None:
-        return _routing(model.name, multigrid_calls(copy), None)
+        return _routing(model.name, multigrid_calls(model), None)
     images = check_images(model, images)
+    copy = keras.models.clone_model(keras.Model(model.input, model.output))  # without optimizer
+    copy.set_weights(model.get_weights())
     inputs = keras.Input(images.shape[1:], dtype=model.input.dtype)
-    calls = multigrid_calls(copy, inputs)
+    calls = multigrid_calls(copy, inputs, connected=True)
     squares = []
     for layer, pyramids in calls.values():
         measure = _MeanSquares(layer)

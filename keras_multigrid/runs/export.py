@@ -1,6 +1,5 @@
 """Exports the network of a finished run, with the preprocessing of its data."""
 
-import dataclasses
 import inspect
 import pathlib
 
@@ -16,10 +15,6 @@ from keras_multigrid.runs.run_folder import MAY_CHANGE, RESULTS, read_recipe
 from keras_multigrid.runs.trained import read_network, read_results
 
 CALIBRATION_IMAGES = 200
-FOUND = (  # by a run in its data: nobody gives them
-    *("plan", "mean", "deviation", "value_range", "data_digest", "test_split", "channels"),
-    *("image_type", "class_colours", "ignored_values", "coloured_masks"),
-)
 
 
 def export_run(
@@ -93,7 +88,7 @@ def export_run(
         dtype=dtype,
         rewrite=rewrite,
         calibration=calibration,
-        facts=_facts(recipe, results, licence, notes),
+        facts=_facts(recipe, results, results["trainable_params"], licence, notes),
     )
     print(f"Written: {version}; its README.md shows how to call it.")
     return version
@@ -116,19 +111,16 @@ def _pyramid(recipe, model):
     ]
 
 
-def _facts(recipe, written, licence, notes):
-    scores, names = recipe.scores(written["results"]), getattr(recipe, "class_names", None)
-    if names and list(names) == sorted(names):  # they are the folders of the training data
-        asked = dataclasses.replace(recipe, class_names=None)
-    else:
-        asked = recipe
+def _facts(recipe, written, parameters, licence, notes):
+    scores = recipe.scores(written["results"])
     versions = ", ".join(f"{name} {number}" for name, number in written["versions"].items())
     return Facts(
-        description=f"{recipe.model} ({written['trainable_params']:,} parameters), trained by the "
-        f"recipe `{recipe.NAME}` of keras_multigrid.",
+        description=f"{recipe.model} ({parameters:,} parameters), trained by the recipe "
+        f"`{recipe.NAME}` of keras_multigrid.",
         metrics={f"{name}, % ({recipe.TEST_SPLIT} data)": value for name, value in scores.items()},
-        recipe=as_command(asked, (*MAY_CHANGE, *FOUND)),
+        recipe=as_command(recipe.asked(), MAY_CHANGE),
         licence=licence,
         notes=(f"Trained with: {versions}.", *notes),
         class_names=recipe.label_names(),
+        task=recipe.task(),
     )

@@ -79,7 +79,7 @@ def run(recipe, output=None):
         if is_first_process():
             claim(output, recipe)
             if begun is None:
-                recipe.write_data(output)
+                recipe.begin(output)
                 for choice in getattr(recipe, "plan", None) or ():
                     say(choice)
         if is_finished:

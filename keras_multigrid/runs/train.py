@@ -60,7 +60,7 @@ def train(recipe, output, epochs=None, splits=None, callbacks=(), verbose=None):
                 recipe.steps_per_epoch,
                 output / CHECKPOINTS,
                 _validation_data(recipe, validation) if recipe.validation else None,
-                [*run_callbacks(recipe, output), *recipe.callbacks(), *callbacks],
+                [*run_callbacks(recipe, output), *recipe.callbacks(output), *callbacks],
                 recipe.checkpoint_seconds,
                 shown if first else 0,
             )

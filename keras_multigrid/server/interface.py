@@ -4,12 +4,15 @@ import dataclasses
 import pathlib
 import re
 
+from keras_multigrid.datasets.masks.labels import SegmentationTask
 from keras_multigrid.export.class_names import read_class_names
+from keras_multigrid.export.segmentation_task import read_task
 from keras_multigrid.export.versions import model_name, version_folders
 from keras_multigrid.stored import DamagedFile
 
 REMEDY = "restore the folder from a copy, or export the network anew"
 DEFAULT, FILES, FEATURES = "serving_default", "image_files", "features"
+MASK_FILES = "mask_files"  # not a signature of the network: files in, files out
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Interface:
         signatures: Names of the signatures that are served.
         metadata: The signatures in TensorFlow Serving's JSON form.
         class_names: List of the classes in the order of the outputs, or None.
+        task: The `SegmentationTask`, or None.
     """
 
     name: str
@@ -35,6 +39,7 @@ class Interface:
     signatures: tuple
     metadata: dict
     class_names: list | None = None
+    task: SegmentationTask | None = None
 
     def takes(self, shape):
         """Returns whether images may have a shape."""
@@ -76,17 +81,19 @@ def read_interface(model):
     if len(sizes) != 4 or images.dtype not in dtypes:
         raise ValueError(f"{folder} takes neither float32 nor uint8 images; export it anew.")
     served = tuple(name for name in (DEFAULT, FILES, FEATURES) if name in found)
+    task = read_task(folder)
     return Interface(
         name=name,
         version=int(folder.name),
         folder=folder,
         shape=tuple(sizes[1:]),
         dtype=dtypes[images.dtype],
-        signatures=served,
+        signatures=(*served, MASK_FILES) if task and FILES in served else served,
         metadata={
             name: MessageToDict(found[name], preserving_proto_field_name=True) for name in served
         },
         class_names=read_class_names(folder),
+        task=task,
     )
 
 

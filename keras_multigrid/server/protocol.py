@@ -6,8 +6,10 @@ import dataclasses
 import numpy as np
 from pydantic_core import from_json, to_json
 
+from keras_multigrid.datasets.masks.labels import MaskLabels
+from keras_multigrid.prediction.mask_files import encoded_mask
 from keras_multigrid.server.images import decode_image
-from keras_multigrid.server.interface import DEFAULT, FILES
+from keras_multigrid.server.interface import DEFAULT, FILES, MASK_FILES
 
 
 @dataclasses.dataclass
@@ -18,11 +20,13 @@ class Work:
         signature: What to compute; that of decoded `image_files` is the default one.
         by_row: Whether the answer has a row for each image, else a column for each output.
         images: Arrays (height, width, channels) of uint8, or float32 where they must be.
+        labels: Of masks, if the answer is files of these.
     """
 
     signature: str
     by_row: bool
     images: list = dataclasses.field(repr=False)  # LitServe formats each request for its log
+    labels: MaskLabels | None = None
 
 
 def read_request(body, interface, limits):
@@ -47,15 +51,17 @@ def read_request(body, interface, limits):
             f"{', '.join(interface.signatures)}; name one of these."
         )
     by_row = "instances" in document
-    argument = "image_files" if signature == FILES else "images"
+    takes_files = signature in (FILES, MASK_FILES)
+    argument = "image_files" if takes_files else "images"
     unwrap = _rows if by_row else _column
     values = unwrap(document["instances" if by_row else "inputs"], argument)
     if len(values) > limits.images:
         raise ValueError(
             f"The request has {len(values)} images and may have {limits.images}; send several."
         )
-    if signature == FILES:
-        return Work(DEFAULT, by_row, _decoded(values, interface, limits))
+    if takes_files:
+        labels = interface.task.labels if signature == MASK_FILES else None
+        return Work(DEFAULT, by_row, _decoded(values, interface, limits), labels)
     if (b"true" in body or b"false" in body) and _has_booleans(values):  # numbers, to NumPy
         raise ValueError("The images have true or false in them; send numbers from 0 to 255.")
     return Work(signature, by_row, _arrays(values, interface, limits))
@@ -70,7 +76,10 @@ def write_answer(work, results):
         work: The `Work` that was done.
         results: For each image, a dictionary from the outputs' names to arrays.
     """
-    rows = [{name: array.tolist() for name, array in result.items()} for result in results]
+    if work.labels:
+        rows = [{MASK_FILES: _mask_file(result["masks"], work.labels)} for result in results]
+    else:
+        rows = [{name: array.tolist() for name, array in result.items()} for result in results]
     names = list(rows[0])
     single = len(names) == 1
     if work.by_row:
@@ -79,6 +88,12 @@ def write_answer(work, results):
         columns = {name: [row[name] for row in rows] for name in names}
         answer = {"outputs": columns[names[0]] if single else columns}
     return to_json(answer, inf_nan_mode="constants")  # as TensorFlow Serving writes them
+
+
+def _mask_file(probabilities, labels):
+    """Returns a file of a mask as TensorFlow Serving writes bytes."""
+    data = encoded_mask(probabilities.argmax(-1), labels)
+    return {"b64": base64.b64encode(data).decode()}
 
 
 def _check_extent(body, limits):

@@ -130,7 +130,7 @@ BROKEN = {  # from what breaks a folder to the sentence that it gets
     black_and_white_for_many_classes: r"hold 0 and 255 alone, two classes, and there are 256 names",
     smoothed: r"they look smoothed \(anti-aliased, resized or once JPEG\), such as .*; save them",
     once_jpeg: r"3\.jpg is a JPEG, which changes the values of masks; save them as PNG",
-    one_image_in_two_splits: r"3\.png and .*7\.png are the same image, and in the splits train and",
+    one_image_in_two_splits: r"3\.png and .*7\.png are the same image, and in train and val",
     one_image_with_two_masks: r"3\.png and .*4\.png are the same image with different masks; keep",
     a_cut_image: r"3\.png is not an image file that can be read, or is cut; repair or remove it\.",
     a_cut_mask: r"masks/3\.png is not an image file that can be read, or is cut; repair or remove",
@@ -202,6 +202,15 @@ def test_groups_and_copies_across_splits_of_a_table(tmp_path):
         "The group p0 is in the splits train and validation",
         "The group p1 is in the splits test and train",
     ]
+
+
+def test_copies_across_folds(tmp_path):
+    write_folder(tmp_path, 6)
+    for kind in ("images", "masks"):
+        shutil.copy(tmp_path / kind / "0.png", tmp_path / kind / "9.png")
+    for fold in range(7):  # each image is a fold of its own
+        (error,) = check_folder(tmp_path, folds=7, fold=fold).errors
+        assert re.search(r"0\.png and .*9\.png .* in fold \d and fold \d: scores", error.sentence)
 
 
 def test_settings_are_those_of_training(folder, capsys):

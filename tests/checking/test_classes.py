@@ -91,7 +91,7 @@ def empty_class(folder):
 
 
 BROKEN = {
-    copied: r"cat/0\.png and .*cat/0\.png are the same image, and in the splits train and validat",
+    copied: r"cat/0\.png and .*cat/0\.png are the same image, and in train and validation: scores",
     two_classes: r"0\.png are the same image, of the classes cat and dog; remove the wrong one\.",
     cut: r"cat/0\.png is not an image file that can be read, or is cut; repair or remove it\.",
     unknown_class: r"has the class Dog, and labels are those of the 2 classes cat, dog; did you",

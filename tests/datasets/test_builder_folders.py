@@ -108,7 +108,9 @@ def test_what_was_prepared_before_settings_were_noted_is_read(tmp_path):
     assert stamps(tmp_path) == before
 
 
-@pytest.mark.parametrize("file_format", ["array_record", "parquet"])
+@pytest.mark.parametrize(
+    "file_format", ["array_record", pytest.param("parquet", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_other_formats_are_prepared_once(name, file_format, tmp_path, capsys):
     builder = prepared(name, tmp_path, file_format=file_format)

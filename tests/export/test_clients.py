@@ -30,7 +30,8 @@ def unsaturated(model):
 
 
 def classifier():
-    return unsaturated(prepared(zoo.MG(depth=6, width_multiplier=0.1, classes=7)))
+    model = zoo.MG(depth=6, width_multiplier=0.1, classes=7, channel_ratios=(1, 0.5))
+    return unsaturated(prepared(model))
 
 
 def classifier_in_bfloat16():
@@ -40,8 +41,9 @@ def classifier_in_bfloat16():
     return model
 
 
-def dense():
-    return prepared(zoo.PMGSEG(width_multiplier=0.1, classes=3))
+def dense(input_shape=(64, 64, 1)):
+    options = {"width_multiplier": 0.1, "channel_ratios": (1, 0.5), "repeats": 1, "classes": 3}
+    return prepared(zoo.PMGSEG(input_shape=input_shape, **options))
 
 
 def r_mg_34():
@@ -65,7 +67,7 @@ def expected_outputs(model, images, resize):
         images = layers.ResizedCentre(*resize)(images)
     inputs = np.asarray(images) / 127.5 - 1
     if model.name == "PMG-11":
-        again = zoo.PMGSEG(input_shape=inputs.shape[1:], width_multiplier=0.1, classes=3)
+        again = dense(inputs.shape[1:])
         again.set_weights(model.get_weights())
         model = again
     return np.asarray(model(inputs, training=False)).astype("float32")

@@ -33,6 +33,7 @@ SMALLER = {  # from what a command begins with to the options that are added
     "keras-multigrid models 'R-*'": "",
     "keras-multigrid data": "--split test",
     "keras-multigrid train mnist_segmentation": f"{TINY} {NARROW}",
+    "keras-multigrid train segmentation": "--scale smoke --set epochs=1",
     "keras-multigrid train runs/tune/best.json": "--set epochs=1",
     "keras-multigrid train located_mnist": "--scale smoke --set epochs=1 --set source=digits",
     "keras-multigrid reproduce table2": TINY,

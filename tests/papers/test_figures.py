@@ -27,7 +27,8 @@ from keras_multigrid.runs.run_folder import write_recipe
 from keras_multigrid.whole_files import write_json
 from tests.decoding.samples import KNOWN, by_pillow
 
-pytestmark = pytest.mark.usefixtures("drawn_without_xla", "eagerly")
+pytestmark = pytest.mark.usefixtures("drawn_without_xla", "eagerly", "unpainted")
+SMALL = ["model=PMG-11", "channel_ratios=1,0.5", "repeats=1"]
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +36,9 @@ def runs(tmp_path_factory):
     """A folder with runs of two networks, and of one on another distortion."""
     folder = tmp_path_factory.mktemp("runs")
     for name, settings in (
-        ("pmg", ["model=PMG-11"]),
+        ("pmg", SMALL),
         ("unet", ["model=U-NET-11"]),
-        ("longer/pmg", ["model=PMG-11", "steps_per_epoch=3", "variant=rotation"]),
+        ("longer/pmg", [*SMALL, "steps_per_epoch=3", "variant=rotation"]),
     ):
         run(resolve(MnistSpatialTransformer, "smoke", [*settings, "epochs=1"]), folder / name)
     return folder
@@ -163,7 +164,7 @@ def test_top_down_runs_do_not_stop_the_figures(top_down, tmp_path, monkeypatch):
 
 
 def test_samples_may_be_more_than_a_batch(tmp_path):
-    settings = ["model=SG-11", "evaluation_batches=2", "epochs=1"]
+    settings = ["model=SG-11", "repeats=1", "evaluation_batches=2", "epochs=1"]
     run(resolve(MnistSegmentation, "smoke", settings), tmp_path / "run")
     arguments = ["--samples", "6", "--stride", "28", "--probe", "9,9", "--output", str(tmp_path)]
     assert main(["attention", str(tmp_path / "run"), *arguments]) == 0

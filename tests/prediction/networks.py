@@ -54,6 +54,25 @@ def paper(name, channels=3, **options):
     return with_random_weights(model)
 
 
+def of_a_run(classes=3, channels=3):
+    """A network as the recipe `segmentation` builds it: normalized, padded, and cropped inside."""
+    image = keras.Input((None, None, channels))
+    normalized = layers.Normalization(mean=[0.1] * channels, variance=[2.0] * channels)(image)
+    features = kmg.applications.PMGSEG(
+        input_tensor=kmg.layers.PaddingToMultiple(8)(normalized),
+        classes=classes,
+        classifier_activation=None,
+        channel_ratios=(1, 2, 2),
+        width_multiplier=0.05,
+        repeats=1,
+        stem_strides=2,
+        head="concatenate",
+    ).output
+    logits = kmg.layers.UpSamplingLike(1)(features, image)
+    model = keras.Model(image, layers.Softmax()(logits), name="of_a_run")
+    return with_random_weights(model)
+
+
 def seeing_everything(classes=3, channels=3):
     """A network in which a mean over the image weighs each pixel."""
     image = keras.Input((None, None, channels))

@@ -6,11 +6,13 @@ import pytest
 
 import keras_multigrid as kmg
 from keras_multigrid.prediction.geometry import SeenMargin
+from keras_multigrid.prediction.tiles import Tile, exact_tiles
 from tests.prediction import networks
 from tests.prediction.networks import noise
 
 NETWORKS = {
     "strided": networks.strided,
+    "of a run": networks.of_a_run,
     "multigrid": networks.multigrid,
     "PMG-11": lambda: networks.paper("PMG-11", classifier_activation="softmax"),
     "U-NET-11": lambda: networks.paper("U-NET-11"),
@@ -32,6 +34,16 @@ def test_tiles_of_any_image_give_the_answer_of_the_whole(network, size):
     image = noise(*size, 3)
     predicted = kmg.prediction.predict_image(network, image, tile=190)
     np.testing.assert_allclose(predicted, answer(network, image), atol=1e-5)
+
+
+def test_tiles_are_no_longer_than_as_many_must_be():
+    tiles = exact_tiles(9000, 2456, margin=171, stride=16)
+    assert [tile.start for tile in tiles] == [0, 1744, 3488, 5232, 6912]
+    assert {tile.end - tile.start for tile in tiles} == {
+        2088
+    }  # 2074 rounded up, as the side of the image
+    assert [tile.first for tile in tiles] == [0, *(tile.last for tile in tiles[:-1])]
+    assert exact_tiles(70, 70, margin=0, stride=4) == [Tile(0, 70, 0, 70)]
 
 
 def test_mirrored_tiles_give_the_answer_of_the_mirrored_image():

@@ -118,7 +118,7 @@ class TestRun:
 
     def test_the_split_is_written_down(self, finished, folder):
         output, _ = finished
-        rows = [*csv.reader((output / "splits.csv").read_text().splitlines())]
+        rows = [*csv.reader((output / "split.csv").read_text().splitlines())]
         assert rows[0] == ["image", "class", "split"] and rows[1] == [*rows[1][:1], "cat", "train"]
         assert rows[1:] == [list(row) for row in read_class_set(folder).rows()]
 
@@ -189,6 +189,8 @@ class TestRun:
 
     def test_an_export_takes_images_of_any_size(self, finished, tmp_path):
         version = export_run(finished[0], tmp_path / "exported", format="keras")
+        card = (version / "README.md").read_text()
+        assert "train classification" in card and "--set plan" not in card
         exported = keras.saving.load_model(version / "model.keras")
         _, model = load_run(finished[0])
         image = np.random.default_rng(0).uniform(0, 255, (1, 50, 41, 3)).astype("float32")
@@ -203,9 +205,9 @@ class TestRun:
 
     def test_kept_are_the_best_weights(self, folder):
         recipe = dataclasses.replace(smallest(folder), epochs=3)
-        (callback,) = recipe.callbacks()
+        (callback,) = recipe.callbacks("folder")
         assert (callback.monitor, callback.restore_best_weights) == ("val_accuracy", True)
-        assert dataclasses.replace(recipe, kept_weights="last").callbacks() == []
+        assert dataclasses.replace(recipe, kept_weights="last").callbacks("folder") == []
 
 
 class Killed(BaseException):
@@ -229,7 +231,9 @@ class KillAt(keras.callbacks.Callback):
 @pytest.mark.usefixtures("eagerly")
 def test_a_killed_run_ends_as_one_that_was_not(folder, tmp_path, monkeypatch):
     callbacks = Classification.callbacks
-    monkeypatch.setattr(Classification, "callbacks", lambda recipe: [*callbacks(recipe), KillAt()])
+    monkeypatch.setattr(
+        Classification, "callbacks", lambda recipe, folder: [*callbacks(recipe, folder), KillAt()]
+    )
     settings = ["epochs=3", "checkpoint_seconds=0", "class_weights=1,2,0.5"]
     recipe = smallest(folder, *settings)
     expected = run(recipe, tmp_path / "whole")
@@ -243,5 +247,5 @@ def test_a_killed_run_ends_as_one_that_was_not(folder, tmp_path, monkeypatch):
     weights = [load_run(tmp_path / name)[1].get_weights() for name in ("whole", "killed")]
     for one, other in zip(*weights, strict=True):
         np.testing.assert_array_equal(one, other)
-    for name in ("splits.csv", "recipe.json"):
+    for name in ("split.csv", "recipe.json"):
         assert (tmp_path / "whole" / name).read_text() == (tmp_path / "killed" / name).read_text()

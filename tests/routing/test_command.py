@@ -10,7 +10,7 @@ from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.runs import run
 from keras_multigrid.runs.run_folder import write_recipe
 
-pytestmark = pytest.mark.usefixtures("drawn_without_xla")
+pytestmark = pytest.mark.usefixtures("drawn_without_xla", "eagerly")
 # Two grids of four layers: quickly trained.
 SETTINGS = ["seed=3", "model=PMG-11", "channel_ratios=1,0.5", "repeats=1", "epochs=1"]
 

@@ -113,3 +113,19 @@ def test_the_model_remembers_nothing():
     measure(model, np.ones((1, 16, 16, 1)), verbose=0)
     ablate(model, lambda model: 1.0, verbose=0)
     assert [tuple(tensor.shape) for tensor in layer.output] == before
+
+
+def test_nothing_is_allocated_then_or_later(monkeypatch):
+    """Keras gives all variables that were made without values some, at the next call of a layer."""
+
+    class Undescribed(keras.layers.Layer):
+        def call(self, inputs):
+            return inputs + 1
+
+    def allocate(*args, **kwargs):
+        raise AssertionError("allocated")
+
+    model = network([1, 1])
+    monkeypatch.setattr(keras.Variable, "_initialize_with_initializer", allocate)
+    assert len(exchanges(model)) == len(measure(model).rows) > 0
+    Undescribed()(keras.Input((3,)))

@@ -28,6 +28,7 @@ def small(**fields):
         **{
             **MnistSegmentation.SCALES["smoke"],
             "model": "SG-11",
+            "repeats": 1,
             "validation": False,
             "learning_rate": 0.01,
             **fields,

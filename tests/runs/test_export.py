@@ -17,7 +17,7 @@ from keras_multigrid.recipes import (
 )
 from keras_multigrid.recipes.overrides import resolve
 
-pytestmark = pytest.mark.usefixtures("drawn_without_xla", "eagerly")
+pytestmark = pytest.mark.usefixtures("drawn_without_xla", "eagerly", "unpainted")
 
 
 def prepare(recipe, folder, images):

@@ -10,7 +10,7 @@ from keras_multigrid.recipes import LocatedMnist, MnistSegmentation
 from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.runs import run
 
-pytestmark = pytest.mark.usefixtures("drawn_without_xla", "eagerly")
+pytestmark = pytest.mark.usefixtures("drawn_without_xla", "eagerly", "unpainted")
 TOP_DOWN = "model=M1-MNIST image_size=28 target_locations=2 epochs=1 validation=false".split()
 
 
@@ -38,9 +38,8 @@ def test_a_run_killed_while_it_writes_its_report_ends_with_the_same_scores(top_d
 
 def test_what_is_damaged_is_made_anew_as_the_message_says(capsys, tmp_path):
     folder, path = tmp_path / "run", tmp_path / "run" / "model.keras"
-    run(
-        resolve(MnistSegmentation, "smoke", ["model=SG-11", "epochs=1", "validation=false"]), folder
-    )
+    settings = ["model=SG-11", "repeats=1", "epochs=1", "validation=false"]
+    run(resolve(MnistSegmentation, "smoke", settings), folder)
     before, weights = results(folder), keras.models.load_model(path).get_weights()
     path.write_bytes(b"")
     assert main(["evaluate", str(folder)]) == 2
@@ -56,7 +55,7 @@ def test_what_is_damaged_is_made_anew_as_the_message_says(capsys, tmp_path):
 
 
 def test_a_loss_that_is_not_finite_says_how_to_go_on(capsys, tmp_path):
-    settings = ["model=SG-11", "learning_rate=1e30", "optimizer=sgd", "epochs=2"]
+    settings = ["model=SG-11", "repeats=1", "learning_rate=1e30", "optimizer=sgd", "epochs=2"]
     settings = [text for setting in settings for text in ("--set", setting)]
     arguments = ["mnist_segmentation", "--scale", "smoke", *settings, "--output", str(tmp_path)]
     assert main(["train", *arguments]) == 1

@@ -42,17 +42,14 @@ def check(outcome):
             np.testing.assert_allclose(losses, expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "names",
-    [
-        ("plain", "float16", "accumulation", "ema"),
-        pytest.param(("plain", "bfloat16", "compiled"), marks=pytest.mark.slow),
-    ],
-)
-def test_switches_on_tensorflow(names, tmp_path, request):
-    if "compiled" not in names:
-        request.getfixturevalue("eagerly")
-    check(train_all(tmp_path, names))
+def test_switches_on_tensorflow(eagerly, tmp_path):
+    check(train_all(tmp_path, ("plain", "float16", "accumulation", "ema")))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["float16", "accumulation", "ema", "bfloat16", "compiled"])
+def test_a_switch_in_graphs_of_tensorflow(name, tmp_path):
+    check(train_all(tmp_path, ("plain", name)))
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 
 from keras_multigrid.cli import main
 from keras_multigrid.recipes import MnistSegmentation
+from keras_multigrid.tuning import workers
 from tests.processes import all_gone, descendants, free_port
 from tests.tuning import small_search
 
@@ -86,9 +87,33 @@ def test_another_worker_takes_over_from_one_that_died(tmp_path):
     assert "| 5 |" in (folder / "ranking.md").read_text()
 
 
+def test_a_killed_worker_is_replaced(monkeypatch, tmp_path, capfd):
+    """With a program in place of Python: the chief waits until a worker has not been killed."""
+    program = tmp_path / "python"
+    program.write_text(
+        f"""#!/bin/sh
+cd "$3"
+if [ "${workers.ROLE}" = "{workers.CHIEF}" ]; then
+    while [ ! -e done ]; do sleep 0.05; done
+elif [ -e killed ]; then
+    touch done
+else
+    touch killed
+    kill -9 $$
+fi
+"""
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    workers.run_workers(tmp_path, 1)
+    said = "".join(capfd.readouterr())
+    assert "worker0 ended by SIGKILL; another goes on with its trial." in said
+
+
+@pytest.mark.slow
 def test_two_workers_of_a_command_of_which_one_is_killed(tmp_path):
     folder = tmp_path / "search"
-    settings = "--set model=SG-11 --set checkpoint_seconds=0 --set epochs=6"
+    settings = "--set model=SG-11 --set repeats=1 --set checkpoint_seconds=0 --set epochs=4"
     options = "--trials 2 --tuner grid --widths 0.05,0.06 --workers 2"
     search = start([*COMMAND, *settings.split(), *options.split(), "--output", folder])
     logs = folder / "trials" / "0" / "metrics.jsonl"
@@ -98,7 +123,7 @@ def test_two_workers_of_a_command_of_which_one_is_killed(tmp_path):
     assert search.returncode == 0, output
     assert "ended by SIGKILL; another goes on with its trial." in output
     assert {*scores(folder)} == {"0", "1"}
-    assert [json.loads(line)["epoch"] for line in logs.read_text().splitlines()] == [*range(1, 7)]
+    assert [json.loads(line)["epoch"] for line in logs.read_text().splitlines()] == [*range(1, 5)]
     assert "Traceback" not in output
     assert not re.search(r"^\d+$", output, re.MULTILINE)  # which KerasTuner would print
 
@@ -106,7 +131,9 @@ def test_two_workers_of_a_command_of_which_one_is_killed(tmp_path):
 @pytest.mark.slow
 def test_a_worker_that_comes_too_late_is_not_waited_for(tmp_path):
     folder = tmp_path / "search"
-    options = "--set model=SG-11 --tuner grid --widths 0.05 --trials 1 --output".split()
+    options = (
+        "--set model=SG-11 --set repeats=1 --tuner grid --widths 0.05 --trials 1 --output".split()
+    )
     first = start([*COMMAND, *options, folder])
     first.communicate(timeout=120)
     again = start([*COMMAND, *options, folder, "--workers", "2"])
@@ -136,16 +163,14 @@ def test_a_chief_that_cannot_listen_says_so_in_a_line(capsys, monkeypatch, tmp_p
 )
 def test_workers_end_with_their_command(number, tmp_path):
     folder = tmp_path / "search"
-    options = (
-        "--set model=SG-11 --trials 2 --workers 2 --tuner grid --widths 0.05,0.06 --output".split()
-    )
-    search = start([*COMMAND, *options, folder])
+    options = "--set model=SG-11 --set repeats=1 --trials 2 --workers 2 --tuner grid"
+    search = start([*COMMAND, *options.split(), "--widths", "0.05,0.06", "--output", folder])
     wait_for(lambda: len([*folder.glob("trials/*/.lock")]) == 2)
-    workers = [_process_of(path.parent) for path in folder.glob("trials/*/.lock")]
+    working = [_process_of(path.parent) for path in folder.glob("trials/*/.lock")]
     search.send_signal(number)
     search.communicate(timeout=150)
     assert search.returncode == (0 if number == signal.SIGTERM else -number)
-    assert all_gone(workers, seconds=30)
+    assert all_gone(working, seconds=30)
 
 
 def _process_of(folder):

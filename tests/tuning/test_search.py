@@ -112,7 +112,9 @@ def test_hyperband_goes_on_with_the_best(search, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["random", "bayesian", "grid", "hyperband"])
-@pytest.mark.parametrize("moment", [0, 1, 4])
+@pytest.mark.parametrize(
+    "moment", [4, *(pytest.param(moment, marks=pytest.mark.slow) for moment in (0, 1))]
+)
 def test_an_interrupted_search_goes_on_as_if_it_had_not_been(name, moment, search):
     whole, _ = search("whole", tuner=name)
     before, nothing = search(tuner=name, interrupt_at=moment)

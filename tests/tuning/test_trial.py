@@ -15,7 +15,7 @@ from keras_multigrid.stored import DamagedFile
 from keras_multigrid.tuning import MultigridHyperModel, trial
 from keras_multigrid.tuning.trial import run_trial
 
-pytestmark = pytest.mark.usefixtures("drawn_without_xla")
+pytestmark = pytest.mark.usefixtures("drawn_without_xla", "eagerly")
 
 
 class Killed(BaseException):
@@ -23,12 +23,12 @@ class Killed(BaseException):
 
 
 RECIPE = MnistSegmentation(
-    **{**MnistSegmentation.SCALES["smoke"], "model": "SG-11"},
+    **{**MnistSegmentation.SCALES["smoke"], "model": "SG-11", "repeats": 1},
     seed=3,
     deterministic=True,
     checkpoint_seconds=0.0,
 )
-CANDIDATE = MultigridHyperModel("SG-11", classes=10, width_multiplier=0.0625).candidate(
+CANDIDATE = MultigridHyperModel("SG-11", classes=10, width_multiplier=0.0625, repeats=1).candidate(
     keras_tuner.HyperParameters()
 )
 

@@ -1,0 +1,127 @@
+"""Plans of segmentation, from facts made by hand."""
+
+import dataclasses
+
+import pytest
+
+import keras_multigrid as kmg
+from keras_multigrid.complexity import count
+from keras_multigrid.planning import Device, Fingerprint, plan_segmentation
+from keras_multigrid.prediction.geometry import SeenMargin
+
+FACTS = Fingerprint(
+    images=100,
+    height=300,
+    width=400,
+    smallest=(300, 400),
+    mean=(100.0, 100.0, 100.0),
+    deviation=(50.0, 50.0, 50.0),
+    value_range=(0.0, 255.0),
+    shares=(0.7, 0.25, 0.05),
+    thickness=(100.0, 20.0, 5.0),
+)
+NOTHING = {
+    **dict(budget=None, stem_strides=None, channel_ratios=None, crop=None, width_multiplier=None),
+    **dict(batch_size=None, epochs=None, steps_per_epoch=None, precision=None),
+    **dict(class_weights="auto", model="PMG-11", head="concatenate", repeats=None),
+}
+
+
+GIVEN = {"channel_ratios": (1, 2), "width_multiplier": 0.1}  # spares the search for them
+
+
+def plan(given=(), device=None, **facts):
+    facts = dataclasses.replace(FACTS, **facts)
+    given = {**NOTHING, **dict(given)}
+    return plan_segmentation(given, facts, len(facts.shares), 3, device or Device())
+
+
+@pytest.fixture(scope="module")
+def planned():
+    return plan()
+
+
+def test_all_is_chosen_each_with_a_reason(planned):
+    settings, reasons = planned
+    assert (
+        None not in {name: value for name, value in settings.items() if name != "repeats"}.values()
+    )
+    chosen = [reason.partition("=")[0] for reason in reasons]
+    assert sorted(chosen) == sorted({*NOTHING} - {"model", "head", "repeats"})
+
+
+def test_the_network_fills_its_budget(planned):
+    settings, _ = planned
+    counts = count(
+        kmg.applications.PMGSEG,
+        input_shape=(*settings["crop"], 3),
+        classes=3,
+        head="concatenate",
+        **{name: settings[name] for name in ("stem_strides", "channel_ratios", "width_multiplier")},
+    )
+    assert 0.8 * 400e6 < counts.macs <= 400e6
+
+
+def test_the_network_sees_a_whole_crop(planned):
+    settings, _ = planned
+    ratios, stem = settings["channel_ratios"], settings["stem_strides"]
+    model = kmg.applications.PMGSEG(
+        input_shape=(None, None, 3),
+        classes=3,
+        head="concatenate",
+        stem_strides=stem,
+        channel_ratios=ratios,
+        width_multiplier=0.02,
+    )
+    assert 2 * SeenMargin(model, stem * 2 ** (len(ratios) - 1))(0) >= max(settings["crop"])
+
+
+@pytest.mark.parametrize(
+    "thickness, stem",
+    [((50.0, 3.0), 1), ((50.0, 10.0), 2), ((50.0, 20.0), 4), ((2.0, 9.0, 90.0), 2)],
+)
+def test_the_stem_follows_what_is_thin(thickness, stem):
+    """Of two classes the thinner one, of more the median: a pole does not make streets slow."""
+    shares = (1 / len(thickness),) * len(thickness)
+    settings, _ = plan(GIVEN, thickness=thickness, shares=shares)
+    assert settings["stem_strides"] == stem
+
+
+def test_what_is_given_stays():
+    given = dict(stem_strides=2, crop=(64, 96), channel_ratios=(1, 2), width_multiplier=0.1)
+    settings, reasons = plan({**given, "class_weights": "none", "epochs": 3})
+    assert {name: settings[name] for name in given} == given
+    assert settings["class_weights"] == "none" and settings["epochs"] == 3
+    assert not {*given} & {reason.partition("=")[0] for reason in reasons}
+
+
+def test_a_crop_is_a_multiple_of_the_stride_and_within_the_images():
+    settings, _ = plan(height=45, width=70)
+    stride = settings["stem_strides"] * 2 ** (len(settings["channel_ratios"]) - 1)
+    assert all(side % stride == 0 for side in settings["crop"])
+    assert settings["crop"][0] <= 45 and settings["crop"][1] <= 70
+
+
+def test_rare_classes_weigh_more(planned):
+    weights = [float(weight) for weight in planned[0]["class_weights"].split(",")]
+    assert weights == sorted(weights)
+    assert weights[1] == 1  # of the median
+
+
+def test_more_images_more_steps():
+    few, many = (plan(GIVEN, images=images)[0] for images in (10, 10_000))
+    assert few["epochs"] * few["steps_per_epoch"] < many["epochs"] * many["steps_per_epoch"]
+
+
+def test_devices():
+    settings, reasons = plan(GIVEN, Device(kind="gpu", bfloat16=True))
+    assert (settings["budget"], settings["precision"]) == ("medium", "mixed_bfloat16")
+    assert "GPU" in reasons[0]
+
+
+@pytest.mark.parametrize(
+    "budget, sentence", [("huge", "expected small, medium, large"), ("100", "over the budget")]
+)
+def test_budgets_that_cannot_be(budget, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        plan({"budget": budget})
