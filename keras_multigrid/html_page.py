@@ -16,6 +16,7 @@ th, td { border-bottom: 1px solid var(--line); padding: .3rem .8rem; text-align:
 th:first-child, td:first-child { text-align: left; }
 figure { margin: 1rem 0; } figcaption { font-size: .9rem; opacity: .8; }
 img { max-width: 100%; height: auto; image-rendering: auto; }
+.gallery { display: flex; flex-wrap: wrap; gap: 1rem; } .gallery figure { max-width: 11rem; }
 .key { display: inline-block; margin-right: 1rem; white-space: nowrap; }
 .key i { display: inline-block; width: 1em; height: 1em; margin-right: .3em; }
 pre { background: var(--soft); padding: .8rem; overflow-x: auto; }
@@ -81,6 +82,11 @@ def colour_key(names, colours):
         for name, colour in zip(names, colours)
     ]
     return f"<p>{''.join(keys)}</p>"
+
+
+def gallery(figures):
+    """Returns pictures side by side, as many as there is space for."""
+    return f'<div class="gallery">{"".join(figures)}</div>'
 
 
 def picture(image, caption):

@@ -1,7 +1,6 @@
 """Checks class folders: images of a class in a folder of its name."""
 
 import collections
-import pathlib
 
 from keras_multigrid.checking.images import (
     check_copies,
@@ -12,39 +11,35 @@ from keras_multigrid.checking.images import (
 )
 from keras_multigrid.checking.report import ClassRow, Findings, Report, Sample, noted
 from keras_multigrid.datasets.class_folders import folder_classes, list_images, some
+from keras_multigrid.datasets.class_splits import UNPARTED, class_splits, with_validation
 from keras_multigrid.datasets.masks.colour_values import shown_colours
-from keras_multigrid.datasets.masks.layouts import SPLIT_FOLDERS, SPLITS, subfolders
+from keras_multigrid.datasets.masks.layouts import SPLIT_FOLDERS, subfolders
 
 MOST_SAMPLES = 24
 
 
-def class_splits(directory):
-    """Returns the paths of class folders' splits by their names; `"."` is the folder itself."""
-    folders = subfolders(directory)
-    splits = {SPLIT_FOLDERS[name]: path for name, path in folders.items() if name in SPLIT_FOLDERS}
-    splits = {name: path for name, path in splits.items() if subfolders(path)}
-    if not splits and {*folders} - {*SPLIT_FOLDERS}:
-        splits = {".": pathlib.Path(directory)}
-    return {name: splits[name] for name in (".", *SPLITS) if name in splits}
-
-
-def check_classes(data_dir, class_names=None):
-    """Returns the `Report` on class folders."""
-    findings, listed = Findings(), []
-    splits = class_splits(data_dir)
-    if "." not in splits and "train" not in splits:
+def check_classes(data_dir, class_names=None, seed=0):
+    """Returns the `Report` on class folders, parted as for training."""
+    findings, splits = Findings(), {}
+    folders = class_splits(data_dir)
+    if UNPARTED not in folders:
+        _check_beside(data_dir, findings)
+    if UNPARTED not in folders and "train" not in folders:
         findings.error(
-            f"{data_dir} has the splits {', '.join(splits)}, and no train; add it, or name the "
+            f"{data_dir} has the splits {', '.join(folders)}, and no train; add it, or name the "
             "folder of one split."
         )
     names = class_names
     if names is None:
         with noted(findings):
-            names = folder_classes(next(iter(splits.values())))
-    for split, directory in splits.items() if names else ():
+            names = folder_classes(next(iter(folders.values())))
+    for split, directory in folders.items() if names else ():
         with noted(findings):
             _, paths, labels = list_images(directory, names)
-            listed += [(path, label, split) for path, label in zip(paths, labels)]
+            splits[split] = tuple(zip(paths, labels))
+    with noted(findings):
+        splits = with_validation(splits, seed)
+    listed = [(*image, split) for split, images in splits.items() for image in images]
     facts = look_at_all(look_at_image, [(path,) for path, _, _ in listed], findings)
     read = [(*each, fact) for each, fact in zip(listed, facts) if fact is not None]
     if not read:
@@ -72,8 +67,8 @@ def check_classes(data_dir, class_names=None):
     rows = _rows(names, [*splits], counts)
     _check_classes_of_splits(names, [*splits], counts, findings)
     parts = collections.Counter(of_split)
-    counted = ", ".join(f"{count} {split}" for split, count in parts.items() if split != ".")
-    total = f"{len(read)}: {counted}" if counted else str(len(read))
+    counted = ", ".join(f"{count} {split}" for split, count in parts.items())
+    total = f"{len(read)}: {counted}"
     return Report(
         str(data_dir),
         "classes",
@@ -82,6 +77,15 @@ def check_classes(data_dir, class_names=None):
         rows,
         _samples(paths, labels, names),
     )
+
+
+def _check_beside(data_dir, findings):
+    beside = sorted({*subfolders(data_dir)} - {*SPLIT_FOLDERS})
+    if beside:
+        findings.warning(
+            f"{data_dir} has {some(beside)} beside its splits, which is passed over; put images "
+            "into the splits."
+        )
 
 
 def _check_copied_classes(copies, paths, labels, names, findings):
@@ -102,7 +106,7 @@ def _check_copied_classes(copies, paths, labels, names, findings):
 def _check_classes_of_splits(names, splits, counts, findings):
     for split in splits:
         absent = [name for label, name in enumerate(names) if not counts[label, split]]
-        if absent and split in (".", "train"):
+        if absent and split in (UNPARTED, "train"):
             findings.error(
                 f"There are no images to learn {some(absent, 20)} from; add some, or remove the "
                 "class."

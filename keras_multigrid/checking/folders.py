@@ -2,8 +2,9 @@
 
 import pathlib
 
-from keras_multigrid.checking.classes import check_classes, class_splits
+from keras_multigrid.checking.classes import check_classes
 from keras_multigrid.checking.masks import check_masks
+from keras_multigrid.datasets.class_splits import class_splits
 from keras_multigrid.datasets.masks.foreign import foreign_sentence
 from keras_multigrid.datasets.masks.layouts import (
     IMAGES,
@@ -73,7 +74,7 @@ def check_folder(
     if not pathlib.Path(data_dir).exists():
         raise ValueError(f"{data_dir} does not exist; expected a folder, or a CSV file.")
     if kind_of(data_dir) == "classes":
-        return check_classes(data_dir, class_names)
+        return check_classes(data_dir, class_names, seed)
     return check_masks(data_dir, **settings)
 
 

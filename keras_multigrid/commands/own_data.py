@@ -5,7 +5,7 @@ import pathlib
 from keras_multigrid.checking import check_folder, write_page
 from keras_multigrid.checking.folders import kind_of
 from keras_multigrid.progress import say
-from keras_multigrid.recipes.imagenet import ImageNet
+from keras_multigrid.recipes.classification import Classification
 from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.recipes.segmentation import Segmentation
 
@@ -51,8 +51,8 @@ def _settings(options):
     if not options.folder.exists():
         return {}
     if kind_of(options.folder) == "classes":
-        recipe = resolve(ImageNet, "quick", ["data=image_folder", *options.settings])
-        return {"class_names": recipe.class_names}
+        recipe = resolve(Classification, "quick", options.settings)
+        return {"class_names": recipe.class_names, "seed": recipe.seed}
     recipe = resolve(Segmentation, "quick", options.settings)
     fold = None if recipe.fold is None else 0 if recipe.fold == "all" else int(recipe.fold)
     return {**{name: getattr(recipe, name) for name in OF_MASKS}, "fold": fold}

@@ -1,6 +1,7 @@
 """Recipes: what an experiment is, one frozen dataclass each; `RECIPES` lists them all."""
 
 from keras_multigrid.recipes.cifar import Cifar10, Cifar100
+from keras_multigrid.recipes.classification import Classification
 from keras_multigrid.recipes.dense_prediction import MnistSegmentation, MnistSpatialTransformer
 from keras_multigrid.recipes.imagenet import ImageNet
 from keras_multigrid.recipes.located_mnist import LocatedMnist
@@ -14,6 +15,7 @@ RECIPES = {
     for recipe in (
         Quickstart,
         Segmentation,
+        Classification,
         Cifar100,
         Cifar10,
         MnistSegmentation,
@@ -28,6 +30,7 @@ __all__ = [
     "RECIPES",
     "Cifar10",
     "Cifar100",
+    "Classification",
     "ImageNet",
     "LocatedMnist",
     "MnistSegmentation",

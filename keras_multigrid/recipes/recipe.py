@@ -59,8 +59,7 @@ class Recipe:
             validation uses and that the trained network gets; None is no average.
         jit_compile: Whether XLA compiles the training; None is Keras' choice.
         threads: Threads of each operation, on TensorFlow, unless this process has used it already;
-            None is all cores. With 1, a small network's grids are computed side by side, instead
-            of each in tiny parts.
+            None is all cores. With 1, a small network's grids are computed side by side.
         remat: Whether to compute activations again in the backward pass instead of keeping them
             (gradient checkpointing; JAX only).
         devices: Devices that share a batch, of each process.

@@ -34,7 +34,23 @@ def test_a_good_folder(folder):
 
 def test_classes_at_the_top(folder):
     report = check_folder(folder / "train")
-    assert report.problems == () and dict(report.facts)["images"] == "8"
+    assert report.problems == () and dict(report.facts)["images"] == "8: 6 train, 2 validation"
+
+
+def test_copies_that_the_drawn_split_parts(folder):
+    for number in range(1, 9):
+        shutil.copy(folder / "train/cat/0.png", folder / f"train/cat/copy{number}.png")
+    (error,) = check_folder(folder / "train").errors
+    assert "in the splits train and validation: scores would be too good" in error.sentence
+
+
+def test_folders_beside_the_splits_and_two_of_one_split(folder):
+    shutil.copytree(folder / "train/cat", folder / "cow")
+    (warning,) = check_folder(folder).problems
+    assert "has cow beside its splits, which is passed over" in warning.sentence
+    shutil.copytree(folder / "val", folder / "valid")
+    with pytest.raises(ValueError, match="has val and valid, which are one split"):
+        check_folder(folder)
 
 
 def test_folders_that_are_no_classes(folder, tmp_path):
