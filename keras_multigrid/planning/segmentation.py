@@ -7,13 +7,13 @@ from keras_multigrid.budget import Budget
 from keras_multigrid.complexity import profile, without_weights
 from keras_multigrid.prediction.geometry import SeenMargin, total_stride
 
-BUDGETS = {"small": 700e6, "medium": 2e9, "large": 10e9}  # multiply-adds of a training crop
+BUDGETS = {"small": 500e6, "medium": 2e9, "large": 10e9}  # multiply-adds of a training crop
 THIN, THICK = 8, 16  # pixels
 CELLS = 128  # sides of a crop on the finest grid
 SMALLEST_CELLS = 8  # a side of the coarsest grid in a crop
 RATIOS = (1, 2, 3, 4)  # of the widths of grids, at most as many
 MINIMAL = 1 / 64  # a width multiplier: one channel
-FEWEST_STEPS, MOST_STEPS = 1200, 20_000
+FEWEST_STEPS, MOST_STEPS = 1000, 20_000
 GPU_BATCH, CPU_BATCH = 8, 4
 
 
