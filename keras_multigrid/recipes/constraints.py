@@ -2,11 +2,13 @@
 
 import inspect
 import math
+import typing
 
 import keras
 
 from keras_multigrid import checks
 from keras_multigrid.applications.paper import paper_model
+from keras_multigrid.type_hints import fits
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 OPTIMIZERS = ("sgd", "adam")
@@ -20,10 +22,12 @@ POSITIVE = (
 def check_recipe(recipe):
     """Raises a `ValueError` that names a field of a recipe and what was expected."""
     checks.fields(recipe)
+    hints = typing.get_type_hints(type(recipe))
     for name in POSITIVE:
         value = getattr(recipe, name)
-        if value is not None and not 0 < value < math.inf:  # None where its type allows it
-            raise ValueError(f"{name} is {value}; expected a positive number.")
+        if value is not None and not 0 < value < math.inf:
+            expected = "a positive number" + (", or none" if fits(None, hints[name]) else "")
+            raise ValueError(f"{name} is {value}; expected {expected}.")
     if recipe.loaded_rate is not None and recipe.starting_weights() is None:
         raise ValueError(f"loaded_rate is {recipe.loaded_rate}, and no weights are to be loaded.")
     _check_sizes(recipe)
