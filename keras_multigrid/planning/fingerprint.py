@@ -21,6 +21,8 @@ class Fingerprint:
         shares: Share of each class in the pixels that count.
         thickness: For each class the mean thickness of its regions in pixels: twice the area over
             the length of the boundary; 0 for classes that do not occur.
+        upright: How much images have a top and a bottom: by how much the shares of a class in the
+            upper and the lower half differ, from 0 to 1, the mean over classes.
     """
 
     images: int
@@ -32,6 +34,7 @@ class Fingerprint:
     value_range: tuple[float, float]
     shares: tuple[float, ...]
     thickness: tuple[float, ...]
+    upright: float
 
 
 def fingerprint(samples, classes, count=None):
@@ -60,14 +63,15 @@ def fingerprint(samples, classes, count=None):
     (8, 3.0, 0.333)
     """
     sizes, sums, squares, pixels, values = [], 0.0, 0.0, 0, []
-    areas, boundaries = np.zeros(classes), np.zeros(classes)
+    areas, boundaries, upper = np.zeros(classes), np.zeros(classes), np.zeros(classes)
     for image, labels in samples:
         sizes.append(image.shape[:2])
         flat = image.reshape(-1, image.shape[-1]).astype("float64")
         sums, squares = sums + flat.sum(axis=0), squares + (flat**2).sum(axis=0)
         pixels += len(flat)
         values.append(flat[:: max(1, len(flat) // SAMPLED_VALUES)].ravel())
-        areas += np.bincount(labels[labels >= 0], minlength=classes)
+        areas += _pixels(labels, classes)
+        upper += _pixels(labels[: len(labels) // 2], classes)
         boundaries += _boundaries(labels, classes)
     if not sizes:
         raise ValueError("There are no training images to plan by.")
@@ -85,7 +89,12 @@ def fingerprint(samples, classes, count=None):
         value_range=_rounded((low, high)),
         shares=_rounded(areas / max(areas.sum(), 1)),
         thickness=_rounded(2 * areas / np.maximum(boundaries, 1)),
+        upright=float(np.abs(2 * upper / np.maximum(areas, 1) - 1)[areas > 0].mean()),
     )
+
+
+def _pixels(labels, classes):
+    return np.bincount(labels[labels >= 0], minlength=classes)
 
 
 def _boundaries(labels, classes):

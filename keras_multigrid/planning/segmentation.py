@@ -9,6 +9,7 @@ from keras_multigrid.prediction.geometry import SeenMargin, total_stride
 
 BUDGETS = {"small": 500e6, "medium": 2e9, "large": 10e9}  # multiply-adds of a training crop
 THIN, THICK = 8, 16  # pixels
+UPRIGHT = 0.2  # a difference between upper and lower halves
 CELLS = 128  # sides of a crop on the finest grid
 SMALLEST_CELLS = 8  # a side of the coarsest grid in a crop
 RATIOS = (1, 2, 3, 4)  # of the widths of grids, at most as many
@@ -23,7 +24,7 @@ def plan_segmentation(given, facts, classes, channels, device):
     Args:
         given: Dictionary of settings; those that are None are chosen: `budget`, `stem_strides`,
             `channel_ratios`, `crop`, `width_multiplier`, `batch_size`, `epochs`,
-            `steps_per_epoch`, `precision`, `class_weights`, `learning_rate`. `model` is the
+            `steps_per_epoch`, `precision`, `class_weights`, `flips`, `rotation`. `model` is the
             network's name, `head` and `repeats` its arguments.
         facts: A `Fingerprint`.
         classes: Number of classes.
@@ -88,13 +89,19 @@ def plan_segmentation(given, facts, classes, channels, device):
     )
     precision = "mixed_bfloat16" if device.bfloat16 else "float32"
     choose("precision", precision, f"what is fastest on this {device.kind.upper()}")
-    if settings["class_weights"] == "auto":
+    if settings["class_weights"] is None and classes == 2:
+        choose("class_weights", "none", "the Dice part of the loss balances two classes")
+    elif settings["class_weights"] in (None, "auto"):
         settings["class_weights"] = None
-        choose(
-            "class_weights",
-            _weights(facts.shares),
-            "root of the median frequency over the class's own",
-        )
+        weights = _weights(facts.shares)
+        choose("class_weights", weights, "root of the median frequency over the class's own")
+    difference = f"classes differ by {facts.upright:.0%} between upper and lower halves"
+    if facts.upright > UPRIGHT:
+        choose("flips", "horizontal", f"{difference}: images have a top")
+        choose("rotation", 5.0, "more would tilt what stands upright")
+    else:
+        choose("flips", "both", f"{difference}: images have no top")
+        choose("rotation", 20.0, "any angle would do; larger ones lose the corners")
     return settings, reasons
 
 

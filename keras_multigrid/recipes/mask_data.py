@@ -63,8 +63,8 @@ class MaskData:
     channels: int | None = None
     image_type: str | None = None
     data_digest: str | None = None
-    flips: str = "horizontal"
-    rotation: float = 5.0
+    flips: str | None = None
+    rotation: float | None = None
     scale: float = 1.25
     brightness: float = 0.2
     contrast: float = 1.2
@@ -196,8 +196,8 @@ class MaskData:
     def _augmentation(self):
         deviations = self.deviation or (64.0,)
         return MaskAugmentation(
-            flips=self.flips,
-            rotation=self.rotation,
+            flips=self.flips or "horizontal",
+            rotation=0.0 if self.rotation is None else self.rotation,
             scale=self.scale,
             brightness=self.brightness,
             contrast=self.contrast,

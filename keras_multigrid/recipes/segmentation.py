@@ -24,7 +24,7 @@ SHOWN_IMAGES = 4  # in TensorBoard
 MOST_READ = 200  # images whose statistics are taken
 PLANNED = (
     *("budget", "stem_strides", "channel_ratios", "crop", "width_multiplier", "batch_size"),
-    *("epochs", "steps_per_epoch", "precision", "class_weights"),
+    *("epochs", "steps_per_epoch", "precision", "class_weights", "flips", "rotation"),
 )
 
 MEASURED = ("mean", "deviation", "value_range", "plan", "kept_weights")
@@ -41,7 +41,7 @@ class Segmentation(MaskData, Recipe):
         stem_strides, head: As for `kmg.applications.PMGSEG`.
         crop: Height and width of training images, parts of the given ones.
         class_weights: Weights of the classes in the cross-entropy, by commas; `"auto"`, by the
-            median frequency, or `"none"`.
+            root of the median frequency, or `"none"`.
         dice_weight, focal_gamma: As for `kmg.losses.CrossEntropyDice`.
         kept_weights: Which weights a run ends with: `"best"` by validation, or the `"last"`.
         mean, deviation: Of the training images' values, for each channel.
@@ -63,7 +63,7 @@ class Segmentation(MaskData, Recipe):
     stem_strides: int | None = None
     head: str = "concatenate"
     crop: tuple[int, ...] | None = None
-    class_weights: str = "auto"
+    class_weights: str | None = None
     dice_weight: float = 1.0
     focal_gamma: float = 0.0
     kept_weights: str | None = None

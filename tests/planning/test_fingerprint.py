@@ -19,6 +19,7 @@ def test_facts():
     assert facts.deviation == pytest.approx(values.std(axis=0), rel=1e-5)
     assert facts.shares == pytest.approx((16 / 20, 4 / 20, 0))
     # Class 0 has sides of 20 pixels to the left and to the right of the stripe.
+    assert facts.upright == 0
     assert facts.thickness == (2 * 16 * 20 / 40, 2 * 4 * 20 / 40, 0)
 
 
@@ -32,3 +33,9 @@ def test_extreme_values_are_left_out_of_the_range():
 def test_no_samples():
     with pytest.raises(ValueError, match="no training images"):
         fingerprint([], classes=2)
+
+
+def test_images_with_a_top():
+    labels = np.zeros((10, 4), "int32")
+    labels[5:] = 1
+    assert fingerprint([(np.zeros((10, 4, 1)), labels)], classes=2).upright == 1

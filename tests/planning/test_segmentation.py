@@ -19,11 +19,19 @@ FACTS = Fingerprint(
     value_range=(0.0, 255.0),
     shares=(0.7, 0.25, 0.05),
     thickness=(100.0, 20.0, 5.0),
+    upright=0.5,
 )
 NOTHING = {
     **dict(budget=None, stem_strides=None, channel_ratios=None, crop=None, width_multiplier=None),
     **dict(batch_size=None, epochs=None, steps_per_epoch=None, precision=None),
-    **dict(class_weights="auto", model="PMG-11", head="concatenate", repeats=None),
+    **dict(
+        class_weights=None,
+        flips=None,
+        rotation=None,
+        model="PMG-11",
+        head="concatenate",
+        repeats=None,
+    ),
 }
 
 
@@ -106,6 +114,17 @@ def test_rare_classes_weigh_more(planned):
     weights = [float(weight) for weight in planned[0]["class_weights"].split(",")]
     assert weights == sorted(weights)
     assert weights[1] == 1  # of the median
+
+
+def test_two_classes_are_balanced_by_the_loss_alone():
+    facts = {"shares": (0.9, 0.1), "thickness": (50.0, 20.0)}
+    assert plan(GIVEN, **facts)[0]["class_weights"] == "none"
+    assert plan({**GIVEN, "class_weights": "auto"}, **facts)[0]["class_weights"] != "none"
+
+
+@pytest.mark.parametrize("upright, flips", [(0.9, "horizontal"), (0.02, "both")])
+def test_images_without_a_top_are_turned_over(upright, flips):
+    assert plan(GIVEN, upright=upright)[0]["flips"] == flips
 
 
 def test_more_images_more_steps():
