@@ -41,7 +41,7 @@ def test_copies_that_the_drawn_split_parts(folder):
     for number in range(1, 9):
         shutil.copy(folder / "train/cat/0.png", folder / f"train/cat/copy{number}.png")
     (error,) = check_folder(folder / "train").errors
-    assert "in the splits train and validation: scores would be too good" in error.sentence
+    assert "in train and validation: scores would be too good" in error.sentence
 
 
 def test_folders_beside_the_splits_and_two_of_one_split(folder):
