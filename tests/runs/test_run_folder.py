@@ -26,6 +26,9 @@ class Small:
     data_dir: str | None = None
     checkpoint_seconds: float = 60.0
 
+    def folder_name(self):
+        return "small-net"
+
 
 @dataclasses.dataclass(frozen=True)
 class Other(Small):
