@@ -88,7 +88,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--side", type=int, default=9000, help="of the image (default: 9000)")
     parser.add_argument("--width", type=float, default=0.117, help="of the network's layers")
-    options, others = parser.parse_known_args()
+    for option in ("--flips", "--probabilities"):
+        parser.add_argument(option, action="store_true", help="as of `predict`")
+    options = parser.parse_args()
+    others = [f"--{name}" for name in ("flips", "probabilities") if getattr(options, name)]
     model = network(options.width)
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)

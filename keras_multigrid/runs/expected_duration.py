@@ -10,12 +10,6 @@ MEASURED, PASSED_OVER = 20, 2  # steps; the first ones compile
 SHORT = 100  # steps that need no telling
 
 
-class _Steps:
-    """The steps of this process; an object, so that checkpoints leave it out."""
-
-    done, start = 0, 0.0
-
-
 class ExpectedDuration(keras.callbacks.Callback):
     """Prints the expected duration after 20 steps.
 
@@ -23,17 +17,18 @@ class ExpectedDuration(keras.callbacks.Callback):
         steps: Of the whole training.
     """
 
+    checkpointed = False  # runs that began without it go on
+
     def __init__(self, steps):
         super().__init__()
-        self._all, self._own = steps, _Steps()
+        self._all, self._done, self._start = steps, 0, 0.0
 
     def on_train_batch_end(self, batch, logs=None):
-        own = self._own
-        own.done += 1
-        if own.done == PASSED_OVER:
-            own.start = time.monotonic()
-        if own.done == MEASURED and self._all > SHORT:
-            step = (time.monotonic() - own.start) / (MEASURED - PASSED_OVER)
+        self._done += 1
+        if self._done == PASSED_OVER:
+            self._start = time.monotonic()
+        if self._done == MEASURED and self._all > SHORT:
+            step = (time.monotonic() - self._start) / (MEASURED - PASSED_OVER)
             say(f"\nAbout {_text(step * self._all)} for {self._all:,} steps of {step:.2f} s.")
 
 

@@ -36,7 +36,8 @@ def resumable_fit(
         validation_data: As for `keras.Model.fit`.
         callbacks: List of Keras callbacks, the same ones in each call. Of their attributes those
             are restored that are numbers, texts, arrays, and lists or dictionaries of them, and
-            what is in files that they hold open for writing, such as that of `CSVLogger`.
+            what is in files that they hold open for writing, such as that of `CSVLogger`. One whose
+            attribute `checkpointed` is False has no state, and may be new.
         checkpoint_seconds: Seconds between checkpoints, at least.
         verbose: As for `keras.Model.fit`.
 
@@ -95,8 +96,9 @@ def resumable_fit(
             "BackupAndRestore is among the callbacks, and would restore another epoch than the "
             "checkpoint's; leave it out."
         )
+    kept = [callback for callback in callbacks if getattr(callback, "checkpointed", True)]
     survival = Survival(
-        folder, steps_per_epoch, checkpoint_seconds, validation_data is not None, callbacks
+        folder, steps_per_epoch, checkpoint_seconds, validation_data is not None, kept
     )
     start = survival.start
     with survival.signals():
