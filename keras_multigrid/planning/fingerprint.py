@@ -50,7 +50,7 @@ def fingerprint(samples, classes, count=None):
         A `Fingerprint`.
 
     Raises:
-        ValueError: If there are no samples.
+        ValueError: If there are no samples, or no pixel counts.
 
     Example:
 
@@ -75,6 +75,8 @@ def fingerprint(samples, classes, count=None):
         boundaries += _boundaries(labels, classes)
     if not sizes:
         raise ValueError("There are no training images to plan by.")
+    if not areas.any():
+        raise ValueError("No pixel of the training masks counts; give masks that have classes.")
     mean = sums / pixels
     deviation = np.sqrt(np.maximum(squares / pixels - mean**2, 0))
     low, high = np.percentile(np.concatenate(values), (0.5, 99.5))

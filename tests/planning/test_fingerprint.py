@@ -33,6 +33,8 @@ def test_extreme_values_are_left_out_of_the_range():
 def test_no_samples():
     with pytest.raises(ValueError, match="no training images"):
         fingerprint([], classes=2)
+    with pytest.raises(ValueError, match="No pixel of the training masks counts"):
+        fingerprint([(np.zeros((2, 2, 1)), np.full((2, 2), -1))], classes=2)
 
 
 def test_images_with_a_top():
