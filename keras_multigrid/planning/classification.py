@@ -7,6 +7,7 @@ from keras_multigrid.applications import create_model
 from keras_multigrid.applications.paper import TOP_DOWN, paper_model
 from keras_multigrid.budget import Budget
 from keras_multigrid.complexity import profile, without_weights
+from keras_multigrid.planning.choices import MOST_WEIGHT, balancing_weights, limit_of
 
 BUDGETS = {"small": 60e6, "medium": 600e6, "large": 3e9}  # multiply-adds of a training image
 SMALLEST, STEP = 64, 32  # pixels; the network's stride is 32
@@ -14,7 +15,6 @@ CPU_LARGEST, GPU_LARGEST = 128, 224
 CPU_BATCH, GPU_BATCH = 32, 64
 STEPS, FEWEST_STEPS, MOST_STEPS = 60, 600, 20_000
 EPOCHS = 20
-MOST_WEIGHT = 3.0  # or its inverse
 
 
 def plan_classification(given, facts, device):
@@ -58,7 +58,7 @@ def plan_classification(given, facts, device):
         f"shorter sides are {facts.side} pixels (median), and a network on a {kind} reads "
         f"{SMALLEST} to {largest}, in multiples of {STEP}, its stride",
     )
-    limit = BUDGETS.get(settings["budget"]) or _number(settings["budget"])
+    limit = limit_of(settings["budget"], BUDGETS, "a training image")
     if settings["width_multiplier"] is None and _has_width(settings["model"]):
         width = _width(settings, limit, len(facts.counts))
         choose("width_multiplier", width, f"fills {limit / 1e6:,.0f} M multiply-adds of an image")
@@ -80,7 +80,7 @@ def plan_classification(given, facts, device):
         reason = f"classes have {fewest} to {most} images: root of the median over the class's own"
         if most <= 1.5 * fewest:
             choose("class_weights", "none", f"classes have {fewest} to {most} images, nearly alike")
-        choose("class_weights", _weights(facts.counts), reason)
+        choose("class_weights", balancing_weights(facts.counts, 1 / MOST_WEIGHT), reason)
     return settings, reasons
 
 
@@ -118,25 +118,3 @@ def _width(settings, limit, classes):
         )
 
     return Budget(max_macs=limit).fill(count)
-
-
-def _weights(counts):
-    """Returns median-frequency weights (Eigen and Fergus, 2015), tempered by the root."""
-    present = sorted(count for count in counts if count)
-    half = len(present) // 2
-    median = present[half] if len(present) % 2 else (present[half - 1] + present[half]) / 2
-    weights = [math.sqrt(median / count) if count else 1.0 for count in counts]
-    return ",".join(f"{min(max(each, 1 / MOST_WEIGHT), MOST_WEIGHT):.3g}" for each in weights)
-
-
-def _number(text):
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 < number < math.inf:
-        raise ValueError(
-            f"budget is {text!r}; expected {', '.join(BUDGETS)}, or a number of multiply-adds of "
-            "a training image."
-        )
-    return number

@@ -5,6 +5,7 @@ import math
 from keras_multigrid.applications import create_model
 from keras_multigrid.budget import Budget
 from keras_multigrid.complexity import profile, without_weights
+from keras_multigrid.planning.choices import balancing_weights, limit_of
 from keras_multigrid.prediction.geometry import SeenMargin, total_stride
 
 BUDGETS = {"small": 500e6, "medium": 2e9, "large": 10e9}  # multiply-adds of a training crop
@@ -16,6 +17,7 @@ RATIOS = (1, 2, 3, 4)  # of the widths of grids, at most as many
 MINIMAL = 1 / 64  # a width multiplier: one channel
 FEWEST_STEPS, MOST_STEPS = 1000, 20_000
 GPU_BATCH, CPU_BATCH = 8, 4
+LEAST_WEIGHT = 0.3  # of a class
 
 
 def plan_segmentation(given, facts, classes, channels, device):
@@ -71,7 +73,7 @@ def plan_segmentation(given, facts, classes, channels, device):
         f"{CELLS} x {CELLS} pixels of the finest grid or the whole image, in multiples of {total}, "
         "the network's stride",
     )
-    limit = BUDGETS.get(settings["budget"]) or _number(settings["budget"])
+    limit = limit_of(settings["budget"], BUDGETS, "a training crop")
     if settings["width_multiplier"] is None:
         width = _width(settings, limit, classes, channels)
         choose("width_multiplier", width, f"fills {limit / 1e6:,.0f} M multiply-adds of a crop")
@@ -93,7 +95,7 @@ def plan_segmentation(given, facts, classes, channels, device):
         choose("class_weights", "none", "the Dice part of the loss balances two classes")
     elif settings["class_weights"] in (None, "auto"):
         settings["class_weights"] = None
-        weights = _weights(facts.shares)
+        weights = balancing_weights(facts.shares, LEAST_WEIGHT)
         choose("class_weights", weights, "root of the median frequency over the class's own")
     difference = f"classes differ by {facts.upright:.0%} between upper and lower halves"
     if facts.upright > UPRIGHT:
@@ -157,29 +159,6 @@ def _width(settings, limit, classes, channels):
         )
 
     return Budget(max_macs=limit).fill(count)
-
-
-def _weights(shares):
-    """Returns median-frequency weights (Eigen and Fergus, 2015), none above 10 times another."""
-    present = sorted(share for share in shares if share)
-    median = present[len(present) // 2] if len(present) % 2 else _middle(present)
-    weights = [math.sqrt(median / share) if share else 1.0 for share in shares]
-    return ",".join(f"{min(max(weight, 0.3), 3.0):.3g}" for weight in weights)
-
-
-def _middle(values):
-    half = len(values) // 2
-    return (values[half - 1] + values[half]) / 2
-
-
-def _number(text):
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(
-            f"budget is {text!r}; expected {', '.join(BUDGETS)}, or a number of multiply-adds of "
-            "a training crop."
-        ) from None
 
 
 def _text(value):

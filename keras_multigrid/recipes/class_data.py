@@ -14,7 +14,7 @@ from keras_multigrid.datasets.class_splits import read_class_set
 from keras_multigrid.datasets.mask_augmentation import MaskAugmentation
 from keras_multigrid.decoding import read_image
 from keras_multigrid.planning import class_fingerprint
-from keras_multigrid.progress import say
+from keras_multigrid.recipes.own_data import stop_on_errors
 from keras_multigrid.recipes.recipe import EVALUATION_BATCH
 
 MOST_READ = 200  # images whose statistics are taken
@@ -101,12 +101,7 @@ class ClassData:
                     "folder of images for each class (`train segmentation` is for masks)."
                 )
             report = check_folder(self.data_dir, class_names=self.class_names, seed=self.seed)
-            for problem in report.warnings:
-                say(f"warning: {problem.sentence}")
-            if report.errors:
-                more = len(report.errors) - 1
-                also = f" (`keras-multigrid check` names {more} more)" if more else ""
-                raise ValueError(f"{report.errors[0].sentence}{also}")
+            stop_on_errors(report)
 
     def facts(self):
         """Returns the `ClassFingerprint` of the training images."""

@@ -16,6 +16,12 @@ from keras_multigrid.recipes.class_data import ClassData
 from keras_multigrid.recipes.class_evaluation import evaluate_classes, scores_by_class
 from keras_multigrid.recipes.classification_page import write_classification_page
 from keras_multigrid.recipes.constraints import check_choice
+from keras_multigrid.recipes.own_data import (
+    best_weights,
+    continued,
+    normalization,
+    with_defaults,
+)
 from keras_multigrid.recipes.recipe import Recipe
 from keras_multigrid.whole_files import write_text
 
@@ -80,10 +86,7 @@ class Classification(ClassData, Recipe):
         if begun is not None and not isinstance(begun, Classification):
             return self  # the run is refused
         if begun is not None:
-            names = [field.name for field in dataclasses.fields(self)]
-            own = {name for name in names if getattr(self, name) not in (None, "auto")}
-            kept = {name: getattr(begun, name) for name in names if name not in own}
-            return dataclasses.replace(self, **kept)
+            return continued(self, begun)
         self.check_images()
         facts = self.facts()
         given = {name: getattr(self, name) for name in (*PLANNED, "model", "channel_ratios")}
@@ -102,23 +105,17 @@ class Classification(ClassData, Recipe):
         )
 
     def asked(self):
-        planned = {choice.partition("=")[0] for choice in self.plan or ()}
-        names = {*planned, *FOUND}
+        names = {*FOUND}
         if list(self.class_names or ()) == sorted(self.class_names or ()):
             names.add("class_names")  # the folders
-        defaults = {each.name: each.default for each in dataclasses.fields(self)}
-        return dataclasses.replace(self, **{name: defaults[name] for name in names})
+        return with_defaults(self, names)
 
     def build_network(self, **options):
         image = keras.Input((None, None, 3), name="image")
         resized = ResizedCentre(self.image_size, dtype="float32", name="centre")(image)
-        variance = [deviation**2 for deviation in self.deviation]
-        normalization = layers.Normalization(
-            mean=list(self.mean), variance=variance, dtype="float32", name="normalization"
-        )
         network = create_model(
             self.model,
-            input_tensor=normalization(resized),
+            input_tensor=normalization(self)(resized),
             classifier_activation=None,
             **{**self.network_arguments(), **options},
         )
@@ -136,11 +133,7 @@ class Classification(ClassData, Recipe):
     def callbacks(self, folder):
         if self.kept_weights != "best" or not self.validation:
             return []
-        return [
-            keras.callbacks.EarlyStopping(
-                "val_accuracy", mode="max", patience=self.epochs, restore_best_weights=True
-            )
-        ]
+        return [best_weights("val_accuracy", self.epochs)]
 
     def load(self, split, batch_size, **options):
         data = super().load(split, batch_size, **options)

@@ -11,7 +11,7 @@ from keras_multigrid.datasets.mask_augmentation import MaskAugmentation
 from keras_multigrid.datasets.masks.batches import mask_batches
 from keras_multigrid.datasets.masks.labels import MaskLabels, SegmentationTask
 from keras_multigrid.datasets.masks.mask_set import read_mask_set
-from keras_multigrid.progress import say
+from keras_multigrid.recipes.own_data import stop_on_errors
 from keras_multigrid.whole_files import write_text
 
 MOST_SIDE = 1024  # of the part of a validation image that is predicted while training
@@ -128,12 +128,7 @@ class MaskData:
             folds=self.folds,
             fold=None if self.fold is None else int(self.fold),
         )
-        for problem in report.warnings:
-            say(f"warning: {problem.sentence}")
-        if report.errors:
-            more = len(report.errors) - 1
-            also = f" (`keras-multigrid check` names {more} more)" if more else ""
-            raise ValueError(f"{report.errors[0].sentence}{also}")
+        stop_on_errors(report)
 
     def begin(self, folder):
         columns = ("image", "mask", "split", "group", "field_of_view")

@@ -12,16 +12,22 @@ from keras_multigrid.applications import create_model
 from keras_multigrid.layers import PaddingToMultiple, UpSamplingLike
 from keras_multigrid.losses import CrossEntropyDice
 from keras_multigrid.planning import find_device, fingerprint, plan_segmentation
+from keras_multigrid.planning.fingerprint import MOST_READ
 from keras_multigrid.recipes.constraints import check_choice
 from keras_multigrid.recipes.evaluation import evaluate_images, scores_by_class
 from keras_multigrid.recipes.mask_data import MaskData
 from keras_multigrid.recipes.overlay_summaries import OverlaySummaries
+from keras_multigrid.recipes.own_data import (
+    best_weights,
+    continued,
+    normalization,
+    with_defaults,
+)
 from keras_multigrid.recipes.recipe import Recipe
 from keras_multigrid.recipes.segmentation_page import write_segmentation_page
 from keras_multigrid.training.distribution import is_first_process
 
 SHOWN_IMAGES = 4  # in TensorBoard
-MOST_READ = 200  # images whose statistics are taken
 PLANNED = (
     *("budget", "stem_strides", "channel_ratios", "crop", "width_multiplier", "batch_size"),
     *("epochs", "steps_per_epoch", "precision", "class_weights", "flips", "rotation"),
@@ -100,10 +106,7 @@ class Segmentation(MaskData, Recipe):
         if begun is not None and not isinstance(begun, Segmentation):
             return self  # the run is refused
         if begun is not None:
-            names = [field.name for field in dataclasses.fields(self)]
-            own = {name for name in names if getattr(self, name) not in (None, "auto")}
-            kept = {name: getattr(begun, name) for name in names if name not in own}
-            recipe = dataclasses.replace(self, **kept)
+            recipe = continued(self, begun)
             if recipe.mask_set.digest() != begun.data_digest:
                 raise ValueError(
                     f"{self.data_dir} has other images or masks than when the run began, or other "
@@ -129,10 +132,8 @@ class Segmentation(MaskData, Recipe):
         )
 
     def asked(self):
-        planned = {choice.partition("=")[0] for choice in self.plan or ()}
-        names = {*planned, *self.found(), *MEASURED} - {"class_names", "mask_values"}
-        defaults = {each.name: each.default for each in dataclasses.fields(self)}
-        return dataclasses.replace(self, **{name: defaults[name] for name in names})
+        names = {*self.found(), *MEASURED} - {"class_names", "mask_values"}
+        return with_defaults(self, names)
 
     def facts(self):
         """Returns the `Fingerprint` of the training images."""
@@ -143,14 +144,10 @@ class Segmentation(MaskData, Recipe):
 
     def build_network(self, **options):
         image = keras.Input((None, None, self.channels), name="image")
-        variance = [deviation**2 for deviation in self.deviation]
-        normalization = layers.Normalization(
-            mean=list(self.mean), variance=variance, dtype="float32", name="normalization"
-        )
         padding = PaddingToMultiple(self.total_stride, name="padding")
         network = create_model(
             self.model,
-            input_tensor=padding(normalization(image)),
+            input_tensor=padding(normalization(self)(image)),
             classifier_activation=None,
             **{**self.network_arguments(), **options},
         )
@@ -194,11 +191,7 @@ class Segmentation(MaskData, Recipe):
             pairs = self.mask_set.of(self.VALIDATION_SPLIT)[:SHOWN_IMAGES]
             callbacks.append(OverlaySummaries(folder / "tensorboard", self, pairs))
         if self.kept_weights == "best":
-            callbacks.append(
-                keras.callbacks.EarlyStopping(
-                    "val_mean_iou", mode="max", patience=self.epochs, restore_best_weights=True
-                )
-            )
+            callbacks.append(best_weights("val_mean_iou", self.epochs))
         return callbacks
 
     def evaluate(self, model, split, verbose="auto"):

@@ -110,9 +110,7 @@ def _images(recipe, model, evaluation):
             overlay(shown, np.where(labels < 0, -1, predicted), recipe.class_colours),
             overlay(shown, wrong, [WRONG], opacity=1.0),
         ]
-        caption = (
-            f"{kind}: {pair.name}, mean IoU {_percent(score)}; image, truth, prediction, errors"
-        )
+        caption = f"{kind}: {pair.name}, mean IoU {_percent(score)}; {PANELS}"
         parts.append(html_page.picture(np.concatenate(panels, axis=1), caption))
     return parts
 

@@ -1,0 +1,41 @@
+"""What the plans of all tasks choose alike."""
+
+import math
+
+import numpy as np
+
+MOST_WEIGHT = 3.0  # of a class
+
+
+def limit_of(budget, budgets, of):
+    """Returns the multiply-adds of a budget: one of those with a name, or a number as text.
+
+    Raises:
+        ValueError: If it is neither; `of` says what is counted.
+    """
+    if budget in budgets:
+        return budgets[budget]
+    try:
+        number = float(budget)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise ValueError(
+            f"budget is {budget!r}; expected {', '.join(budgets)}, or a number of multiply-adds of "
+            f"{of}."
+        )
+    return number
+
+
+def balancing_weights(counts, least):
+    """Returns weights of classes, as text: the root of the median over the class's own count.
+
+    Those are the median-frequency weights of Eigen and Fergus (2015), tempered by the root.
+
+    Args:
+        counts: How much there is of each class; one without any weighs 1.
+        least: The smallest weight.
+    """
+    median = np.median([count for count in counts if count])
+    weights = [math.sqrt(median / count) if count else 1.0 for count in counts]
+    return ",".join(f"{min(max(weight, least), MOST_WEIGHT):.3g}" for weight in weights)
