@@ -2,9 +2,9 @@
 
 import json
 import pathlib
-import zipfile
 
 from keras_multigrid import checks
+from keras_multigrid.export.keras_entries import add_entry, read_entry
 
 CLASS_NAMES = "class_names.json"
 KERAS = ".keras"
@@ -12,9 +12,8 @@ MODEL = f"model{KERAS}"
 
 
 def add_class_names(path, class_names):
-    """Adds names to a `.keras` file, an archive in which Keras reads its own parts alone."""
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(CLASS_NAMES, json.dumps(list(class_names)))
+    """Adds names to a `.keras` file."""
+    add_entry(path, CLASS_NAMES, list(class_names))
 
 
 def write_class_names(folder, class_names):
@@ -55,15 +54,8 @@ def read_class_names(path):
         if not model.exists():
             return None
         path = model
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if CLASS_NAMES not in archive.namelist():
-                return None
-            return _checked(archive.read(CLASS_NAMES), path)
-    except zipfile.BadZipFile as error:
-        raise ValueError(
-            f"{path} is not a {KERAS} file, or is damaged; expected a run's."
-        ) from error
+    names = read_entry(path, CLASS_NAMES)
+    return None if names is None else _checked(names, path)
 
 
 def _checked(data, path):

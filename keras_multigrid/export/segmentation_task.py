@@ -3,17 +3,16 @@
 import dataclasses
 import json
 import pathlib
-import zipfile
 
 from keras_multigrid.datasets.masks.labels import MaskLabels, SegmentationTask
+from keras_multigrid.export.keras_entries import add_entry, read_entry
 
 TASK = "segmentation.json"
 
 
 def add_task(path, task):
-    """Adds a `SegmentationTask` to a `.keras` file, in which Keras reads its own parts alone."""
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(TASK, json.dumps(dataclasses.asdict(task)))
+    """Adds a `SegmentationTask` to a `.keras` file."""
+    add_entry(path, TASK, dataclasses.asdict(task))
 
 
 def write_task(folder, task):
@@ -32,13 +31,8 @@ def read_task(path):
     if path.is_dir():
         beside = path / TASK
         return _parsed(beside.read_bytes(), beside) if beside.exists() else None
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return _parsed(archive.read(TASK), path) if TASK in archive.namelist() else None
-    except zipfile.BadZipFile as error:
-        raise ValueError(
-            f"{path} is not a .keras file, or is damaged; expected a run's."
-        ) from error
+    task = read_entry(path, TASK)
+    return None if task is None else _parsed(task, path)
 
 
 def _parsed(data, path):
