@@ -14,7 +14,7 @@ REMEDY = "remove it, and give --overwrite"
 
 @contextlib.contextmanager
 def locked(folder):
-    """Makes a folder, and keeps other predictions out of it.
+    """Makes a folder, and locks it for this prediction.
 
     Raises:
         OSError: If another process predicts into it, or it cannot be made.

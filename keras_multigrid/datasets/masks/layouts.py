@@ -115,7 +115,7 @@ def name_of(path, directory):
 
 
 def voc_splits(directory):
-    """Returns the split of each name in VOC's lists, None where there are no lists of splits."""
+    """Returns the split of each name by VOC's lists, or None if the folder has no such lists."""
     folder = pathlib.Path(directory, VOC_LISTS)
     lists = {path.stem: path for path in sorted(folder.glob("*.txt"))}
     if not {"train", "trainval"} & {*lists}:

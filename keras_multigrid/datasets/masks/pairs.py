@@ -62,7 +62,7 @@ def list_pairs(data_dir, *, mask_pattern=None, field_of_view_pattern=None):
     Args:
         data_dir: Path of the folder or the CSV file.
         mask_pattern: Name of a mask, if it is not that of the image, with `{stem}`, the image's
-            name without its suffix, or `{number}`, the first digits of it.
+            name without its suffix, or `{number}`, the first digits in it.
         field_of_view_pattern: The same for files that are not 0 where pixels count.
 
     Returns:
