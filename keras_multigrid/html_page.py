@@ -6,6 +6,8 @@ import io
 
 import numpy as np
 
+from keras_multigrid.datasets.class_folders import printable
+
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
@@ -16,7 +18,7 @@ th, td { border-bottom: 1px solid var(--line); padding: .3rem .8rem; text-align:
 th:first-child, td:first-child { text-align: left; }
 figure { margin: 1rem 0; } figcaption { font-size: .9rem; opacity: .8; }
 img { max-width: 100%; height: auto; image-rendering: auto; }
-.gallery { display: flex; flex-wrap: wrap; gap: 1rem; } .gallery figure { max-width: 11rem; }
+.gallery { display: flex; flex-wrap: wrap; gap: 1rem; } .gallery figure { margin: 0; }
 .key { display: inline-block; margin-right: 1rem; white-space: nowrap; }
 .key i { display: inline-block; width: 1em; height: 1em; margin-right: .3em; }
 pre { background: var(--soft); padding: .8rem; overflow-x: auto; }
@@ -30,7 +32,7 @@ def page(title, *parts):
         title: Its title.
         *parts: Texts of HTML.
     """
-    title = html.escape(title)
+    title = _text(title)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -41,44 +43,51 @@ def page(title, *parts):
 
 def heading(text):
     """Returns a heading."""
-    return f"<h2>{html.escape(text)}</h2>"
+    return f"<h2>{_text(text)}</h2>"
 
 
 def paragraph(text):
     """Returns a paragraph."""
-    return f"<p>{html.escape(text)}</p>"
+    return f"<p>{_text(text)}</p>"
 
 
 def listed(texts):
     """Returns a list with a point for each text."""
-    return f"<ul>{''.join(f'<li>{html.escape(text)}</li>' for text in texts)}</ul>"
+    return f"<ul>{''.join(f'<li>{_text(text)}</li>' for text in texts)}</ul>"
+
+
+def details(summary, texts):
+    """Returns texts, one a line, that are shown when their summary is clicked."""
+    lines = "<br>".join(map(_text, texts))
+    return f"<details><summary>{_text(summary)}</summary>{lines}</details>"
 
 
 def table(header, rows, shades=None):
     """Returns a table.
 
     Args:
-        header: List of texts.
+        header: List of texts; none leaves it out.
         rows: List of lists of texts.
         shades: For each row a number from 0 to 1 for each cell but the first, or None.
     """
-    head = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in header)
+    head = "".join(f'<th scope="col">{_text(text)}</th>' for text in header)
     body = []
     for index, (first, *cells) in enumerate(rows):
-        shown = [f'<th scope="row">{html.escape(first)}</th>']
+        shown = [f'<th scope="row">{_text(first)}</th>']
         for place, text in enumerate(cells):
             style = ""
             if shades is not None:
                 style = f' style="background: rgb(0 114 178 / {shades[index][place]:.2f})"'
-            shown.append(f"<td{style}>{html.escape(text)}</td>")
+            shown.append(f"<td{style}>{_text(text)}</td>")
         body.append(f"<tr>{''.join(shown)}</tr>")
-    return f'<div class="wide"><table><tr>{head}</tr>{"".join(body)}</table></div>'
+    rows = [f"<tr>{head}</tr>" if header else "", *body]
+    return f'<div class="wide"><table>{"".join(rows)}</table></div>'
 
 
 def colour_key(names, colours):
     """Returns what each colour, 0xRRGGBB, stands for."""
     keys = [
-        f'<span class="key"><i style="background: #{colour:06x}"></i>{html.escape(name)}</span>'
+        f'<span class="key"><i style="background: #{colour:06x}"></i>{_text(name)}</span>'
         for name, colour in zip(names, colours)
     ]
     return f"<p>{''.join(keys)}</p>"
@@ -103,8 +112,12 @@ def picture(image, caption):
         Image.fromarray(image).save(file, "PNG")
         image = file.getvalue()
     data = base64.b64encode(image).decode()
-    caption = html.escape(caption)
+    caption = _text(caption)
     return (
         f'<figure><img alt="{caption}" src="data:image/png;base64,{data}">'
         f"<figcaption>{caption}</figcaption></figure>"
     )
+
+
+def _text(text):
+    return html.escape(printable(text))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_multigrid.progress import progress_bar
+from keras_multigrid.recipes.own_data import named_scores
 from keras_multigrid.segmentation_scores import ConfusionMatrix
 
 SCORES = {"precision": "precision", "recall": "recall", "f1": "dice"}  # F1 of images is Dice's
@@ -45,18 +46,10 @@ class ClassEvaluation:
             "mean_f1": self.matrix.mean_dice,
         }
         own = {
-            _name(score, name): scores[stored]
+            name: {score: scores[stored] for score, stored in SCORES.items()}
             for name, scores in by_class.items()
-            for score, stored in SCORES.items()
         }
-        return {name: value for name, value in {**overall, **own}.items() if value is not None}
-
-
-def scores_by_class(results, class_names):
-    """Returns the scores of each class from `ClassEvaluation.results`; None where undefined."""
-    return {
-        name: {score: results.get(_name(score, name)) for score in SCORES} for name in class_names
-    }
+        return {**overall, **named_scores(own)}
 
 
 def evaluate_classes(model, data, images, class_names, verbose="auto"):
@@ -84,7 +77,3 @@ def evaluate_classes(model, data, images, class_names, verbose="auto"):
             answers.append(Answer(path, int(label), int(guess), float(values[guess]), loss))
         progress.add(len(labels))
     return ClassEvaluation(matrix, answers)
-
-
-def _name(score, class_name):
-    return f"{score} of {class_name}"

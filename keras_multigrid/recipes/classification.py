@@ -13,13 +13,14 @@ from keras_multigrid.applications import create_model
 from keras_multigrid.layers import ResizedCentre
 from keras_multigrid.planning import find_device, plan_classification
 from keras_multigrid.recipes.class_data import ClassData
-from keras_multigrid.recipes.class_evaluation import evaluate_classes, scores_by_class
+from keras_multigrid.recipes.class_evaluation import SCORES, evaluate_classes
 from keras_multigrid.recipes.classification_page import write_classification_page
 from keras_multigrid.recipes.constraints import check_choice
 from keras_multigrid.recipes.own_data import (
     best_weights,
     continued,
     normalization,
+    scores_by_class,
     with_defaults,
 )
 from keras_multigrid.recipes.recipe import Recipe
@@ -161,7 +162,7 @@ class Classification(ClassData, Recipe):
     def summary(self, results):
         return {
             "accuracy": results.get("accuracy"),
-            "per_class": scores_by_class(results, self.label_names()),
+            "per_class": scores_by_class(results, self.label_names(), SCORES),
         }
 
     def begin(self, folder):

@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_multigrid.prediction import predict_image
 from keras_multigrid.progress import progress_bar
+from keras_multigrid.recipes.own_data import named_scores
 from keras_multigrid.segmentation_scores import ConfusionMatrix
 
 SCORES = ("iou", "dice", "precision", "recall")
@@ -30,19 +31,8 @@ class Evaluation:
             "mean_dice": self.matrix.mean_dice,
             "pixel_accuracy": self.matrix.pixel_accuracy,
         }
-        by_class = {
-            _name(score, name): value
-            for name, scores in self.matrix.per_class.items()
-            for score, value in scores.items()
-        }
-        return {name: value for name, value in {**overall, **by_class}.items() if value is not None}
-
-
-def scores_by_class(results, class_names):
-    """Returns the scores of each class from `Evaluation.results`; None where undefined."""
-    return {
-        name: {score: results.get(_name(score, name)) for score in SCORES} for name in class_names
-    }
+        overall = {name: value for name, value in overall.items() if value is not None}
+        return {**overall, **named_scores(self.matrix.per_class)}
 
 
 def evaluate_images(model, mask_set, pairs, class_names, verbose="auto"):
@@ -69,7 +59,3 @@ def evaluate_images(model, mask_set, pairs, class_names, verbose="auto"):
         images.append((pair, own.mean_iou, own.pixel_accuracy))
         progress.add(1)
     return Evaluation(matrix, images)
-
-
-def _name(score, class_name):
-    return f"{score} of {class_name}"

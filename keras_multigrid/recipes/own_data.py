@@ -44,3 +44,20 @@ def best_weights(metric, epochs):
     return keras.callbacks.EarlyStopping(
         metric, mode="max", patience=epochs, restore_best_weights=True
     )
+
+
+def named_scores(per_class):
+    """Returns scores by one name each, from those of classes, without what is undefined."""
+    return {
+        f"{score} of {name}": value
+        for name, scores in per_class.items()
+        for score, value in scores.items()
+        if value is not None
+    }
+
+
+def scores_by_class(results, class_names, scores):
+    """Returns the scores of classes from `named_scores`; None where undefined."""
+    return {
+        name: {score: results.get(f"{score} of {name}") for score in scores} for name in class_names
+    }

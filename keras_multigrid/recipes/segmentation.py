@@ -14,13 +14,14 @@ from keras_multigrid.losses import CrossEntropyDice
 from keras_multigrid.planning import find_device, fingerprint, plan_segmentation
 from keras_multigrid.planning.fingerprint import MOST_READ
 from keras_multigrid.recipes.constraints import check_choice
-from keras_multigrid.recipes.evaluation import evaluate_images, scores_by_class
+from keras_multigrid.recipes.evaluation import SCORES, evaluate_images
 from keras_multigrid.recipes.mask_data import MaskData
 from keras_multigrid.recipes.overlay_summaries import OverlaySummaries
 from keras_multigrid.recipes.own_data import (
     best_weights,
     continued,
     normalization,
+    scores_by_class,
     with_defaults,
 )
 from keras_multigrid.recipes.recipe import Recipe
@@ -209,7 +210,7 @@ class Segmentation(MaskData, Recipe):
         return {
             "mean_iou": results.get("mean_iou"),
             "pixel_accuracy": results.get("pixel_accuracy"),
-            "per_class": scores_by_class(results, self.label_names()),
+            "per_class": scores_by_class(results, self.label_names(), SCORES),
         }
 
     def write_page(self, folder, model, metrics, log):

@@ -3,13 +3,12 @@
 import numpy as np
 
 from keras_multigrid import html_page
-from keras_multigrid.figures import draw_training_curves
 from keras_multigrid.figures.overlays import overlay, shown_image
 from keras_multigrid.prediction import predict_image
-from keras_multigrid.recipes.evaluation import SCORES
+from keras_multigrid.recipes import report_page
+from keras_multigrid.recipes.report_page import percent
 from keras_multigrid.whole_files import write_text
 
-PAGE, CURVES = "report.html", "curves.png"
 PANELS = "image, truth, prediction, errors"
 WRONG = 0xD55E00  # of the palette: vermilion
 
@@ -25,31 +24,19 @@ def write_segmentation_page(folder, recipe, model, metrics, log):
         log: List of dictionaries, the metrics of each epoch.
     """
     evaluation = recipe.evaluations[recipe.TEST_SPLIT]
-    curves = []
-    try:
-        draw_training_curves(folder / CURVES, {recipe.model: log})
-        curves = [html_page.picture((folder / CURVES).read_bytes(), "Loss and mean IoU by epoch")]
-    except ImportError:
-        curves = [html_page.paragraph("pip install 'keras_multigrid[plot]' draws curves here.")]
     matrix = evaluation.matrix
     write_text(
-        folder / PAGE,
+        folder / report_page.PAGE,
         html_page.page(
             f"Segmentation of {recipe.folder_name().partition('-')[2]}",
             html_page.paragraph(_summary(recipe, metrics, log, evaluation)),
-            html_page.heading("Scores"),
-            _scores(matrix),
-            *_absent(matrix),
-            html_page.heading("Which class is taken for which"),
-            html_page.paragraph("Rows are true classes, in percent of their pixels."),
-            _confusion(matrix),
-            html_page.heading("Training"),
-            *curves,
+            *report_page.scores(matrix.per_class, matrix.counts.sum(axis=1), "pixels"),
+            *report_page.confusions(matrix, in_percent=True),
+            *report_page.training(folder, recipe, log, "mean IoU"),
             html_page.heading("Images"),
             html_page.colour_key([*recipe.class_names, "wrong"], [*recipe.class_colours, WRONG]),
             *_images(recipe, model, evaluation),
-            html_page.heading("Plan"),
-            html_page.listed(recipe.plan or ("All settings were given.",)),
+            *report_page.plan(recipe),
         ),
     )
 
@@ -57,36 +44,12 @@ def write_segmentation_page(folder, recipe, model, metrics, log):
 def _summary(recipe, metrics, log, evaluation):
     matrix = evaluation.matrix
     return (
-        f"Mean IoU {_percent(matrix.mean_iou)}, pixel accuracy {_percent(matrix.pixel_accuracy)} "
+        f"Mean IoU {percent(matrix.mean_iou)}, pixel accuracy {percent(matrix.pixel_accuracy)} "
         f"on {len(evaluation.images)} {recipe.TEST_SPLIT} images of their original size. "
         f"{recipe.model} with {metrics['trainable_params']:,} parameters, {len(log)} epochs of "
         f"{recipe.steps_per_epoch} batches of {recipe.batch_size} crops of "
         f"{recipe.crop[0]} x {recipe.crop[1]}, {metrics['training_seconds']:.0f} s of training."
     )
-
-
-def _scores(matrix):
-    rows = [
-        [name, *(_percent(scores[score]) for score in SCORES), f"{pixels:,}"]
-        for (name, scores), pixels in zip(matrix.per_class.items(), matrix.counts.sum(axis=1))
-    ]
-    return html_page.table(["class", "IoU", "Dice", "precision", "recall", "pixels"], rows)
-
-
-def _absent(matrix):
-    if not matrix.absent:
-        return []
-    names = ", ".join(matrix.absent)
-    return [html_page.paragraph(f"No pixel of these images is of: {names}.")]
-
-
-def _confusion(matrix):
-    shares = matrix.counts / np.maximum(matrix.counts.sum(axis=1, keepdims=True), 1)
-    rows = [
-        [name, *(f"{100 * share:.1f}" for share in row)]
-        for name, row in zip(matrix.class_names, shares)
-    ]
-    return html_page.table(["", *matrix.class_names], rows, shades=shares)
 
 
 def _images(recipe, model, evaluation):
@@ -110,10 +73,6 @@ def _images(recipe, model, evaluation):
             overlay(shown, np.where(labels < 0, -1, predicted), recipe.class_colours),
             overlay(shown, wrong, [WRONG], opacity=1.0),
         ]
-        caption = f"{kind}: {pair.name}, mean IoU {_percent(score)}; {PANELS}"
+        caption = f"{kind}: {pair.name}, mean IoU {percent(score)}; {PANELS}"
         parts.append(html_page.picture(np.concatenate(panels, axis=1), caption))
     return parts
-
-
-def _percent(value):
-    return "undefined" if value is None else f"{100 * value:.2f} %"

@@ -51,10 +51,10 @@ def test_page_and_contact_sheet(folder, capsys):
     )
     page = (output / "check.html").read_text("utf-8")
     assert "a &lt;b&gt; &amp; é" in page and "<b> &" not in page
-    assert page.count("data:image/png;base64,") == 10
+    assert page.count("data:image/png;base64,") == 5
     assert "http:" not in page and "https:" not in page
     sheet = np.array(Image.open(output / "contact_sheet.png"))
-    cell = 8 + 2 * (16 + 2)
+    cell = 8 + 16 + 4 + 16
     assert sheet.shape == (2 * (12 + 8) + 8, 4 * cell + 8, 3)
     np.testing.assert_array_equal(sheet[8 : 8 + 12, 8 : 8 + 16], image_of(0))
 
@@ -64,7 +64,7 @@ def test_page_of_a_folder_with_problems_shows_what_can_be_shown(folder):
     page, _ = write_page(report, folder.parent / "checked")
     text = page.read_text()
     assert "1 to be mended before training" in text and "ignore_index=255" in text
-    assert text.count("data:image/png") == 10
+    assert text.count("data:image/png") == 5
 
 
 def test_page_without_images(tmp_path):

@@ -13,8 +13,9 @@ from keras_multigrid.cli import main
 from keras_multigrid.datasets.class_splits import read_class_set
 from keras_multigrid.export import read_class_names
 from keras_multigrid.recipes import Classification
-from keras_multigrid.recipes.class_evaluation import evaluate_classes, scores_by_class
+from keras_multigrid.recipes.class_evaluation import SCORES, evaluate_classes
 from keras_multigrid.recipes.overrides import resolve
+from keras_multigrid.recipes.own_data import scores_by_class
 from keras_multigrid.runs import export_run, run
 from keras_multigrid.runs.run_folder import load_run
 from tests.datasets.animals import LEVELS, draw
@@ -92,7 +93,7 @@ def test_scores_are_those_by_hand():
     expected = -np.log([0.9, 0.6, 0.2, 0.7, 0.4]).mean()
     assert results["loss"] == pytest.approx(expected, rel=1e-5)
     assert (results["accuracy"], results["balanced_accuracy"]) == (3 / 5, (2 / 3 + 1 / 2) / 2)
-    assert scores_by_class(results, ["a", "b", "c"]) == {
+    assert scores_by_class(results, ["a", "b", "c"], SCORES) == {
         "a": {"precision": 2 / 3, "recall": 2 / 3, "f1": 2 / 3},
         "b": {"precision": 1 / 2, "recall": 1 / 2, "f1": 1 / 2},
         "c": {"precision": None, "recall": None, "f1": None},
