@@ -189,14 +189,15 @@ def _progressive_network(
 
 
 def _concatenated(pyramid, width, epsilon, prefix):
-    """Returns the features of all grids at the finest one's size, mixed."""
+    """Returns features of the finest grid's size, as many of each grid, mixed."""
     finest, *coarser = pyramid
     grids = [finest]
     for grid, features in enumerate(coarser, start=1):
         narrow = conv_unit(features, width, f"{prefix}head_{grid}", kernel_size=1, epsilon=epsilon)
         grids.append(UpSamplingLike(2**grid, name=f"{prefix}head_{grid}_up")(narrow, finest))
     joined = layers.Concatenate(axis=channel_axis(), name=f"{prefix}head_join")(grids)
-    return conv_unit(joined, width, f"{prefix}head", epsilon=epsilon)
+    mixed = len(pyramid) * width
+    return conv_unit(joined, mixed, f"{prefix}head", kernel_size=1, epsilon=epsilon)
 
 
 def _u_network(

@@ -2,9 +2,14 @@
 
 import math
 
+import keras
 import numpy as np
 
+from keras_multigrid.complexity import replay
+
 MOST_WEIGHT = 3.0  # of a class
+KEPT_TWICE = 2  # results of layers, and their gradients
+USED = 0.6  # of a GPU's memory: convolutions want some, too
 
 
 def limit_of(budget, budgets, of):
@@ -39,3 +44,24 @@ def balancing_weights(counts, least):
     median = np.median([count for count in counts if count])
     weights = [math.sqrt(median / count) if count else 1.0 for count in counts]
     return ",".join(f"{min(max(weight, least), MOST_WEIGHT):.3g}" for weight in weights)
+
+
+def fitting_batch(most, memory, model, shape):
+    """Returns how many samples of a shape can be trained on at once, at least 1, at most `most`.
+
+    Args:
+        most: The number that is wanted.
+        memory: Of the device, in bytes, or None.
+        model: The network, of which only the shapes matter.
+        shape: Of a sample.
+    """
+    if memory is None:
+        return most
+    values = [math.prod(shape)]
+
+    def see(layer, outputs, *_, **__):
+        values.extend(math.prod(each.shape[1:]) for each in keras.tree.flatten(outputs))
+
+    replay(model, keras.Input(shape), see)
+    needed = 4 * KEPT_TWICE * sum(values)  # bytes, in float32
+    return max(1, min(most, int(USED * memory / needed)))

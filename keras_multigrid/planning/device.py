@@ -1,6 +1,7 @@
 """What a training will run on."""
 
 import dataclasses
+import subprocess
 
 import keras
 
@@ -12,10 +13,12 @@ class Device:
     Attributes:
         kind: `"cpu"`, `"gpu"` or `"tpu"`.
         bfloat16: Whether it computes faster in bfloat16.
+        memory: Of one device, in bytes; None where that is not known, or does not matter.
     """
 
     kind: str = "cpu"
     bfloat16: bool = False
+    memory: int | None = None
 
 
 def find_device():
@@ -27,7 +30,8 @@ def find_device():
         return Device(kind=kind, bfloat16=True)
     if kind == "cpu":
         return Device()
-    return Device(kind=kind, bfloat16=_gpu_capability() >= 8)  # from Ampere on
+    newer = _gpu_capability() >= 8  # from Ampere on
+    return Device(kind=kind, bfloat16=newer, memory=_gpu_memory())
 
 
 def _gpu_capability():
@@ -43,3 +47,13 @@ def _gpu_capability():
 
         return float(getattr(jax.devices("gpu")[0], "compute_capability", 0))
     return 0
+
+
+def _gpu_memory():
+    """Returns the memory of the smallest GPU as its driver tells it, in bytes, or None."""
+    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        return min(int(line) for line in said.stdout.split()) * 2**20
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None

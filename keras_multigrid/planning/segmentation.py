@@ -5,7 +5,7 @@ import math
 from keras_multigrid.applications import create_model
 from keras_multigrid.budget import Budget
 from keras_multigrid.complexity import profile, without_weights
-from keras_multigrid.planning.choices import balancing_weights, limit_of
+from keras_multigrid.planning.choices import balancing_weights, fitting_batch, limit_of
 from keras_multigrid.prediction.geometry import SeenMargin, total_stride
 
 BUDGETS = {"small": 500e6, "medium": 2e9, "large": 10e9}  # multiply-adds of a training crop
@@ -77,8 +77,12 @@ def plan_segmentation(given, facts, classes, channels, device):
     if settings["width_multiplier"] is None:
         width = _width(settings, limit, classes, channels)
         choose("width_multiplier", width, f"fills {limit / 1e6:,.0f} M multiply-adds of a crop")
-    batch = GPU_BATCH if gpu else CPU_BATCH
-    choose("batch_size", batch, "steps often enough, and batch normalization has its samples")
+    most = GPU_BATCH if gpu else CPU_BATCH
+    shape = (*settings["crop"], channels)
+    network = without_weights(lambda: _network(settings, classes, shape))
+    batch = fitting_batch(most, device.memory, network, shape)
+    reason = "steps often enough, and batch normalization has its samples"
+    choose("batch_size", batch, reason if batch == most else "as many as fit into memory")
     steps = 140 * math.sqrt(facts.images)
     steps = round(min(max(steps, FEWEST_STEPS), MOST_STEPS))
     epochs = 12
@@ -125,15 +129,8 @@ def _grids(settings, sides):
     stem = settings["stem_strides"]
     most = int(math.log2(max(1, min(sides) / stem / SMALLEST_CELLS))) + 1
     for grids in range(1, min(len(RATIOS), most) + 1):
-        model = create_model(
-            settings["model"],
-            input_shape=(None, None, 1),
-            channel_ratios=(1,) * grids,
-            stem_strides=stem,
-            head=settings["head"],
-            repeats=settings["repeats"],
-            width_multiplier=MINIMAL,
-        )
+        narrow = {**settings, "channel_ratios": (1,) * grids, "width_multiplier": MINIMAL}
+        model = _network(narrow, 1, (None, None, 1))
         stride = total_stride(model)
         seen = SeenMargin(model, stride)(0)
         if 2 * seen >= max(_crop(sides, stem, stride)):
@@ -143,22 +140,18 @@ def _grids(settings, sides):
 
 def _width(settings, limit, classes, channels):
     def count(width):
+        shape = (*settings["crop"], channels)
         return without_weights(
-            lambda: profile(
-                create_model(
-                    settings["model"],
-                    input_shape=(*settings["crop"], channels),
-                    classes=classes,
-                    channel_ratios=settings["channel_ratios"],
-                    stem_strides=settings["stem_strides"],
-                    head=settings["head"],
-                    repeats=settings["repeats"],
-                    width_multiplier=width,
-                )
-            )
+            lambda: profile(_network({**settings, "width_multiplier": width}, classes, shape))
         )
 
     return Budget(max_macs=limit).fill(count)
+
+
+def _network(settings, classes, shape):
+    names = ("channel_ratios", "stem_strides", "head", "repeats", "width_multiplier")
+    arguments = {name: settings[name] for name in names}
+    return create_model(settings["model"], input_shape=shape, classes=classes, **arguments)
 
 
 def _text(value):

@@ -138,6 +138,17 @@ def test_devices():
     assert "GPU" in reasons[0]
 
 
+def test_batches_fit_into_the_memory_of_a_gpu():
+    given = {**GIVEN, "budget": "small"}
+    sizes, reasons = [], []
+    for memory in (2**20, 2**28, 2**37, None):
+        settings, said = plan(given, Device(kind="gpu", memory=memory))
+        sizes.append(settings["batch_size"])
+        reasons += [reason for reason in said if reason.startswith("batch_size")]
+    assert 1 == sizes[0] < sizes[1] < sizes[2] == sizes[3]
+    assert "fit into memory" in reasons[1] and "often enough" in reasons[2]
+
+
 @pytest.mark.parametrize(
     "budget, sentence", [("huge", "expected small, medium, large"), ("100", "over the budget")]
 )
