@@ -141,10 +141,17 @@ class ClassData:
             self.images_of(split), batch_size, self.image_size, seed=self.seed, **options
         )
 
+    def tested(self, split):
+        """Returns the images of a split to evaluate on: all, or spread over all classes."""
+        images = self.images_of(split)
+        if not self.evaluation_batches:
+            return images
+        most = self.evaluation_batches * min(self.batch_size, EVALUATION_BATCH)
+        return images[:: -(-len(images) // most)]
+
     def load_evaluation(self, split):
         size = min(self.batch_size, EVALUATION_BATCH)
-        data = class_batches(self.images_of(split), size, self.image_size)
-        return data.take(self.evaluation_batches) if self.evaluation_batches else data
+        return class_batches(self.tested(split), size, self.image_size)
 
     def sent_images(self, split, count):
         data = self.load_evaluation(split).unbatch().take(count).batch(count)

@@ -147,10 +147,8 @@ class Classification(ClassData, Recipe):
         return data.map(lambda images, labels: (images, labels, tf.gather(weights, labels)))
 
     def evaluate(self, model, split, verbose="auto"):
-        images = self.images_of(split)
-        evaluation = evaluate_classes(
-            model, self.load_evaluation(split), images, self.label_names(), verbose
-        )
+        data, images = self.load_evaluation(split), self.tested(split)
+        evaluation = evaluate_classes(model, data, images, self.label_names(), verbose)
         self.evaluations[split] = evaluation
         return evaluation.results()
 

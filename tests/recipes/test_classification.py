@@ -102,6 +102,16 @@ def test_scores_are_those_by_hand():
     assert (worst.path, worst.label, worst.predicted) == ("2.png", 0, 1)
 
 
+def test_few_tested_images_are_of_all_classes(folder):
+    recipe = dataclasses.replace(
+        smallest(folder), data_digest=None, batch_size=3, evaluation_batches=1
+    )
+    assert {label for _, label in recipe.tested("all")} == {0, 1, 2}
+    assert len(recipe.tested("all")) == 3
+    (batch,) = recipe.load_evaluation("all")
+    assert {*batch[1].numpy()} == {0, 1, 2}
+
+
 @pytest.mark.usefixtures("eagerly")
 class TestRun:
     @pytest.fixture(scope="class")
