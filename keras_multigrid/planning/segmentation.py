@@ -15,6 +15,7 @@ CELLS = 128  # sides of a crop on the finest grid
 SMALLEST_CELLS = 8  # a side of the coarsest grid in a crop
 RATIOS = (1, 2, 3, 4)  # of the widths of grids, at most as many
 MINIMAL = 1 / 64  # a width multiplier: one channel
+STEPS = 170  # for one image; as many images, the root of it as many steps
 FEWEST_STEPS, MOST_STEPS = 1000, 20_000
 GPU_BATCH, CPU_BATCH = 8, 4
 LEAST_WEIGHT = 0.3  # of a class
@@ -26,7 +27,8 @@ def plan_segmentation(given, facts, classes, channels, device):
     Args:
         given: Dictionary of settings; those that are None are chosen: `budget`, `stem_strides`,
             `channel_ratios`, `crop`, `width_multiplier`, `batch_size`, `epochs`,
-            `steps_per_epoch`, `precision`, `class_weights`, `flips`, `rotation`. `model` is the
+            `steps_per_epoch`, `precision`, `class_weights`, `flips`, `rotation`,
+            `scale`. `model` is the
             network's name, `head` and `repeats` its arguments.
         facts: A `Fingerprint`.
         classes: Number of classes.
@@ -83,7 +85,7 @@ def plan_segmentation(given, facts, classes, channels, device):
     batch = fitting_batch(most, device.memory, network, shape)
     reason = "steps often enough, and batch normalization has its samples"
     choose("batch_size", batch, reason if batch == most else "as many as fit into memory")
-    steps = 140 * math.sqrt(facts.images)
+    steps = STEPS * math.sqrt(facts.images)
     steps = round(min(max(steps, FEWEST_STEPS), MOST_STEPS))
     epochs = 12
     choose("epochs", epochs, "so often the network is tested on the validation images")
@@ -104,10 +106,12 @@ def plan_segmentation(given, facts, classes, channels, device):
     difference = f"classes differ by {facts.upright:.0%} between upper and lower halves"
     if facts.upright > UPRIGHT:
         choose("flips", "horizontal", f"{difference}: images have a top")
-        choose("rotation", 5.0, "more would tilt what stands upright")
+        choose("rotation", 0.0, "what stands upright is not tilted")
+        choose("scale", 1.0, "a short training learns more of scenes as they are")
     else:
         choose("flips", "both", f"{difference}: images have no top")
         choose("rotation", 20.0, "any angle would do; larger ones lose the corners")
+        choose("scale", 1.25, "sizes vary; more would be another magnification")
     return settings, reasons
 
 
