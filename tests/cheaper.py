@@ -60,7 +60,7 @@ def drawing_once():
 
 
 def leave_graphs_as_traced():
-    """Lets TensorFlow compute graphs without rewriting them first, which takes a quarter of them."""
+    """Lets TensorFlow run graphs without rewriting them, which takes a quarter of the time."""
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
