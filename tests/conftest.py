@@ -2,7 +2,6 @@
 
 import gc
 import os
-import pathlib
 import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -24,6 +23,10 @@ def pytest_configure(config):
     # Keras' own variables do not know NumPy 2's `copy` argument.
     config.addinivalue_line("filterwarnings", "ignore:__array__ implementation:DeprecationWarning")
     share_what_jax_compiles(config)
+    if not config.getoption("--runslow"):
+        from tests.cheaper import leave_graphs_as_traced
+
+        leave_graphs_as_traced()
 
 
 def share_what_jax_compiles(config):
@@ -69,16 +72,13 @@ def eagerly():
         yield
 
 
-def write_no_picture(figure, path, **options):
-    pathlib.Path(path).write_bytes(b"\x89PNG")
-
-
 @pytest.fixture(scope="module")
 def unpainted():
     """Writes pictures without painting them, where they are not what is tested."""
-    Figure = pytest.importorskip("matplotlib.figure").Figure
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Figure, "savefig", write_no_picture)
+    pytest.importorskip("matplotlib")
+    from tests.cheaper import painting_nothing
+
+    with painting_nothing():
         yield
 
 

@@ -10,6 +10,8 @@ from keras_multigrid.attention_maps import input_gradient, integrated_gradients,
 from tests.attention_maps.test_occlusion import model_of, network, random_images
 from tests.random_weights import randomize
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 PROBES = np.array([[0, 0], [3, 5], [7, 2]])
 
 

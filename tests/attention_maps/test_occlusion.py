@@ -10,6 +10,8 @@ from keras_multigrid.attention_maps import sweep
 from tests.attention_maps.oracle import noise, occlusion_map
 from tests.random_weights import randomize
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 RNG = np.random.default_rng(0)
 
 

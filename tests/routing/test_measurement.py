@@ -10,6 +10,8 @@ from tests import oracle
 from tests.routing.networks import network, read_by
 from tests.routing.oracle import contributions
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 CASES = {
     "two_grids": {"filters": [2, 1]},
     "odd_sizes": {"filters": [1, 3, 2, 2], "size": (11, 7)},

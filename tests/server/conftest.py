@@ -6,6 +6,14 @@ from tests.server.models import make_models
 from tests.server.running import serving
 
 
+@pytest.fixture(scope="package", autouse=True)
+def without_a_backend():
+    """Servers compute by runtimes: TensorFlow, which takes seconds to import, is one of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KERAS_BACKEND", "numpy")
+        yield
+
+
 @pytest.fixture(scope="session")
 def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")

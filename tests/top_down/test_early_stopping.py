@@ -7,6 +7,8 @@ import keras_multigrid as kmg
 from keras_multigrid.top_down import confidence_curve
 from tests.top_down.oracle import random_images, tiny_model
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 
 def test_thresholds_between_stopping_at_once_and_never():
     model = tiny_model(3, sample=False)

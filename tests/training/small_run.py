@@ -1,9 +1,10 @@
 """A small training with all that must survive, and programs that interrupt it.
 
-python -m tests.training.small_run FOLDER [--kill MOMENT...] [--interrupt OPTIMIZER]
+python -m tests.training.small_run FOLDER [--kill MOMENT...] [--interrupt OPTIMIZER] [--eagerly]
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import multiprocessing
@@ -17,6 +18,7 @@ import numpy as np
 
 import keras_multigrid as kmg
 from keras_multigrid.datasets.pipeline import Batching, index_batches
+from tests.cheaper import leave_graphs_as_traced, running_eagerly
 
 EPOCHS, STEPS, BATCH = 6, 5, 8
 SAMPLES = 52  # 6 batches a pass: passes and epochs do not begin together
@@ -291,14 +293,18 @@ def main():
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--kill", nargs="*", type=int)
     parser.add_argument("--interrupt", choices=OPTIMIZERS)
+    parser.add_argument("--eagerly", action="store_true", help="interrupts without graphs")
     options = parser.parse_args()
+    if options.eagerly:
+        leave_graphs_as_traced()
     if options.kill:
         check_kills(options.folder / "kills", options.kill)  # first: it forks
     if options.interrupt:
         be_deterministic()
         for part in ("whole", "parts"):
             (options.folder / "interruptions" / part).mkdir(parents=True)
-        check_interruptions(options.interrupt, options.folder / "interruptions")
+        with running_eagerly() if options.eagerly else contextlib.nullcontext():
+            check_interruptions(options.interrupt, options.folder / "interruptions")
 
 
 if __name__ == "__main__":

@@ -18,10 +18,12 @@ slow = pytest.mark.slow
     ],
 )
 def test_killed_and_interrupted_runs_end_as_those_that_were_not(
-    backend, moments, optimizer, tmp_path
+    backend, moments, optimizer, tmp_path, request
 ):
     pytest.importorskip(backend)
     arguments = ["--interrupt", optimizer, "--kill", *map(str, moments)]
+    if backend == "tensorflow" and not request.config.getoption("--runslow"):
+        arguments.append("--eagerly")  # but for what is killed
     said = run_python(["-m", "tests.training.small_run", tmp_path, *arguments], backend)
     assert "Saved upon SIGTERM; the same command continues." in said
     assert "Continues at epoch 2, step" in said

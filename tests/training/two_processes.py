@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow  # noqa: F401
 
 from keras_multigrid import cli, recipes  # noqa: F401
-from keras_multigrid.datasets import Segmentation
+from tests.cheaper import drawing_once, painting_nothing
 from tests.processes import free_port
 
 SETTINGS = {
@@ -42,12 +42,12 @@ def train(folder, options, seconds, output):
     """Gives the command, with what it prints in two files."""
     for descriptor, kind in ((1, "out"), (2, "err")):
         os.dup2(os.open(f"{output}.{kind}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
-    Segmentation.jit_compile = False  # drawn as it comes, without compiling for seconds
     keras.callbacks.History, SlowHistory.seconds = SlowHistory, seconds
     command = ["train", "mnist_segmentation", "--scale", "smoke", "--output", str(folder)]
     for key, value in SETTINGS.items():
         command += ["--set", f"{key}={value}"]
-    sys.exit(cli.main([*command, *options]))
+    with drawing_once(), painting_nothing():
+        sys.exit(cli.main([*command, *options]))
 
 
 def start(folder, options=(), seconds=0.0, output="alone"):

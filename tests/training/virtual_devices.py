@@ -6,10 +6,10 @@ import sys
 import keras
 import numpy as np
 
-from keras_multigrid.datasets import Segmentation
 from keras_multigrid.recipes import MnistSegmentation
 from keras_multigrid.runs import run
 from keras_multigrid.training.distribution import average_replicas
+from tests.cheaper import drawing_once, leave_graphs_as_traced, painting_nothing
 from tests.training.distributed import data, train
 
 
@@ -22,7 +22,7 @@ def replicas(model):
 
 if __name__ == "__main__":
     folder = pathlib.Path(sys.argv[1])
-    Segmentation.jit_compile = False  # drawn as it comes, without compiling for seconds
+    leave_graphs_as_traced()
     _, two = train(2, normalizes=False)  # first: the devices must be asked for before
     _, one = train(1, normalizes=False)
     model, _ = train(2, normalizes=True)
@@ -35,7 +35,8 @@ if __name__ == "__main__":
     smallest = {"model": "SG-11", "width_multiplier": 0.05, "repeats": 1, "epochs": 1}
     smallest |= {"validation": False, "devices": 2}
     recipe = MnistSegmentation(**{**MnistSegmentation.SCALES["smoke"], **smallest})
-    results = run(recipe, folder / "run")
+    with drawing_once(), painting_nothing():
+        results = run(recipe, folder / "run")
     np.savez(
         folder / "results.npz",
         one=one,
