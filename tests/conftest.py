@@ -23,10 +23,6 @@ def pytest_configure(config):
     # Keras' own variables do not know NumPy 2's `copy` argument.
     config.addinivalue_line("filterwarnings", "ignore:__array__ implementation:DeprecationWarning")
     share_what_jax_compiles(config)
-    if not config.getoption("--runslow"):
-        from tests.cheaper import leave_graphs_as_traced
-
-        leave_graphs_as_traced()
 
 
 def share_what_jax_compiles(config):
@@ -49,9 +45,13 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_collection_finish(session):
-    """What was imported stays: the garbage collector need not look through it again and again."""
+    # What was imported stays: the garbage collector need not look through it again and again.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+    if not session.config.getoption("--runslow"):
+        from tests.cheaper import leave_graphs_as_traced
+
+        leave_graphs_as_traced()
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from keras_multigrid.applications.preprocessing import (
     decode_predictions, preprocess_digits, preprocess_input,
 )
 from keras_multigrid.applications.pretrained import list_weights
+from keras_multigrid.applications.segmenter import segmenter
 from keras_multigrid.applications.top_down import (
     BLImageNet1, BLImageNet2, BLMNIST1, BLMNIST2, BLMNIST3,
     TDImageNet1, TDImageNet2, TDMNIST1, TDMNIST2, TDMNIST3,
@@ -26,6 +27,6 @@ __all__ = [
     "VGG16ImageNet", "BLImageNet1", "BLImageNet2", "BLMNIST1", "BLMNIST2", "BLMNIST3",
     "TDImageNet1", "TDImageNet2", "TDMNIST1", "TDMNIST2", "TDMNIST3", "TopDown",
     "PAPER_MODELS", "PaperModel", "create_model", "list_models", "list_weights",
-    "paper_model",
+    "paper_model", "segmenter",
     "decode_predictions", "preprocess_digits", "preprocess_input",
 ]

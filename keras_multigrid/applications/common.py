@@ -6,7 +6,8 @@ from keras import layers
 from keras_multigrid import checks
 from keras_multigrid.applications.pretrained import load_weights
 from keras_multigrid.blocks import conv_unit
-from keras_multigrid.layers import ImagePyramid, MultigridMaxPooling2D
+from keras_multigrid.blocks.units import channel_axis
+from keras_multigrid.layers import ImagePyramid, MultigridMaxPooling2D, UpSamplingLike
 
 
 def layer_prefix(name, input_tensor):
@@ -113,6 +114,18 @@ def pool_features(features, pooling, prefix):
     if pooling == "max":
         return layers.GlobalMaxPooling2D(name=f"{prefix}max_pool")(features)
     return features
+
+
+def concatenated_features(pyramid, width, epsilon, prefix):
+    """Returns features of the finest grid's size, as many of each grid, mixed."""
+    finest, *coarser = pyramid
+    grids = [finest]
+    for grid, features in enumerate(coarser, start=1):
+        narrow = conv_unit(features, width, f"{prefix}head_{grid}", kernel_size=1, epsilon=epsilon)
+        grids.append(UpSamplingLike(2**grid, name=f"{prefix}head_{grid}_up")(narrow, finest))
+    joined = layers.Concatenate(axis=channel_axis(), name=f"{prefix}head_join")(grids)
+    mixed = len(pyramid) * width
+    return conv_unit(joined, mixed, f"{prefix}head", kernel_size=1, epsilon=epsilon)
 
 
 def classification_head(features, include_top, pooling, classes, classifier_activation, prefix):

@@ -9,6 +9,7 @@ from keras_multigrid.applications.common import (
     check_options,
     checked_ratios,
     checked_repeats,
+    concatenated_features,
     finish_model,
     image_input,
     input_convolutions,
@@ -23,7 +24,7 @@ from keras_multigrid.blocks import (
     residual_unit,
     u_shape,
 )
-from keras_multigrid.blocks.units import PLAIN_EPSILON, RESIDUAL_EPSILON, channel_axis
+from keras_multigrid.blocks.units import PLAIN_EPSILON, RESIDUAL_EPSILON
 from keras_multigrid.layers import UpSamplingLike
 
 IMAGE_SHAPE = (64, 64, 1)
@@ -173,7 +174,7 @@ def _progressive_network(
     outputs = pyramid
     if not pyramid_outputs:
         if head == "concatenate":
-            features = _concatenated(pyramid, widths[0], epsilon, prefix)
+            features = concatenated_features(pyramid, widths[0], epsilon, prefix)
             if include_top:
                 features = layers.Conv2D(classes, 1, name=f"{prefix}output")(features)
         else:
@@ -186,18 +187,6 @@ def _progressive_network(
             features = enlarged(features, image)
         outputs = _dense_head(features, include_top, pooling, classifier_activation, prefix)
     return finish_model(inputs, outputs, name, weights, paper_name)
-
-
-def _concatenated(pyramid, width, epsilon, prefix):
-    """Returns features of the finest grid's size, as many of each grid, mixed."""
-    finest, *coarser = pyramid
-    grids = [finest]
-    for grid, features in enumerate(coarser, start=1):
-        narrow = conv_unit(features, width, f"{prefix}head_{grid}", kernel_size=1, epsilon=epsilon)
-        grids.append(UpSamplingLike(2**grid, name=f"{prefix}head_{grid}_up")(narrow, finest))
-    joined = layers.Concatenate(axis=channel_axis(), name=f"{prefix}head_join")(grids)
-    mixed = len(pyramid) * width
-    return conv_unit(joined, mixed, f"{prefix}head", kernel_size=1, epsilon=epsilon)
 
 
 def _u_network(

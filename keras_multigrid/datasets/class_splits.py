@@ -83,8 +83,8 @@ def class_splits(data_dir):
 def read_class_set(data_dir, *, class_names=None, seed=0):
     """Lists the images of class folders, `data_dir/class/image` or `data_dir/split/class/image`.
 
-    Where there is no part for validation, a fifth of each class' images is drawn from those for
-    training; a class of a single image keeps it for training.
+    Without a folder for validation, a fifth of the training images of each class is drawn for it;
+    a class with a single image keeps it for training.
 
     Args:
         data_dir: The folder; splits are called `train`, `validation` (or `val`, `valid`), `test`.

@@ -13,10 +13,10 @@ THIN, THICK = 8, 16  # pixels
 UPRIGHT = 0.2  # a difference between upper and lower halves
 CELLS = 128  # sides of a crop on the finest grid
 SMALLEST_CELLS = 8  # a side of the coarsest grid in a crop
-RATIOS = (1, 2, 3, 4)  # of the widths of grids, at most as many
+RATIOS = (1, 2, 2, 2)  # of the widths of grids, at most as many
 MINIMAL = 1 / 64  # a width multiplier: one channel
-STEPS = 170  # for one image; as many images, the root of it as many steps
-FEWEST_STEPS, MOST_STEPS = 1000, 20_000
+STEPS = 150  # for one image; as many images, the root of it as many steps
+FEWEST_STEPS, MOST_STEPS = 1200, 20_000
 GPU_BATCH, CPU_BATCH = 8, 4
 LEAST_WEIGHT = 0.3  # of a class
 
@@ -27,8 +27,7 @@ def plan_segmentation(given, facts, classes, channels, device):
     Args:
         given: Dictionary of settings; those that are None are chosen: `budget`, `stem_strides`,
             `channel_ratios`, `crop`, `width_multiplier`, `batch_size`, `epochs`,
-            `steps_per_epoch`, `precision`, `class_weights`, `flips`, `rotation`,
-            `scale`. `model` is the
+            `steps_per_epoch`, `precision`, `class_weights`, `flips`, `rotation`. `model` is the
             network's name, `head` and `repeats` its arguments.
         facts: A `Fingerprint`.
         classes: Number of classes.
@@ -106,12 +105,10 @@ def plan_segmentation(given, facts, classes, channels, device):
     difference = f"classes differ by {facts.upright:.0%} between upper and lower halves"
     if facts.upright > UPRIGHT:
         choose("flips", "horizontal", f"{difference}: images have a top")
-        choose("rotation", 0.0, "what stands upright is not tilted")
-        choose("scale", 1.0, "a short training learns more of scenes as they are")
+        choose("rotation", 2.0, "more would tilt what stands upright")
     else:
         choose("flips", "both", f"{difference}: images have no top")
         choose("rotation", 20.0, "any angle would do; larger ones lose the corners")
-        choose("scale", 1.25, "sizes vary; more would be another magnification")
     return settings, reasons
 
 

@@ -65,7 +65,7 @@ class MaskData:
     data_digest: str | None = None
     flips: str | None = None
     rotation: float | None = None
-    scale: float | None = None
+    scale: float = 1.25
     brightness: float = 0.2
     contrast: float = 1.2
     gamma: float = 1.2
@@ -193,7 +193,7 @@ class MaskData:
         return MaskAugmentation(
             flips=self.flips or "horizontal",
             rotation=0.0 if self.rotation is None else self.rotation,
-            scale=1.0 if self.scale is None else self.scale,
+            scale=self.scale,
             brightness=self.brightness,
             contrast=self.contrast,
             gamma=self.gamma,

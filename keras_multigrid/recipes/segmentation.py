@@ -31,7 +31,7 @@ from keras_multigrid.training.distribution import is_first_process
 SHOWN_IMAGES = 4  # in TensorBoard
 PLANNED = (
     *("budget", "stem_strides", "channel_ratios", "crop", "width_multiplier", "batch_size"),
-    *("epochs", "steps_per_epoch", "precision", "class_weights", "flips", "rotation", "scale"),
+    *("epochs", "steps_per_epoch", "precision", "class_weights", "flips", "rotation"),
 )
 
 MEASURED = ("mean", "deviation", "value_range", "plan", "kept_weights")
@@ -64,7 +64,7 @@ class Segmentation(MaskData, Recipe):
     precision: str | None = None
     optimizer: str = "adam"
     schedule: str | None = "cosine"
-    learning_rate: float = 3e-3
+    learning_rate: float = 4e-3
     weight_decay: float = 1e-3
     budget: str | None = None
     stem_strides: int | None = None

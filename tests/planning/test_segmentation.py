@@ -28,7 +28,6 @@ NOTHING = {
         class_weights=None,
         flips=None,
         rotation=None,
-        scale=None,
         model="PMG-11",
         head="concatenate",
         repeats=None,
