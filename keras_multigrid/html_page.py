@@ -77,7 +77,7 @@ def table(header, rows, shades=None):
         for place, text in enumerate(cells):
             style = ""
             if shades is not None:
-                style = f' style="background: rgb(0 114 178 / {shades[index][place]:.2f})"'
+                style = f' style="background: rgb(0 114 178 / {0.7 * shades[index][place]:.2f})"'
             shown.append(f"<td{style}>{_text(text)}</td>")
         body.append(f"<tr>{''.join(shown)}</tr>")
     rows = [f"<tr>{head}</tr>" if header else "", *body]

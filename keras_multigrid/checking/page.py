@@ -133,8 +133,9 @@ def _problems(problems):
     for problem in problems:
         yield html_page.paragraph(problem.sentence)
         if len(problem.files) > MOST_NAMED:
-            shown = problem.files[:MOST_LISTED]
-            yield html_page.details(f"{len(shown)} of {len(problem.files)} files", shown)
+            files = problem.files
+            first = f"the first {MOST_LISTED} of " if len(files) > MOST_LISTED else ""
+            yield html_page.details(f"{first}{len(files)} files", files[:MOST_LISTED])
 
 
 def _classes(classes):

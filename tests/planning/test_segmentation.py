@@ -154,4 +154,4 @@ def test_batches_fit_into_the_memory_of_a_gpu():
 )
 def test_budgets_that_cannot_be(budget, sentence):
     with pytest.raises(ValueError, match=sentence):
-        plan({"budget": budget})
+        plan({"budget": budget, "channel_ratios": (1, 2)})
