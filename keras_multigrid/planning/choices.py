@@ -51,12 +51,10 @@ def fitting_batch(most, memory, model, shape):
 
     Args:
         most: The number that is wanted.
-        memory: Of the device, in bytes, or None.
+        memory: Of the device, in bytes.
         model: The network, of which only the shapes matter.
         shape: Of a sample.
     """
-    if memory is None:
-        return most
     values = [math.prod(shape)]
 
     def see(layer, outputs, *_, **__):

@@ -78,10 +78,11 @@ def plan_segmentation(given, facts, classes, channels, device):
     if settings["width_multiplier"] is None:
         width = _width(settings, limit, classes, channels)
         choose("width_multiplier", width, f"fills {limit / 1e6:,.0f} M multiply-adds of a crop")
-    most = GPU_BATCH if gpu else CPU_BATCH
-    shape = (*settings["crop"], channels)
-    network = without_weights(lambda: _network(settings, classes, shape))
-    batch = fitting_batch(most, device.memory, network, shape)
+    batch = most = GPU_BATCH if gpu else CPU_BATCH
+    if device.memory is not None:
+        shape = (*settings["crop"], channels)
+        network = without_weights(lambda: _network(settings, classes, shape))
+        batch = fitting_batch(most, device.memory, network, shape)
     reason = "steps often enough, and batch normalization has its samples"
     choose("batch_size", batch, reason if batch == most else "as many as fit into memory")
     steps = STEPS * math.sqrt(facts.images)
