@@ -70,7 +70,12 @@ class Good:
             MAPS, np.zeros((1, 2), int), np.zeros((2, 1, 8, 8, 1)), MAPS, 1, 3, (8, 8)
         )
         image = keras.Input((8, 8, 1))
+        photo = keras.Input((32, 32, 3))
+        x = keras.layers.Rescaling(1 / 255)(photo)
+        for _ in range(5):
+            x = keras.layers.Conv2D(1, 3, strides=2, padding="same")(x)
         self.by_name = {
+            **dict(backbone=keras.Model(photo, x)),
             **dict(model=self.model, images=MAPS, image=MAPS[0], path="p.png", folder="folder"),
             **dict(output="folder", name="cifar10", split="test", batch_size=2, outputs=MAPS),
             **dict(labels=LABELS, digits=DIGITS, attention=attention, pyramid=[image]),

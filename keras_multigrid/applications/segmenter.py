@@ -80,7 +80,11 @@ def segmenter(
     """
     checks.functional_models(backbone=backbone)
     checks.positive_integers(classes=classes, units=units)
+    checks.numbers(budget=budget)
+    checks.lists(channel_ratios=channel_ratios)
     checks.optional(checks.lists, features=features)
+    checks.optional(checks.functions, preprocessing=preprocessing)
+    checks.optional(checks.texts, name=name)
     ratios = checked_ratios(channel_ratios, STRIDES, max_grids=8)
     if image_channels not in (1, 3):
         raise ValueError(f"image_channels is {image_channels!r}; expected 1 or 3.")
