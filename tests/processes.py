@@ -19,7 +19,7 @@ def descendants(process):
     return found
 
 
-def all_gone(family, seconds=5):
+def all_gone(family, seconds=30):
     end = time.monotonic() + seconds
     while any(pathlib.Path(f"/proc/{process}").exists() for process in family):
         if time.monotonic() > end:

@@ -136,7 +136,7 @@ def terminate():
 
 
 def interrupt():
-    os.kill(os.getpid(), signal.SIGINT)
+    signal.raise_signal(signal.SIGINT)  # to this thread: two sent to a process may count as one
 
 
 def run(folder, at=None, model=None, **options):

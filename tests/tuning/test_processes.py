@@ -170,7 +170,7 @@ def test_workers_end_with_their_command(number, tmp_path):
     search.send_signal(number)
     search.communicate(timeout=150)
     assert search.returncode == (0 if number == signal.SIGTERM else -number)
-    assert all_gone(working, seconds=30)
+    assert all_gone(working)
 
 
 def _process_of(folder):
