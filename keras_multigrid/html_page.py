@@ -19,6 +19,7 @@ th:first-child, td:first-child { text-align: left; }
 figure { margin: 1rem 0; } figcaption { font-size: .9rem; opacity: .8; }
 img { max-width: 100%; height: auto; image-rendering: auto; }
 .gallery { display: flex; flex-wrap: wrap; gap: 1rem; } .gallery figure { margin: 0; }
+.gallery figcaption { width: 0; min-width: 100%; }
 .key { display: inline-block; margin-right: 1rem; white-space: nowrap; }
 .key i { display: inline-block; width: 1em; height: 1em; margin-right: .3em; }
 pre { background: var(--soft); padding: .8rem; overflow-x: auto; }

@@ -14,6 +14,7 @@ from keras_multigrid.blocks import conv_unit, residual_unit
 from keras_multigrid.blocks.units import RESIDUAL_EPSILON
 from keras_multigrid.budget import Budget
 from keras_multigrid.complexity import profile, replay, without_weights
+from keras_multigrid.copies import copy_at_size
 from keras_multigrid.layers import PaddingToMultiple, UpSamplingLike
 
 STRIDES = (4, 8, 16, 32)
@@ -113,7 +114,8 @@ def segmenter(
     x = layers.Concatenate(name="colours")([image] * 3) if image_channels == 1 else image
     x = x if preprocessing is None else preprocessing(x)
     x = PaddingToMultiple(stride * 2 ** (len(depths) - 1), name="padding")(x)
-    logits = neck_and_head(width)(keras.tree.flatten(_at_any_size(maps)(x)))
+    pyramid = keras.tree.flatten(copy_at_size(maps, (None, None))(x))
+    logits = neck_and_head(width)(pyramid)
     logits = UpSamplingLike(stride, "bilinear", name="enlarged")(logits, image)
     outputs = output_activation(logits, classifier_activation, "")
     return keras.Model(image, outputs, name=name or f"{backbone.name}_multigrid")
@@ -169,12 +171,3 @@ def _strides(backbone):
 
     replay(backbone, keras.Input(shape), see)
     return strides
-
-
-def _at_any_size(model):
-    """Returns a copy for images of any size, with the same weights."""
-    copy = keras.models.clone_model(
-        model, keras.Input((None, None, model.input_shape[-1]), name="prepared")
-    )
-    copy.set_weights(model.get_weights())
-    return copy

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_multigrid import checks, stock
+from keras_multigrid.copies import at_size
 from keras_multigrid.layers import ResizedCentre
 
 DTYPES = ("float32", "uint8")
@@ -143,41 +144,6 @@ def _networks(model, features, size, rewrite, float32):
     if not features:
         return network, None
     return network, keras.Model(joint.input, grids, name=f"{model.name}_pyramid")
-
-
-def at_size(model, size, float32=False):
-    """Returns the network for images of another size, or in float32, with the same weights."""
-    shape = (*size, model.input_shape[-1])
-    if shape == tuple(model.input_shape[1:]) and not float32:
-        return model
-
-    def clone(layer):
-        return _as_float32(layer) if float32 else type(layer).from_config(layer.get_config())
-
-    try:
-        copy = keras.models.clone_model(
-            model, input_tensors=keras.Input(shape, name="images"), clone_function=clone
-        )
-        copy.set_weights(model.get_weights())
-    except ValueError as error:
-        sides = " x ".join("any" if side is None else str(side) for side in size)
-        raise ValueError(
-            f"{model.name} cannot be made for images of {sides} pixels: {error} Give the `size` "
-            "it was trained with, or begin the preprocessing with ResizedCentre(side)."
-        ) from error
-    return copy
-
-
-def _as_float32(layer):
-    """Returns a copy of a layer that computes in float32, without weights."""
-    config = keras.tree.map_structure(
-        lambda value: "float32" if value in ("mixed_bfloat16", "mixed_float16") else value,
-        layer.get_config(),
-    )
-    copy = type(layer).from_config(config)
-    if isinstance(layer, keras.Model):
-        copy.build_from_config(layer.get_build_config())
-    return copy
 
 
 def _predictions(outputs):

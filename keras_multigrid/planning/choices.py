@@ -2,10 +2,9 @@
 
 import math
 
-import keras
 import numpy as np
 
-from keras_multigrid.complexity import replay
+from keras_multigrid.prediction.memory import result_sizes
 
 MOST_WEIGHT = 3.0  # of a class
 KEPT_TWICE = 2  # results of layers, and their gradients
@@ -55,11 +54,5 @@ def fitting_batch(most, memory, model, shape):
         model: The network, of which only the shapes matter.
         shape: Of a sample.
     """
-    values = [math.prod(shape)]
-
-    def see(layer, outputs, *_, **__):
-        values.extend(math.prod(each.shape[1:]) for each in keras.tree.flatten(outputs))
-
-    replay(model, keras.Input(shape), see)
-    needed = 4 * KEPT_TWICE * sum(values)  # bytes, in float32
+    needed = 4 * KEPT_TWICE * sum(result_sizes(model, shape))  # bytes, in float32
     return max(1, min(most, int(USED * memory / needed)))

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_multigrid.export.serving import at_size
+from keras_multigrid.copies import at_size
 
 
 def influence_model(model):

@@ -18,11 +18,21 @@ def usual_tile(model):
 
 def bytes_per_pixel(model, side=2**10):
     """Returns about how much memory a network needs for each pixel of an image."""
-    values = [model.input_shape[-1] * side**2]
+    values = result_sizes(model, (side, side, model.input_shape[-1]))
+    return 4 * LIVE * max(values) / side**2
+
+
+def result_sizes(model, shape):
+    """Returns how many values each layer of a network has for an image of a shape, and the image.
+
+    Args:
+        model: A functional model.
+        shape: Height, width and channels.
+    """
+    sizes = [math.prod(shape)]
 
     def see(layer, outputs, *_, **__):
-        values.append(sum(math.prod(each.shape[1:]) for each in keras.tree.flatten(outputs)))
+        sizes.append(sum(math.prod(each.shape[1:]) for each in keras.tree.flatten(outputs)))
 
-    image = keras.Input((side, side, model.input_shape[-1]), dtype=model.inputs[0].dtype)
-    replay(model, image, see)
-    return 4 * LIVE * max(values) / side**2
+    replay(model, keras.Input(shape, dtype=model.inputs[0].dtype), see)
+    return sizes

@@ -29,7 +29,7 @@ def write_classification_page(folder, recipe, metrics, log):
         html_page.page(
             f"Classification of {recipe.folder_name().partition('-')[2]}",
             html_page.paragraph(_summary(recipe, metrics, log, evaluation)),
-            *report_page.scores(metrics["per_class"], matrix.counts.sum(axis=1), "images"),
+            *report_page.scores(metrics["per_class"], matrix, "images"),
             *report_page.confusions(matrix, in_percent=False),
             *report_page.training(folder, recipe, log, "accuracy"),
             html_page.heading("Worst images"),

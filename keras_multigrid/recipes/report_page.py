@@ -20,23 +20,22 @@ def training(folder, recipe, log, metric):
     return [html_page.heading("Training"), curves]
 
 
-def scores(per_class, counts, of):
+def scores(per_class, matrix, of):
     """Returns the part on the scores of classes.
 
     Args:
         per_class: Dictionary from a class to a dictionary of its scores.
-        counts: Number of what was tested, by class.
-        of: What it was: `"pixels"`, `"images"`.
+        matrix: The `ConfusionMatrix` of what was tested.
+        of: What that was: `"pixels"`, `"images"`.
     """
     names = [LABELS.get(name, name) for name in next(iter(per_class.values()))]
     rows = [
         [name, *map(percent, values.values()), f"{count:,}"]
-        for (name, values), count in zip(per_class.items(), counts)
+        for (name, values), count in zip(per_class.items(), matrix.counts.sum(axis=1))
     ]
     parts = [html_page.heading("Scores"), html_page.table(["class", *names, of], rows)]
-    absent = [name for name, count in zip(per_class, counts) if not count]
-    if absent:
-        parts.append(html_page.paragraph(f"No {of} are of: {', '.join(absent)}."))
+    if matrix.absent:
+        parts.append(html_page.paragraph(f"No {of} are of: {', '.join(matrix.absent)}."))
     return parts
 
 

@@ -30,7 +30,7 @@ def write_segmentation_page(folder, recipe, model, metrics, log):
         html_page.page(
             f"Segmentation of {recipe.folder_name().partition('-')[2]}",
             html_page.paragraph(_summary(recipe, metrics, log, evaluation)),
-            *report_page.scores(matrix.per_class, matrix.counts.sum(axis=1), "pixels"),
+            *report_page.scores(matrix.per_class, matrix, "pixels"),
             *report_page.confusions(matrix, in_percent=True),
             *report_page.training(folder, recipe, log, "mean IoU"),
             html_page.heading("Images"),

@@ -6,8 +6,8 @@ import numpy as np
 
 from keras_multigrid import checks
 from keras_multigrid.attention_maps import sweep, write_attention_page
+from keras_multigrid.copies import at_size
 from keras_multigrid.decoding import read_image
-from keras_multigrid.export.serving import at_size
 from keras_multigrid.figures import draw_attention_maps
 from keras_multigrid.figures.attention_maps import check_probe_count
 from keras_multigrid.figures.style import draw_both

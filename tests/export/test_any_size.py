@@ -12,8 +12,8 @@ import pytest
 import tensorflow as tf
 
 from keras_multigrid import layers
+from keras_multigrid.copies import at_size
 from keras_multigrid.export import export_model
-from keras_multigrid.export.serving import at_size
 from keras_multigrid.top_down import TopDown
 from tests.conformance import LARGER, LAYERS, MODELS, PYRAMID, Case
 from tests.export import client
