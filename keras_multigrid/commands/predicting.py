@@ -36,8 +36,9 @@ def add_commands(commands):
         "--flips",
         nargs="?",
         const="horizontal",
-        choices=("horizontal", "both"),
-        help="take the mean with the mirrored image; `both`: with those upside down, too",
+        choices=("none", "horizontal", "both"),
+        help="take the mean with the mirrored image; `both`: with those upside down, too; `none` "
+        "is the fastest (default: what the run was scored with)",
     )
     predict.add_argument(
         "--overwrite", action="store_true", help="replace predictions that are there already"
@@ -68,18 +69,22 @@ def _predict(options):
     if options.tile is not None and options.tile < 1:
         raise ValueError(f"--tile is {options.tile}; expected a number of pixels, such as 1024.")
     trained = [read_trained(run) for run in (options.run, *options.ensemble)]
-    if trained[0].task is None:
-        prediction = _classes(trained, options)
+    task = trained[0].task
+    flips = None if options.flips == "none" else options.flips
+    if options.flips is None and task is not None:
+        flips = task.averaged_flips
+    if task is None:
+        prediction = _classes(trained, options, flips)
     else:
         prediction = MaskPrediction(
             trained,
             options.output,
             tile=options.tile,
-            flips=options.flips,
+            flips=flips,
             overlays=options.overlay,
             probabilities=options.probabilities,
         )
-    made_by = {"networks": [each.digest for each in trained], "flips": options.flips}
+    made_by = {"networks": [each.digest for each in trained], "flips": flips}
     outcome = run_job(
         prediction,
         options.images,
@@ -98,8 +103,8 @@ def _predict(options):
     return 1 if outcome.failed else 0
 
 
-def _classes(trained, options):
+def _classes(trained, options, flips):
     for option in ("overlay", "probabilities", "tile"):
         if getattr(options, option):
             raise ValueError(f"--{option} is of masks, and {options.run} tells classes; leave it.")
-    return ClassPrediction(trained, options.flips)
+    return ClassPrediction(trained, flips)

@@ -27,8 +27,8 @@ def plan_segmentation(given, facts, classes, channels, device):
     Args:
         given: Dictionary of settings; those that are None are chosen: `budget`, `stem_strides`,
             `channel_ratios`, `crop`, `width_multiplier`, `batch_size`, `epochs`,
-            `steps_per_epoch`, `precision`, `class_weights`, `flips`, `rotation`. `model` is the
-            network's name, `head` and `repeats` its arguments.
+            `steps_per_epoch`, `precision`, `class_weights`, `flips`, `rotation`,
+            `averaged_flips`. `model` is the network's name, `head` and `repeats` its arguments.
         facts: A `Fingerprint`.
         classes: Number of classes.
         channels: Of an image.
@@ -110,6 +110,8 @@ def plan_segmentation(given, facts, classes, channels, device):
     else:
         choose("flips", "both", f"{difference}: images have no top")
         choose("rotation", 20.0, "any angle would do; larger ones lose the corners")
+    reason = "what was trained on mirror images predicts them, too, and the mean is better"
+    choose("averaged_flips", settings["flips"], reason)
     return settings, reasons
 
 

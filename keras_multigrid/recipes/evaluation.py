@@ -35,7 +35,7 @@ class Evaluation:
         return {**overall, **named_scores(self.matrix.per_class)}
 
 
-def evaluate_images(model, mask_set, pairs, class_names, verbose="auto"):
+def evaluate_images(model, mask_set, pairs, class_names, *, flips=None, verbose="auto"):
     """Predicts whole images, and compares with their masks.
 
     Args:
@@ -43,6 +43,7 @@ def evaluate_images(model, mask_set, pairs, class_names, verbose="auto"):
         mask_set: A `MaskSet`.
         pairs: Which of its pairs.
         class_names: Names of the classes.
+        flips: Mirror images that a prediction is averaged over, as for `predict_image`.
         verbose: As for `keras.Model.evaluate`.
 
     Returns:
@@ -52,7 +53,7 @@ def evaluate_images(model, mask_set, pairs, class_names, verbose="auto"):
     progress = progress_bar(len(pairs), verbose, unit="image")
     for pair in pairs:
         image, labels = mask_set.read(pair)
-        predicted = np.argmax(predict_image(model, image), axis=-1)
+        predicted = np.argmax(predict_image(model, image, flips=flips), axis=-1)
         own = ConfusionMatrix(class_names)
         own.add(labels, predicted)
         matrix.counts += own.counts

@@ -41,6 +41,7 @@ class MaskData:
         image_type: Of an image's values: `"uint8"`, `"uint16"` or `"float32"`.
         data_digest: What the list of images comes to, so that a run goes on with the same.
         flips: Axes that may be mirrored: `"both"`, `"horizontal"` or `"none"`.
+        averaged_flips: Mirror images that predictions are averaged over, as `flips` has them.
         rotation: Most degrees of rotation.
         scale: Most factor of enlarging or shrinking.
         brightness: Most that is added, in standard deviations.
@@ -64,6 +65,7 @@ class MaskData:
     image_type: str | None = None
     data_digest: str | None = None
     flips: str | None = None
+    averaged_flips: str | None = None
     rotation: float | None = None
     scale: float = 1.25
     brightness: float = 0.2
@@ -155,7 +157,10 @@ class MaskData:
     def task(self):
         """Returns the `SegmentationTask` of a network that was trained."""
         return SegmentationTask(
-            labels=self._labels(), channels=self.channels, image_type=self.image_type
+            labels=self._labels(),
+            channels=self.channels,
+            image_type=self.image_type,
+            averaged_flips=None if self.averaged_flips == "none" else self.averaged_flips,
         )
 
     def fold_recipes(self):

@@ -32,6 +32,7 @@ SHOWN_IMAGES = 4  # in TensorBoard
 PLANNED = (
     *("budget", "stem_strides", "channel_ratios", "crop", "width_multiplier", "batch_size"),
     *("epochs", "steps_per_epoch", "precision", "class_weights", "flips", "rotation"),
+    "averaged_flips",
 )
 
 MEASURED = ("mean", "deviation", "value_range", "plan", "kept_weights")
@@ -95,6 +96,7 @@ class Segmentation(MaskData, Recipe):
     def __post_init__(self):
         super().__post_init__()
         check_choice(self, "kept_weights", ("best", "last", None))
+        check_choice(self, "averaged_flips", ("both", "horizontal", "none", None))
         if self.crop is not None and len(self.crop) != 2:
             raise ValueError(f"crop is {self.crop}; expected height and width, such as 256,256.")
 
@@ -197,7 +199,14 @@ class Segmentation(MaskData, Recipe):
 
     def evaluate(self, model, split, verbose="auto"):
         pairs = self.mask_set.of(split)[: self.evaluation_batches]
-        evaluation = evaluate_images(model, self.mask_set, pairs, self.label_names(), verbose)
+        evaluation = evaluate_images(
+            model,
+            self.mask_set,
+            pairs,
+            self.label_names(),
+            flips=self.task().averaged_flips,
+            verbose=verbose,
+        )
         self.evaluations[split] = evaluation
         return evaluation.results()
 

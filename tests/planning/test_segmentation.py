@@ -28,6 +28,7 @@ NOTHING = {
         class_weights=None,
         flips=None,
         rotation=None,
+        averaged_flips=None,
         model="PMG-11",
         head="concatenate",
         repeats=None,
@@ -124,7 +125,8 @@ def test_two_classes_are_balanced_by_the_loss_alone():
 
 @pytest.mark.parametrize("upright, flips", [(0.9, "horizontal"), (0.02, "both")])
 def test_images_without_a_top_are_turned_over(upright, flips):
-    assert plan(GIVEN, upright=upright)[0]["flips"] == flips
+    settings, _ = plan(GIVEN, upright=upright)
+    assert settings["flips"] == settings["averaged_flips"] == flips
 
 
 def test_more_images_more_steps():

@@ -29,11 +29,11 @@ def brightest(channels=3):
     return model
 
 
-def write_run(folder, labels=LABELS, image_type="uint8", channels=3, model=None):
+def write_run(folder, labels=LABELS, image_type="uint8", channels=3, model=None, **task):
     """Writes what `predict` reads of a finished run."""
     folder.mkdir(parents=True)
     (model or brightest(channels)).save(folder / "model.keras")
-    task = SegmentationTask(labels=labels, channels=channels, image_type=image_type)
+    task = SegmentationTask(labels=labels, channels=channels, image_type=image_type, **task)
     add_task(folder / "model.keras", task)
     return folder
 

@@ -12,6 +12,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+import keras_multigrid as kmg
 from keras_multigrid.cli import main
 from keras_multigrid.datasets.masks.labels import MaskLabels
 from tests.prediction import networks
@@ -94,6 +95,27 @@ def test_overlays_and_probabilities(run, photographs, tmp_path):
     overlay = np.asarray(Image.open(output / "overlays/a.jpg"), "float64")
     colours = 255 * np.eye(3)[image.argmax(-1)]
     assert np.abs(overlay.mean((0, 1)) - (0.45 * image + 0.55 * colours).mean((0, 1))).max() < 3
+
+
+@pytest.mark.parametrize(
+    "options, averaged",
+    [([], "horizontal"), (["--flips", "both"], "both"), (["--flips", "none"], None)],
+)
+def test_mirror_images_are_averaged_over_as_when_the_run_was_scored(
+    photographs, tmp_path, options, averaged
+):
+    model = networks.strided()
+    run = write_run(tmp_path / "run", model=model, averaged_flips="horizontal")
+    output = tmp_path / "output"
+    options = [*options, "--probabilities"]
+    assert predict(run, photographs / "a.png", "--output", output, *options) == 0
+    predicted = np.load(output / "probabilities/a.npy")
+    answers = {
+        flips: kmg.prediction.predict_image(model, pixels(9, 12, 3), flips=flips)
+        for flips in (None, "horizontal", "both")
+    }
+    near = [flips for flips, answer in answers.items() if np.abs(predicted - answer).max() < 1e-3]
+    assert near == [averaged]
 
 
 def test_classes_of_values_above_255_are_tiff(photographs, tmp_path):

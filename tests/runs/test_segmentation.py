@@ -75,10 +75,15 @@ def test_the_scores_are_those_of_the_masks(trained, folder):
     recipe, model = load_run(trained)
     pairs = recipe.mask_set.of("validation")
     right = total = 0
+    mirrored = {"none": [()], "horizontal": [(), 1], "both": [(), 0, 1, (0, 1)]}
     for pair in pairs:
         image = np.asarray(Image.open(pair.image))[None].astype("float32")
         mask = np.asarray(Image.open(pair.mask))
-        classes = np.asarray(model(image))[0].argmax(-1)
+        answers = [
+            np.flip(np.asarray(model(np.flip(image[0], axes)[None]))[0], axes)
+            for axes in mirrored[recipe.averaged_flips]
+        ]
+        classes = sum(answers).argmax(-1)
         right += ((classes == mask) & (mask != 9)).sum()
         total += (mask != 9).sum()
     metrics = json.loads((trained / "metrics.json").read_text())
@@ -112,6 +117,7 @@ def test_the_split_that_was_drawn_is_written_down(trained):
 def test_the_plan_is_kept_with_its_reasons(trained):
     recipe = read_recipe(trained)
     assert recipe.data_digest and recipe.crop and recipe.channel_ratios
+    assert recipe.averaged_flips == recipe.flips
     chosen = {choice.partition("=")[0] for choice in recipe.plan}
     assert {"stem_strides", "crop", "channel_ratios"} <= chosen
     assert not chosen & {"epochs", "batch_size"}  # they were given
@@ -151,6 +157,7 @@ def test_a_finished_run_is_read(trained, folder, capsys):
         (["kept_weights=some"], "kept_weights is 'some'"),
         (["budget=huge"], "budget is 'huge'; expected small, medium, large"),
         (["flips=never"], "flips is 'never'"),
+        (["averaged_flips=all"], "averaged_flips is 'all'"),
         (["class_weights=1,2,3"], "class_weights"),
     ],
 )

@@ -69,8 +69,11 @@ class SegmentationTask:
         labels: A `MaskLabels`.
         channels: Of an image.
         image_type: Of its values as files hold them: `"uint8"`, `"uint16"` or `"float32"`.
+        averaged_flips: Mirror images that predictions are averaged over, as `flips` of
+            `kmg.prediction.predict_image`.
     """
 
     labels: MaskLabels
     channels: int
     image_type: str
+    averaged_flips: str | None = None
