@@ -18,6 +18,7 @@ from keras_multigrid.copies import copy_at_size
 from keras_multigrid.layers import PaddingToMultiple, UpSamplingLike
 
 STRIDES = (4, 8, 16, 32)
+UNITS = 3
 COUNTED_SIDE = 224  # of the images for which multiply-adds are counted
 WIDTH = 64  # of the finest grid, at a width multiplier of 1
 PREPARATIONS = (layers.Normalization, layers.Rescaling)
@@ -28,11 +29,12 @@ def segmenter(
     classes,
     *,
     budget=150e6,
+    width_multiplier=None,
     features=None,
     preprocessing=None,
     image_channels=3,
     channel_ratios=(1, 2, 3, 4),
-    units=3,
+    units=UNITS,
     classifier_activation="softmax",
     name=None,
 ):
@@ -48,6 +50,8 @@ def segmenter(
             `model.get_layer("backbone").trainable = False` freezes it.
         classes: Number of classes.
         budget: Multiply-adds of neck and head for an image of 224 x 224; widths fill it.
+        width_multiplier: Factor on the widths, in place of a budget; at 1 the finest grid has 64
+            channels.
         features: Names of the layers that are read, the finest grid first, each of half the sides
             of the one before it. None takes the last one at each of the strides 4, 8, 16 and 32.
         preprocessing: A layer that prepares images with the values of their files, such as
@@ -83,6 +87,7 @@ def segmenter(
     checks.positive_integers(classes=classes, units=units)
     checks.numbers(budget=budget)
     checks.lists(channel_ratios=channel_ratios)
+    checks.optional(checks.positive_numbers, width_multiplier=width_multiplier)
     checks.optional(checks.lists, features=features)
     checks.optional(checks.functions, preprocessing=preprocessing)
     checks.optional(checks.texts, name=name)
@@ -98,27 +103,40 @@ def segmenter(
             "it takes values from 0 to 255."
         )
     maps, stride = _feature_maps(backbone, features, len(ratios))
-    depths = [grid.shape[-1] for grid in maps.outputs]
-
-    def neck_and_head(width, side=None):
-        sides = [side and side // (stride * 2**grid) for grid in range(len(depths))]
-        pyramid = [keras.Input((side, side, depth)) for side, depth in zip(sides, depths)]
-        logits = _logits(pyramid, channels(WIDTH, ratios, width), units, classes)
-        return keras.Model(pyramid, logits, name="multigrid")
-
-    def count(width):
-        return without_weights(lambda: profile(neck_and_head(width, COUNTED_SIDE)))
-
-    width = Budget(max_macs=budget).fill(count)
+    if width_multiplier is None:
+        width_multiplier = _fill(maps, stride, ratios, units, classes, budget)
+    neck = _neck_and_head(maps, stride, channels(WIDTH, ratios, width_multiplier), units, classes)
     image = keras.Input((None, None, image_channels), name="image")
     x = layers.Concatenate(name="colours")([image] * 3) if image_channels == 1 else image
     x = x if preprocessing is None else preprocessing(x)
-    x = PaddingToMultiple(stride * 2 ** (len(depths) - 1), name="padding")(x)
-    pyramid = keras.tree.flatten(copy_at_size(maps, (None, None))(x))
-    logits = neck_and_head(width)(pyramid)
+    x = PaddingToMultiple(stride * 2 ** (len(ratios) - 1), name="padding")(x)
+    logits = neck(keras.tree.flatten(copy_at_size(maps, (None, None))(x)))
     logits = UpSamplingLike(stride, "bilinear", name="enlarged")(logits, image)
     outputs = output_activation(logits, classifier_activation, "")
     return keras.Model(image, outputs, name=name or f"{backbone.name}_multigrid")
+
+
+def filled_width(backbone, classes, budget, channel_ratios, units=UNITS):
+    """Returns the `width_multiplier` that fills a budget, as `segmenter` finds it."""
+    maps, stride = _feature_maps(backbone, None, len(channel_ratios))
+    return _fill(maps, stride, channel_ratios, units, classes, budget)
+
+
+def _fill(maps, stride, ratios, units, classes, budget):
+
+    def count(width):
+        widths = channels(WIDTH, ratios, width)
+        return without_weights(
+            lambda: profile(_neck_and_head(maps, stride, widths, units, classes, COUNTED_SIDE))
+        )
+
+    return Budget(max_macs=budget).fill(count)
+
+
+def _neck_and_head(maps, stride, widths, units, classes, side=None):
+    sides = [side and side // (stride * 2**grid) for grid in range(len(widths))]
+    pyramid = [keras.Input((side, side, map_.shape[-1])) for side, map_ in zip(sides, maps.outputs)]
+    return keras.Model(pyramid, _logits(pyramid, widths, units, classes), name="multigrid")
 
 
 def _logits(pyramid, widths, units, classes):

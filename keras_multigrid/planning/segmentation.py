@@ -3,8 +3,11 @@
 import math
 
 from keras_multigrid.applications import create_model
+from keras_multigrid.applications.backbones import IMAGENET, create_backbone, is_file
+from keras_multigrid.applications.segmenter import STRIDES
 from keras_multigrid.budget import Budget
 from keras_multigrid.complexity import profile, without_weights
+from keras_multigrid.planning.backbone import NONE, choose_backbone, neck_width
 from keras_multigrid.planning.choices import balancing_weights, fitting_batch, limit_of
 from keras_multigrid.prediction.geometry import SeenMargin, total_stride
 
@@ -13,11 +16,18 @@ THIN, THICK = 8, 16  # pixels
 UPRIGHT = 0.2  # a difference between upper and lower halves
 CELLS = 128  # sides of a crop on the finest grid
 SMALLEST_CELLS = 8  # a side of the coarsest grid in a crop
+BACKBONE_CELLS = 64  # the same of the finest map of a backbone
+NECK_RATIOS = (1, 2, 3, 4)
+BACKBONE_RATE = 0.1  # of what a backbone learns by
 RATIOS = (1, 2, 2, 2)  # of the widths of grids, at most as many
 MINIMAL = 1 / 64  # a width multiplier: one channel
 STEPS = 150  # for one image; as many images, the root of it as many steps
 FEWEST_STEPS, MOST_STEPS = 1200, 20_000
 GPU_BATCH, CPU_BATCH = 8, 4
+OWN = {  # what is given of a network that is to have no backbone, unless it is that
+    **dict.fromkeys(("stem_strides", "channel_ratios", "width_multiplier", "repeats", "weights")),
+    **{"model": "PMG-11", "head": "concatenate"},
+}
 LEAST_WEIGHT = 0.3  # of a class
 
 
@@ -28,7 +38,8 @@ def plan_segmentation(given, facts, classes, channels, device):
         given: Dictionary of settings; those that are None are chosen: `budget`, `stem_strides`,
             `channel_ratios`, `crop`, `width_multiplier`, `batch_size`, `epochs`,
             `steps_per_epoch`, `precision`, `class_weights`, `flips`, `rotation`,
-            `averaged_flips`. `model` is the network's name, `head` and `repeats` its arguments.
+            `averaged_flips`, `backbone`, `backbone_weights`, `loaded_rate`. `model`, `head`,
+            `repeats` and `weights` are only read.
         facts: A `Fingerprint`.
         classes: Number of classes.
         channels: Of an image.
@@ -54,11 +65,18 @@ def plan_segmentation(given, facts, classes, channels, device):
         f"on a {device.kind.upper()}"
         + ("" if gpu else " a training should end within half an hour"),
     )
-    finest = _finest(facts.thickness)
-    stem = 1 if finest < THIN else 2 if finest < THICK else 4
-    choose("stem_strides", stem, f"regions are about {finest:.0f} pixels thick, and must be seen")
-    stem = settings["stem_strides"]
+    limit = limit_of(settings["budget"], BUDGETS, "a training crop")
     sides = (facts.height, facts.width)
+    finest = _finest(facts.thickness)
+    thick = f"regions are about {finest:.0f} pixels thick"
+    if settings["backbone"] is None:
+        choose("backbone", *_backbone(settings, finest, thick, limit, sides, channels))
+    backbone = None if settings["backbone"] == NONE else settings["backbone"]
+    if backbone:
+        _choose_for_backbone(choose, settings, backbone)
+    stem = 1 if finest < THIN else 2 if finest < THICK else 4
+    choose("stem_strides", stem, f"{thick}, and must be seen")
+    stem = settings["stem_strides"]
     if settings["channel_ratios"] is None:
         grids, seen = _grids(settings, sides)
         choose(
@@ -68,20 +86,27 @@ def plan_segmentation(given, facts, classes, channels, device):
             f"{max(_crop(sides, stem, 1))}; coarse grids are cheap, so they may be wide",
         )
     total = stem * 2 ** (len(settings["channel_ratios"]) - 1)
+    cells = BACKBONE_CELLS if backbone else CELLS
     choose(
         "crop",
-        _crop(sides, stem, total),
-        f"{CELLS} x {CELLS} pixels of the finest grid or the whole image, in multiples of {total}, "
+        _crop(sides, stem, total, cells),
+        f"{cells} x {cells} pixels of the finest grid or the whole image, in multiples of {total}, "
         "the network's stride",
     )
-    limit = limit_of(settings["budget"], BUDGETS, "a training crop")
     if settings["width_multiplier"] is None:
-        width = _width(settings, limit, classes, channels)
+        crop, ratios = settings["crop"], settings["channel_ratios"]
+        if backbone:
+            width = neck_width(backbone, classes, limit, crop, ratios)
+        else:
+            width = _width(settings, limit, classes, channels)
         choose("width_multiplier", width, f"fills {limit / 1e6:,.0f} M multiply-adds of a crop")
     batch = most = GPU_BATCH if gpu else CPU_BATCH
     if device.memory is not None:
         shape = (*settings["crop"], channels)
-        network = without_weights(lambda: _network(settings, classes, shape))
+        if backbone:
+            network, shape = create_backbone(backbone)[0], (*settings["crop"], 3)
+        else:
+            network = without_weights(lambda: _network(settings, classes, shape))
         batch = fitting_batch(most, device.memory, network, shape)
     reason = "steps often enough, and batch normalization has its samples"
     choose("batch_size", batch, reason if batch == most else "as many as fit into memory")
@@ -115,14 +140,34 @@ def plan_segmentation(given, facts, classes, channels, device):
     return settings, reasons
 
 
+def _backbone(settings, finest, thick, limit, sides, channels):
+    """Returns the backbone that is chosen, and why."""
+    given = [name for name in OWN if settings[name] != OWN[name]]
+    if given:
+        return NONE, f"{given[0]} is given"
+    if finest < THIN:
+        return NONE, f"{thick}, thinner than what backbones see"
+    return choose_backbone(limit, _crop(sides, STRIDES[0], STRIDES[-1], BACKBONE_CELLS), channels)
+
+
+def _choose_for_backbone(choose, settings, backbone):
+    if not is_file(backbone):
+        choose("backbone_weights", IMAGENET, "Keras downloads them once")
+    trained = settings["backbone_weights"] != NONE
+    if trained and settings["weights"] is None:
+        choose("loaded_rate", BACKBONE_RATE, "the backbone has learned already")
+    choose("stem_strides", STRIDES[0], "of the finest of the backbone's maps that is read")
+    choose("channel_ratios", NECK_RATIOS, "a grid for each map of the backbone that is read")
+
+
 def _finest(thickness):
     """Returns the thickness that must be resolved: of two classes the thinner, else the median."""
     present = sorted(value for value in thickness if value)
     return present[0] if len(present) < 3 else present[len(present) // 2]
 
 
-def _crop(sides, stem, total):
-    return tuple(max(total, min(CELLS * stem, side) // total * total) for side in sides)
+def _crop(sides, stem, total, cells=CELLS):
+    return tuple(max(total, min(cells * stem, side) // total * total) for side in sides)
 
 
 def _grids(settings, sides):

@@ -124,6 +124,14 @@ class Recipe:
         """Returns the network before any weights are loaded; options are of its constructor."""
         return create_model(self.model, **{**self.network_arguments(), **options})
 
+    def constructor(self):
+        """Returns the function that makes the network."""
+        return paper_model(self.model).constructor
+
+    def network_name(self):
+        """Returns the network's name, in its file and on pages."""
+        return self.model
+
     def network_arguments(self):
         """Returns the arguments of the network's constructor, but for those of its own choice."""
         arguments = {"classes": self.classes(), **self.size_arguments()}
@@ -142,6 +150,9 @@ class Recipe:
     def starting_weights(self):
         """Returns what the training starts from, as `weights`; None is from scratch."""
         return self.weights
+
+    def load_backbone(self, model):
+        """Loads what a part of the network starts from; returns its variables, or None."""
 
     def compile(self, model):
         """Gives a model its loss, its metrics, and its optimizer."""

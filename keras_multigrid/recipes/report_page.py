@@ -12,7 +12,7 @@ LABELS = {"iou": "IoU", "dice": "Dice", "f1": "F1"}  # of scores; others as they
 def training(folder, recipe, log, metric):
     """Returns the part on the training; draws `curves.png` where matplotlib is installed."""
     try:
-        draw_training_curves(folder / CURVES, {recipe.model: log})
+        draw_training_curves(folder / CURVES, {recipe.network_name(): log})
         caption = f"Loss and {metric} by epoch"
         curves = html_page.picture((folder / CURVES).read_bytes(), caption)
     except ImportError:

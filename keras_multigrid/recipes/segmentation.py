@@ -2,17 +2,25 @@
 
 import dataclasses
 import functools
+import pathlib
 from importlib.util import find_spec
 from typing import ClassVar
 
 import keras
 from keras import layers
 
-from keras_multigrid.applications import create_model
+from keras_multigrid.applications import create_model, segmenter
 from keras_multigrid.layers import PaddingToMultiple, UpSamplingLike
 from keras_multigrid.losses import CrossEntropyDice
 from keras_multigrid.planning import find_device, fingerprint, plan_segmentation
 from keras_multigrid.planning.fingerprint import MOST_READ
+from keras_multigrid.recipes.backbone import (
+    backbone_network,
+    backbone_weights,
+    check_backbone_fields,
+    has_backbone,
+    load_backbone,
+)
 from keras_multigrid.recipes.constraints import check_choice
 from keras_multigrid.recipes.evaluation import SCORES, evaluate_images
 from keras_multigrid.recipes.mask_data import MaskData
@@ -32,9 +40,9 @@ SHOWN_IMAGES = 4  # in TensorBoard
 PLANNED = (
     *("budget", "stem_strides", "channel_ratios", "crop", "width_multiplier", "batch_size"),
     *("epochs", "steps_per_epoch", "precision", "class_weights", "flips", "rotation"),
-    "averaged_flips",
+    *("averaged_flips", "backbone", "backbone_weights", "loaded_rate"),
 )
-
+PLANNED_BY = ("model", "head", "repeats", "weights")
 MEASURED = ("mean", "deviation", "value_range", "plan", "kept_weights")
 
 
@@ -48,6 +56,10 @@ class Segmentation(MaskData, Recipe):
         budget: Size of the network: `"small"`, `"medium"`, `"large"`, or multiply-adds of a crop.
         stem_strides, head: As for `kmg.applications.PMGSEG`.
         crop: Height and width of training images, parts of the given ones.
+        backbone: A network of `keras.applications` by name, such as `"MobileNetV2"`, on which a
+            multigrid neck is put; the path of a `.keras` file with one that prepares its images
+            itself; or `"none"`.
+        backbone_weights: What the backbone starts from: `"imagenet"`, a file, or `"none"`.
         class_weights: Weights of the classes in the cross-entropy, by commas; `"auto"`, by the
             root of the median frequency, or `"none"`.
         dice_weight, focal_gamma: As for `kmg.losses.CrossEntropyDice`.
@@ -70,6 +82,8 @@ class Segmentation(MaskData, Recipe):
     budget: str | None = None
     stem_strides: int | None = None
     head: str = "concatenate"
+    backbone: str | None = None
+    backbone_weights: str | None = None
     crop: tuple[int, ...] | None = None
     class_weights: str | None = None
     dice_weight: float = 1.0
@@ -97,6 +111,7 @@ class Segmentation(MaskData, Recipe):
         super().__post_init__()
         check_choice(self, "kept_weights", ("best", "last", None))
         check_choice(self, "averaged_flips", ("both", "horizontal", "none", None))
+        check_backbone_fields(self)
         if self.crop is not None and len(self.crop) != 2:
             raise ValueError(f"crop is {self.crop}; expected height and width, such as 256,256.")
 
@@ -119,7 +134,7 @@ class Segmentation(MaskData, Recipe):
             return recipe
         found = dataclasses.replace(self, **self.found())
         facts = found.facts()
-        given = {name: getattr(self, name) for name in (*PLANNED, "model", "head", "repeats")}
+        given = {name: getattr(self, name) for name in (*PLANNED, *PLANNED_BY)}
         planned, reasons = plan_segmentation(
             given, facts, found.classes(), found.channels, find_device()
         )
@@ -145,7 +160,23 @@ class Segmentation(MaskData, Recipe):
         samples = (self.mask_set.read(pair) for pair in pairs[::step])
         return fingerprint(samples, self.classes(), len(pairs))
 
+    def constructor(self):
+        return segmenter if has_backbone(self) else super().constructor()
+
+    def network_name(self):
+        if not has_backbone(self):
+            return self.model
+        return f"{pathlib.Path(self.backbone).stem}_multigrid"
+
+    def starting_weights(self):
+        return self.weights or backbone_weights(self)
+
+    def load_backbone(self, model):
+        return load_backbone(self, model)
+
     def build_network(self, **options):
+        if has_backbone(self):
+            return backbone_network(self)
         image = keras.Input((None, None, self.channels), name="image")
         padding = PaddingToMultiple(self.total_stride, name="padding")
         network = create_model(

@@ -64,7 +64,7 @@ def export_run(
     if not (run / RESULTS).exists():
         raise ValueError(f"{run} is not finished; `keras-multigrid train` continues it.")
     results = read_results(run / RESULTS)
-    trained = read_network(run, recipe.model)
+    trained = read_network(run, recipe.network_name())
     model = recipe.served_network(trained)
     notes, calibration = [], None
     if model is not trained:
@@ -80,7 +80,7 @@ def export_run(
             calibration = keras.ops.convert_to_numpy(keras.ops.image.resize(calibration, size))
     version = export_model(
         model,
-        output or run / format / recipe.model,
+        output or run / format / recipe.network_name(),
         format,
         preprocessing=recipe.preprocessing(run),
         features=_pyramid(recipe, model),
@@ -96,7 +96,7 @@ def export_run(
 
 def _pyramid(recipe, model):
     """Returns the tensors of the model's last pyramid; none if the network has no pyramids."""
-    constructor = paper_model(recipe.model).constructor
+    constructor = recipe.constructor()
     if "pyramid_outputs" not in inspect.signature(constructor).parameters:
         return []
     reference = without_weights(lambda: recipe.build_network(pyramid_outputs=True))
@@ -115,7 +115,7 @@ def _facts(recipe, written, parameters, licence, notes):
     scores = recipe.scores(written["results"])
     versions = ", ".join(f"{name} {number}" for name, number in written["versions"].items())
     return Facts(
-        description=f"{recipe.model} ({parameters:,} parameters), trained by the recipe "
+        description=f"{recipe.network_name()} ({parameters:,} parameters), trained by the recipe "
         f"`{recipe.NAME}` of keras_multigrid.",
         metrics={f"{name}, % ({recipe.TEST_SPLIT} data)": value for name, value in scores.items()},
         recipe=as_command(recipe.asked(), MAY_CHANGE),

@@ -69,7 +69,8 @@ def start_from_weights(recipe, model, checkpoints):
     """
     if recipe.starting_weights() is None or load_checkpoint(checkpoints) is not None:
         return
-    loaded = _load(recipe, model)
+    loaded = None if recipe.weights else recipe.load_backbone(model)
+    loaded = _load(recipe, model) if loaded is None else loaded
     if recipe.loaded_rate is not None:
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)

@@ -21,7 +21,7 @@ def write_report(folder, recipe, models, metrics, log):
     """
     pictures = []
     try:
-        draw_training_curves(folder / CURVES, {recipe.model: log})
+        draw_training_curves(folder / CURVES, {recipe.network_name(): log})
         pictures.append(("Training", CURVES))
         pictures += recipe.draw(folder, models, metrics["results"])
     except ImportError:
@@ -44,7 +44,7 @@ def _report(recipe, metrics, log, pictures):
     figures = ", ".join(f"{name} {value}" for name, value in metrics["versions"].items())
     return "\n".join(
         [
-            f"# {recipe.model} on {recipe.NAME}",
+            f"# {recipe.network_name()} on {recipe.NAME}",
             "",
             f"{metrics['trainable_params']:,} parameters, {metrics['macs']:,} multiply-adds. "
             f"{len(log)} epochs of {recipe.steps_per_epoch} batches of {recipe.batch_size}, "

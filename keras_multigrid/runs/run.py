@@ -119,10 +119,10 @@ def _save(recipe, model, output):
 
 def _finish(recipe, output):
     """Tests the saved network, without the devices it was trained on, and reports."""
-    model = read_network(output, recipe.model)
+    model = read_network(output, recipe.network_name())
     counts = profile(model, recipe.counted_shape())
     results = recipe.evaluate(model, recipe.TEST_SPLIT, verbosity())
-    models = {recipe.model: model}
+    models = {recipe.network_name(): model}
     for baseline in recipe.baselines():
         folder, name = output / baseline.model, baseline.model
         models[name] = read_network(folder, name)
@@ -151,7 +151,7 @@ def _finish(recipe, output):
     if not recipe.write_page(output, model, metrics, log):
         write_report(output, recipe, models, metrics, log)
     write_json(output / RESULTS, metrics)
-    print(f"\n{recipe.model} on {recipe.NAME}, {recipe.TEST_SPLIT} data:")
+    print(f"\n{recipe.network_name()} on {recipe.NAME}, {recipe.TEST_SPLIT} data:")
     for name, value in metrics["scores"].items():
         print(f"  {name:<31} {value:6.2f} %")
     if skipped:

@@ -233,7 +233,7 @@ def load_run(folder, data_dir=None):
     recipe = read_recipe(folder, data_dir)
     if not pathlib.Path(folder, MODEL).exists():
         raise ValueError(f"{folder} is not finished; `keras-multigrid train` continues it.")
-    return recipe, read_network(folder, recipe.model)
+    return recipe, read_network(folder, recipe.network_name())
 
 
 def read_recipe_file(path, recipes=RECIPES):

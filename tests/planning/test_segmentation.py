@@ -7,6 +7,7 @@ import pytest
 import keras_multigrid as kmg
 from keras_multigrid.complexity import count
 from keras_multigrid.planning import Device, Fingerprint, plan_segmentation
+from keras_multigrid.planning import segmentation as planning
 from keras_multigrid.prediction.geometry import SeenMargin
 
 FACTS = Fingerprint(
@@ -29,6 +30,10 @@ NOTHING = {
         flips=None,
         rotation=None,
         averaged_flips=None,
+        backbone="none",
+        backbone_weights=None,
+        loaded_rate=None,
+        weights=None,
         model="PMG-11",
         head="concatenate",
         repeats=None,
@@ -52,11 +57,10 @@ def planned():
 
 def test_all_is_chosen_each_with_a_reason(planned):
     settings, reasons = planned
-    assert (
-        None not in {name: value for name, value in settings.items() if name != "repeats"}.values()
-    )
+    left = {"backbone_weights", "loaded_rate", "weights", "repeats"}
+    assert {name for name, value in settings.items() if value is None} == left
     chosen = [reason.partition("=")[0] for reason in reasons]
-    assert sorted(chosen) == sorted({*NOTHING} - {"model", "head", "repeats"})
+    assert sorted(chosen) == sorted({*NOTHING} - left - {"model", "head", "backbone"})
 
 
 def test_the_network_fills_its_budget(planned):
@@ -127,6 +131,51 @@ def test_two_classes_are_balanced_by_the_loss_alone():
 def test_images_without_a_top_are_turned_over(upright, flips):
     settings, _ = plan(GIVEN, upright=upright)
     assert settings["flips"] == settings["averaged_flips"] == flips
+
+
+THICK = (100.0, 60.0, 40.0)
+
+
+@pytest.fixture
+def pretrained(monkeypatch):
+    """Keras' backbones, as if all of them could be loaded; the names that are asked for."""
+    asked = []
+
+    def choose(limit, crop, channels):
+        asked.append((limit, crop, channels))
+        return "MobileNetV2", "it is there"
+
+    monkeypatch.setattr(planning, "choose_backbone", choose)
+    monkeypatch.setattr(planning, "neck_width", lambda *_: 0.25)
+    return asked
+
+
+def test_a_pretrained_backbone_is_taken_where_it_can_be_loaded(pretrained):
+    settings, _ = plan({"backbone": None}, thickness=THICK)
+    assert (settings["backbone"], settings["backbone_weights"]) == ("MobileNetV2", "imagenet")
+    assert (settings["loaded_rate"], settings["width_multiplier"]) == (0.1, 0.25)
+    assert settings["stem_strides"] == 4 and settings["channel_ratios"] == (1, 2, 3, 4)
+    assert pretrained == [(500e6, settings["crop"], 3)]
+
+
+@pytest.mark.parametrize(
+    "given, thickness",
+    [
+        ({"model": "R-PMG-20"}, THICK),
+        ({"stem_strides": 4}, THICK),
+        ({"weights": "runs/first"}, THICK),
+        ({}, (100.0, 2.0, 2.0)),
+    ],
+)
+def test_no_backbone_where_another_network_is_asked_for(pretrained, given, thickness):
+    settings, _ = plan({**given, "backbone": None}, thickness=thickness, height=70, width=70)
+    assert settings["backbone"] == "none" and not pretrained
+    assert settings["backbone_weights"] is None and settings["loaded_rate"] is None
+
+
+def test_random_weights_learn_at_the_full_rate(pretrained):
+    settings, _ = plan({"backbone": "MobileNetV2", "backbone_weights": "none"}, thickness=THICK)
+    assert settings["loaded_rate"] is None
 
 
 def test_more_images_more_steps():
