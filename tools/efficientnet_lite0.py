@@ -2,8 +2,8 @@
 
     python tools/efficientnet_lite0.py efficientnet_lite0_imagenet.npz lite0.keras
 
-The file is for `keras-multigrid train segmentation --set backbone=lite0.keras`: it takes images with
-values from 0 to 255. The arrays are named as in `load`; kernels are in Keras' order.
+The file is for `keras-multigrid train segmentation --set backbone=lite0.keras`: it takes images
+with values from 0 to 255. The arrays are named as in `load`; kernels are in Keras' order.
 """
 
 import argparse

@@ -26,7 +26,8 @@ FEWEST_STEPS, MOST_STEPS = 1200, 20_000
 GPU_BATCH, CPU_BATCH = 8, 4
 OWN = {  # what is given of a network that is to have no backbone, unless it is that
     **dict.fromkeys(("stem_strides", "channel_ratios", "width_multiplier", "repeats", "weights")),
-    **{"model": "PMG-11", "head": "concatenate"},
+    "model": "PMG-11",
+    "head": "concatenate",
 }
 LEAST_WEIGHT = 0.3  # of a class
 

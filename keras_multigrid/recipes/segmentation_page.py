@@ -46,8 +46,8 @@ def _summary(recipe, metrics, log, evaluation):
     return (
         f"Mean IoU {percent(matrix.mean_iou)}, pixel accuracy {percent(matrix.pixel_accuracy)} "
         f"on {len(evaluation.images)} {recipe.TEST_SPLIT} images of their original size. "
-        f"{recipe.network_name()} with {metrics['trainable_params']:,} parameters, {len(log)} epochs of "
-        f"{recipe.steps_per_epoch} batches of {recipe.batch_size} crops of "
+        f"{recipe.network_name()} with {metrics['trainable_params']:,} parameters, "
+        f"{len(log)} epochs of {recipe.steps_per_epoch} batches of {recipe.batch_size} crops of "
         f"{recipe.crop[0]} x {recipe.crop[1]}, {metrics['training_seconds']:.0f} s of training."
     )
 

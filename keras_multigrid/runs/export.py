@@ -6,7 +6,6 @@ import pathlib
 import keras
 
 from keras_multigrid import checks
-from keras_multigrid.applications.paper import paper_model
 from keras_multigrid.complexity import without_weights
 from keras_multigrid.export import Facts, export_model
 from keras_multigrid.export.exporting import check_format

@@ -46,7 +46,7 @@ def test_weights_of_a_file(tmp_path):
     for one, other in zip(saved.get_weights(), loaded.get_weights()):
         np.testing.assert_array_equal(one, other)
     (tmp_path / "b.weights.h5").write_bytes(b"none")
-    with pytest.raises(ValueError, match="The weights .* of MobileNetV3Small cannot be loaded"):
+    with pytest.raises(ValueError, match=r"The weights .* of MobileNetV3Small cannot be loaded"):
         create_backbone("MobileNetV3Small", str(tmp_path / "b.weights.h5"))
 
 

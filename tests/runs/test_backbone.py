@@ -1,13 +1,16 @@
 """Segmentation on a backbone: planned, trained, continued, read."""
 
 import json
+import pathlib
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
+from keras_multigrid.applications.backbones import create_backbone
 from keras_multigrid.cli import main
+from keras_multigrid.complexity import profile
 from keras_multigrid.planning import backbone as planning
 from keras_multigrid.runs.run_folder import load_run, read_recipe
 from tests.runs.test_segmentation import draw
@@ -55,7 +58,7 @@ def test_the_plan_has_a_neck_on_the_backbone(trained):
     recipe = read_recipe(trained)
     assert (recipe.stem_strides, recipe.channel_ratios) == (4, (1, 2, 3, 4))
     assert recipe.network_name() == "small_multigrid"
-    metrics = json.loads(open(f"{trained}/metrics.json").read())
+    metrics = json.loads(pathlib.Path(trained, "metrics.json").read_text())
     assert 0.5 * 3e6 < metrics["macs"] <= 3e6
 
 
@@ -73,7 +76,10 @@ def test_the_backbone_starts_with_its_weights_and_changes_slowly(trained, file):
 def test_it_is_evaluated_and_predicts(trained, folder, tmp_path, capsys):
     assert main(["evaluate", trained, "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
-    assert printed["mean_iou"] == json.loads(open(f"{trained}/metrics.json").read())["mean_iou"]
+    assert (
+        printed["mean_iou"]
+        == json.loads(pathlib.Path(trained, "metrics.json").read_text())["mean_iou"]
+    )
     image = next((folder / "images").iterdir())
     assert main(["predict", trained, str(image), "--output", str(tmp_path / "out")]) == 0
 
@@ -83,24 +89,27 @@ def test_it_is_exported(trained, tmp_path):
     assert main(["export", trained, "--format", "keras", "--output", output]) == 0
 
 
-def test_the_default_takes_what_keras_can_load(folder, tmp_path, monkeypatch, capsys):
+def test_the_default_takes_what_keras_can_load(monkeypatch):
     def create(name, weights=None):
         if weights and name == "MobileNetV2":
             raise ValueError("no network.")
         return small_backbone(), None
 
     monkeypatch.setattr(planning, "create_backbone", create)
-    assert planning.choose_backbone(1e9, (64, 64), 3)[0] == "ResNet50V2"
-    assert planning.choose_backbone(1.0, (64, 64), 3)[0] == "none"
-    assert planning.choose_backbone(1e9, (64, 64), 4) == (
-        "none",
-        "trains from scratch, as backbones take 1 or 3 channels, not 4",
-    )
-    monkeypatch.setattr(planning, "LARGEST_FIRST", ("MobileNetV2",))
-    assert planning.choose_backbone(1e9, (64, 64), 3) == (
-        "none",
-        "trains from scratch: no network.",
-    )
+    assert planning.choose_backbone(10e9, (224, 224), 1)[0] == "ResNet50V2"
+    for limit, channels, reason in (
+        (1e9, 3, "no network."),
+        (1e8, 3, "the budget is too small for one"),
+        (10e9, 4, "backbones take 1 or 3 channels, not 4"),
+    ):
+        name, said = planning.choose_backbone(limit, (224, 224), channels)
+        assert name == "none" and said.startswith("trains from scratch") and reason in said
+
+
+def test_the_costs_of_backbones_are_those_that_are_counted():
+    name = "MobileNetV2"
+    backbone, _ = create_backbone(name)
+    assert profile(backbone).macs == pytest.approx(planning.PRETRAINED[name], rel=0.01)
 
 
 @pytest.mark.parametrize(

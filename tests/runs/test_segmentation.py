@@ -180,7 +180,7 @@ def test_on_a_gpu_the_plan_is_larger(folder, monkeypatch):
     plans = []
     for device in (Device(), Device(kind="gpu", bfloat16=True)):
         monkeypatch.setattr(segmentation_module, "find_device", lambda device=device: device)
-        plans.append(recipe_of(folder).settled())
+        plans.append(recipe_of(folder, "backbone=none").settled())
     cpu, gpu = plans
     assert (cpu.budget, gpu.budget) == ("small", "medium")
     assert (cpu.precision, gpu.precision) == ("float32", "mixed_bfloat16")
