@@ -3,6 +3,7 @@
 # fmt: off
 # ruff: noqa: I001, RUF022
 from keras_multigrid.applications.cifar import MG, PMG, RES, RMG, RPMG, VGG
+from keras_multigrid.applications.comparators import DEEPLABSEG, DILATEDSEG, FPNSEG, HRNETSEG
 from keras_multigrid.applications.dense_prediction import (
     PMGSEG, RPMGSEG, RSGSEG, SGSEG, UMGSEG, UNETSEG,
 )

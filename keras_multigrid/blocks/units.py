@@ -30,7 +30,16 @@ def batch_normalization(epsilon, name=None):
     )
 
 
-def conv_unit(image, filters, name, kernel_size=3, strides=1, epsilon=PLAIN_EPSILON, relu=True):
+def conv_unit(
+    image,
+    filters,
+    name,
+    kernel_size=3,
+    strides=1,
+    epsilon=PLAIN_EPSILON,
+    relu=True,
+    dilation_rate=1,
+):
     """Applies convolution, batch normalization and, unless turned off, ReLU to one tensor.
 
     Args:
@@ -41,6 +50,7 @@ def conv_unit(image, filters, name, kernel_size=3, strides=1, epsilon=PLAIN_EPSI
         strides: Step of the convolution.
         epsilon: Of the batch normalization.
         relu: Whether a ReLU follows.
+        dilation_rate: Distance between the taps of the kernel.
 
     Returns:
         One tensor of `filters` channels.
@@ -61,6 +71,7 @@ def conv_unit(image, filters, name, kernel_size=3, strides=1, epsilon=PLAIN_EPSI
         filters,
         kernel_size,
         strides=strides,
+        dilation_rate=dilation_rate,
         padding="same",
         kernel_initializer=fan_out_normal(),
         name=f"{name}_conv",

@@ -2,7 +2,9 @@
 
 import math
 
-from keras_multigrid.applications import create_model
+from keras_multigrid.applications import paper_model
+from keras_multigrid.applications.comparators import STAGES
+from keras_multigrid.applications.paper import COMPARATOR
 from keras_multigrid.budget import Budget
 from keras_multigrid.complexity import profile, without_weights
 from keras_multigrid.planning.choices import balancing_weights, fitting_batch, limit_of
@@ -59,6 +61,8 @@ def plan_segmentation(given, facts, classes, channels, device):
     choose("stem_strides", stem, f"regions are about {finest:.0f} pixels thick, and must be seen")
     stem = settings["stem_strides"]
     sides = (facts.height, facts.width)
+    if paper_model(settings["model"]).kind == COMPARATOR:
+        choose("channel_ratios", STAGES, "half of the pixels, twice the channels")
     if settings["channel_ratios"] is None:
         grids, seen = _grids(settings, sides)
         choose(
@@ -141,8 +145,11 @@ def _grids(settings, sides):
 
 
 def _width(settings, limit, classes, channels):
+    total = settings["stem_strides"] * 2 ** (len(settings["channel_ratios"]) - 1)
+    sides = [-(-side // total) * total for side in settings["crop"]]  # as the network pads them
+
     def count(width):
-        shape = (*settings["crop"], channels)
+        shape = (*sides, channels)
         return without_weights(
             lambda: profile(_network({**settings, "width_multiplier": width}, classes, shape))
         )
@@ -152,8 +159,9 @@ def _width(settings, limit, classes, channels):
 
 def _network(settings, classes, shape):
     names = ("channel_ratios", "stem_strides", "head", "repeats", "width_multiplier")
-    arguments = {name: settings[name] for name in names}
-    return create_model(settings["model"], input_shape=shape, classes=classes, **arguments)
+    model = paper_model(settings["model"])
+    arguments = model.accepted({name: settings[name] for name in names})
+    return model.build(input_shape=shape, classes=classes, **arguments)
 
 
 def _text(value):

@@ -8,7 +8,7 @@ from typing import ClassVar
 import keras
 from keras import layers
 
-from keras_multigrid.applications import create_model
+from keras_multigrid.applications import create_model, paper_model
 from keras_multigrid.layers import PaddingToMultiple, UpSamplingLike
 from keras_multigrid.losses import CrossEntropyDice
 from keras_multigrid.planning import find_device, fingerprint, plan_segmentation
@@ -167,11 +167,8 @@ class Segmentation(MaskData, Recipe):
         return (*self.crop, self.channels)
 
     def network_arguments(self):
-        return {
-            **super().network_arguments(),
-            "stem_strides": self.stem_strides,
-            "head": self.head,
-        }
+        own = {"stem_strides": self.stem_strides, "head": self.head}
+        return {**super().network_arguments(), **paper_model(self.model).accepted(own)}
 
     def loss(self):
         weights = None
