@@ -1,5 +1,7 @@
 """The six networks of the paper's Tables 2 and 3: an image in, a map of the same size out."""
 
+import functools
+
 from keras import layers
 
 from keras_multigrid.applications.common import (
@@ -32,7 +34,8 @@ U_LEVELS = (1, 2, 4, 8)  # width of each level, relative to the first
 def PMGSEG(
     include_top=True, weights=None, *, input_tensor=None, input_shape=None, pooling=None,
     classes=10, classifier_activation="sigmoid", name=None, repeats=None, channel_ratios=None,
-    width_multiplier=1.0, stem_strides=1, head="finest", pyramid_outputs=False,
+    width_multiplier=1.0, stem_strides=1, head="finest", exchange_size=None,
+    pyramid_outputs=False,
 ):  # fmt: skip
     """Progressive multigrid network PMG-11 (paper, Tables 2 and 3)."""
     return _progressive_network(**locals(), ratios=PYRAMID_RATIOS, paper_name="PMG-11")
@@ -41,7 +44,8 @@ def PMGSEG(
 def RPMGSEG(
     include_top=True, weights=None, *, input_tensor=None, input_shape=None, pooling=None,
     classes=10, classifier_activation="sigmoid", name=None, repeats=None, channel_ratios=None,
-    width_multiplier=1.0, stem_strides=1, head="finest", pyramid_outputs=False,
+    width_multiplier=1.0, stem_strides=1, head="finest", exchange_size=None,
+    exchange="each", pyramid_outputs=False,
 ):  # fmt: skip
     """Residual progressive multigrid network R-PMG-20 (paper, Tables 2 and 3)."""
     return _progressive_network(
@@ -109,6 +113,10 @@ Args:
     head: What the output layer reads: `"finest"`, the paper's, the finest grid alone, into which
         the others are dropped one by one, or `"concatenate"`, all grids. The U-shaped networks have
         no such argument.
+    exchange_size: Of PMG-11 and R-PMG-20: side of kernels of their own for what grids read of
+        finer and coarser ones, as for `MultigridConv2D`; None is the paper's.
+    exchange: Of R-PMG-20: which convolutions of a unit read other grids, `"each"`, the paper's, or
+        the `"first"`.
     pyramid_outputs: Whether to return instead the last pyramid before the output layer.
 
 Returns:
@@ -133,14 +141,16 @@ for _constructor in (PMGSEG, RPMGSEG, SGSEG, RSGSEG, UNETSEG, UMGSEG):
 def _progressive_network(
     include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name,
     repeats, channel_ratios, width_multiplier, stem_strides, head, pyramid_outputs, ratios,
-    paper_name, residual=False,
+    paper_name, residual=False, exchange_size=None, exchange="each",
 ):  # fmt: skip
     """Builds a network that keeps its pyramid up to its end."""
     check_options(include_top, pooling, classes)
     check_choices(head=(head, HEADS))
     repeats = checked_repeats(repeats, FULL_PYRAMID_UNITS)
     ratios = checked_ratios(channel_ratios, ratios, max_grids=8)
-    unit = residual_unit if residual else plain_unit
+    unit = functools.partial(plain_unit, exchange_size=exchange_size)
+    if residual:
+        unit = functools.partial(residual_unit, exchange_size=exchange_size, exchange=exchange)
     epsilon = RESIDUAL_EPSILON if residual else PLAIN_EPSILON
     image, inputs = image_input(input_tensor, input_shape, IMAGE_SHAPE)
     prefix = layer_prefix(name, input_tensor)

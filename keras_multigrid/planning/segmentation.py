@@ -30,7 +30,7 @@ def plan_segmentation(given, facts, classes, channels, device):
         given: Dictionary of settings; those that are None are chosen: `budget`, `stem_strides`,
             `channel_ratios`, `crop`, `width_multiplier`, `batch_size`, `epochs`,
             `steps_per_epoch`, `precision`, `class_weights`, `flips`, `rotation`. `model` is the
-            network's name, `head` and `repeats` its arguments.
+            network's name; `head`, `repeats`, `exchange_size` and `exchange` are its arguments.
         facts: A `Fingerprint`.
         classes: Number of classes.
         channels: Of an image.
@@ -158,9 +158,12 @@ def _width(settings, limit, classes, channels):
 
 
 def _network(settings, classes, shape):
-    names = ("channel_ratios", "stem_strides", "head", "repeats", "width_multiplier")
+    names = (
+        *("channel_ratios", "stem_strides", "head", "repeats", "width_multiplier"),
+        *("exchange_size", "exchange"),
+    )
     model = paper_model(settings["model"])
-    arguments = model.accepted({name: settings[name] for name in names})
+    arguments = model.accepted({name: settings[name] for name in names if name in settings})
     return model.build(input_shape=shape, classes=classes, **arguments)
 
 

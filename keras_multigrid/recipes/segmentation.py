@@ -33,7 +33,7 @@ PLANNED = (
     *("budget", "stem_strides", "channel_ratios", "crop", "width_multiplier", "batch_size"),
     *("epochs", "steps_per_epoch", "precision", "class_weights", "flips", "rotation"),
 )
-
+CONSTRUCTED = ("stem_strides", "head", "exchange_size", "exchange")  # the network's arguments
 MEASURED = ("mean", "deviation", "value_range", "plan", "kept_weights")
 
 
@@ -45,7 +45,8 @@ class Segmentation(MaskData, Recipe):
 
     Attributes:
         budget: Size of the network: `"small"`, `"medium"`, `"large"`, or multiply-adds of a crop.
-        stem_strides, head: As for `kmg.applications.PMGSEG`.
+        stem_strides, head, exchange_size: As for `kmg.applications.PMGSEG`.
+        exchange: As for `kmg.applications.RPMGSEG`.
         crop: Height and width of training images, parts of the given ones.
         class_weights: Weights of the classes in the cross-entropy, by commas; `"auto"`, by the
             root of the median frequency, or `"none"`.
@@ -69,6 +70,8 @@ class Segmentation(MaskData, Recipe):
     budget: str | None = None
     stem_strides: int | None = None
     head: str = "concatenate"
+    exchange_size: int | None = None
+    exchange: str = "each"
     crop: tuple[int, ...] | None = None
     class_weights: str | None = None
     dice_weight: float = 1.0
@@ -117,7 +120,7 @@ class Segmentation(MaskData, Recipe):
             return recipe
         found = dataclasses.replace(self, **self.found())
         facts = found.facts()
-        given = {name: getattr(self, name) for name in (*PLANNED, "model", "head", "repeats")}
+        given = {name: getattr(self, name) for name in (*PLANNED, *CONSTRUCTED, "model", "repeats")}
         planned, reasons = plan_segmentation(
             given, facts, found.classes(), found.channels, find_device()
         )
@@ -167,7 +170,7 @@ class Segmentation(MaskData, Recipe):
         return (*self.crop, self.channels)
 
     def network_arguments(self):
-        own = {"stem_strides": self.stem_strides, "head": self.head}
+        own = {name: getattr(self, name) for name in CONSTRUCTED}
         return {**super().network_arguments(), **paper_model(self.model).accepted(own)}
 
     def loss(self):
