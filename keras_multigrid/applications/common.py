@@ -106,7 +106,7 @@ def input_convolutions(image, widths, epsilon, prefix, **options):
 
 
 def check_choices(**options):
-    """Raises a `ValueError` for an option that is not among its choices: `name=(value, choices)`."""
+    """Raises a `ValueError` for an option, `name=(value, choices)`, that is not a choice."""
     for option, (value, choices) in options.items():
         if value not in choices:
             expected = ", ".join(map(str, choices))

@@ -228,17 +228,18 @@ def _blocks(x, width, repeats, name, strides=1, dilation_rate=1):
         unit = f"{name}_block{block}"
         y = conv_unit(x, width, f"{unit}_1", strides=strides, **options)
         y = conv_unit(y, width, f"{unit}_2", relu=False, **options)
-        if strides > 1 or x.shape[channel_axis()] != width:
-            x = _linear_unit(x, width, f"{unit}_shortcut", strides)
+        if strides > 1:  # as in ResNet-D; TensorFlow's strided 1x1 gradients write out of bounds
+            x = layers.AveragePooling2D(2, padding="same", name=f"{unit}_pool")(x)
+        if x.shape[channel_axis()] != width:
+            x = _linear_unit(x, width, f"{unit}_shortcut")
         x = layers.ReLU(name=f"{unit}_relu")(layers.Add(name=f"{unit}_add")([x, y]))
         strides = 1
     return x
 
 
-def _linear_unit(x, width, name, strides=1):
+def _linear_unit(x, width, name):
     """A 1x1 convolution and batch normalization."""
-    options = {"kernel_size": 1, "strides": strides, "epsilon": EPSILON}
-    return conv_unit(x, width, name, relu=False, **options)
+    return conv_unit(x, width, name, kernel_size=1, epsilon=EPSILON, relu=False)
 
 
 def _enlarged(x, size, like, name):
