@@ -86,6 +86,8 @@ def compare(
     checks.lists(settings=settings)
     output = pathlib.Path(output)
     asked = _asked(data_dir, budget, scale, settings, output)
+    for own in chosen_networks(1, networks, added or {}).values():
+        recipe_of(asked, asked, own, 0)  # raises what is wrong with it before any work
     with locked(output):
         if data_dir is None and not (output / DRAWN).exists():
             check_empty(output, output / RECIPE, "comparison")

@@ -11,6 +11,7 @@ from keras_multigrid.complexity.counting import (
     without_weights,
 )
 from keras_multigrid.complexity.receptive_field import FieldSides, receptive_field
+from keras_multigrid.multiply_adds import macs_of
 
 __all__ = [
     "FieldSides",
@@ -18,6 +19,7 @@ __all__ = [
     "ModelProfile",
     "count",
     "input_like",
+    "macs_of",
     "profile",
     "receptive_field",
     "replay",
