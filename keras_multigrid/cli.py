@@ -7,6 +7,7 @@ import re
 import sys
 
 from keras_multigrid.commands import (
+    comparing,
     explaining,
     own_data,
     papers,
@@ -18,6 +19,10 @@ from keras_multigrid.commands import (
 )
 from keras_multigrid.training.distribution import leave_at_once
 
+PARTS = (
+    *(zoo, own_data, training, predicting, comparing),
+    *(papers, tuning, explaining, serving),
+)
 FILE_ERROR = r"^(?:ValueError: (.*)|(.*; (?:No such file or directory|Permission denied)))"
 
 
@@ -81,7 +86,7 @@ def _parser():
         argparse.ArgumentParser, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(title="commands", required=True, parser_class=formatted)
-    for part in (zoo, own_data, training, predicting, papers, tuning, explaining, serving):
+    for part in PARTS:
         part.add_commands(commands)
     return parser
 

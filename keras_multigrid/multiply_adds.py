@@ -48,7 +48,14 @@ def _dense(layer: layers.Dense, inputs, outputs):
 @macs_of.register
 def _multigrid_convolution(layer: MultigridConv2D, inputs, outputs):
     sizes = [math.prod(kernel.shape) for kernel in layer.kernels]
-    return sum(_positions(shape, layer) * size for shape, size in zip(outputs, sizes))
+    count = sum(_positions(shape, layer) * size for shape, size in zip(outputs, sizes))
+    for grid, kernels in enumerate(layer.exchange_kernels):
+        for source, kernel in kernels.items():
+            # What a 1x1 kernel reads of the coarser grid is repeated after it.
+            is_ahead = source == "coarser" and kernel.shape[0] == layer.strides == 1
+            shape = inputs[grid + 1] if is_ahead else outputs[grid]
+            count += _positions(shape, layer) * math.prod(kernel.shape)
+    return count
 
 
 @macs_of.register(PerGrid)

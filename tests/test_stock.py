@@ -16,6 +16,9 @@ NETWORKS = {
     "PMG-11": lambda: zoo.PMGSEG(**SMALL),
     "PMG-11, odd": lambda: zoo.PMGSEG(input_shape=(37, 22, 1), **SMALL),
     "PMG-11, unknown": lambda: zoo.PMGSEG(input_shape=(None, None, 1), **SMALL),
+    "PMG-11, 1x1, odd": lambda: zoo.PMGSEG(
+        input_shape=(19, 14, 1), exchange_size=(3, 1), channel_ratios=(1, 1), **SMALL
+    ),
     "R-PMG-20": lambda: zoo.RPMGSEG(**SMALL),
     "U-MG-11": lambda: zoo.UMGSEG(**SMALL),
     "U-MG-11, odd": lambda: zoo.UMGSEG(input_shape=(49, 30, 1), **SMALL),

@@ -17,7 +17,7 @@ from tests.conformance import LAYERS, MODELS
 
 # What calculations return, and other values that nobody makes by hand: not functions to be called.
 RESULTS = {
-    *("ReceptiveField", "Sweep", "LayerProfile", "ModelProfile", "ServingModel"),
+    *("FieldSides", "ReceptiveField", "Sweep", "LayerProfile", "ModelProfile", "ServingModel"),
     *("Ablation", "Effect", "Exchange", "Reading", "Routing", "Attention", "Candidate"),
     *("PaperModel", "PAPER_MODELS", "RECIPES", "Problem", "Report"),
 }
@@ -26,7 +26,7 @@ HELPERS = {"complexity.replay", "complexity.input_like"}
 # Of Keras: its own layers' and optimizers' arguments are checked there; networks and layers have
 # tests of their own in `test_bad_input.py`.
 ELSEWHERE = {case.name for case in LAYERS + MODELS} | {"AdamWithRateFactors"}
-PACKAGES = ("papers", "recipes", "runs", "server", "tuning")
+PACKAGES = ("comparison", "papers", "recipes", "runs", "server", "tuning")
 
 
 def public():

@@ -1,5 +1,7 @@
 """What the constructors share: inputs, widths, heads and weights."""
 
+import math
+
 import keras
 from keras import layers
 
@@ -8,6 +10,8 @@ from keras_multigrid.applications.pretrained import load_weights
 from keras_multigrid.blocks import conv_unit
 from keras_multigrid.blocks.units import channel_axis
 from keras_multigrid.layers import ImagePyramid, MultigridMaxPooling2D, UpSamplingLike
+
+STEMS = (1, 2, 4, 8)
 
 
 def layer_prefix(name, input_tensor):
@@ -99,6 +103,31 @@ def input_convolutions(image, widths, epsilon, prefix, **options):
         conv_unit(grid_image, width, f"{prefix}input_{grid}", epsilon=epsilon, **options)
         for grid, (grid_image, width) in enumerate(zip(images, widths))
     ]
+
+
+def check_choices(**options):
+    """Raises a `ValueError` for an option, `name=(value, choices)`, that is not a choice."""
+    for option, (value, choices) in options.items():
+        if value not in choices:
+            expected = ", ".join(map(str, choices))
+            raise ValueError(f"{option} is {value!r}; expected one of {expected}.")
+
+
+def strided_stem(image, width, strides, epsilon, prefix):
+    """Shrinks an image by convolutions of stride 2; `strides` is how much in all."""
+    check_choices(stem_strides=(strides, STEMS))
+    for step in range(int(math.log2(strides))):
+        image = conv_unit(image, width, f"{prefix}stem_{step}", strides=2, epsilon=epsilon)
+    return image
+
+
+def dense_head(features, image, strides, include_top, pooling, activation, prefix):
+    """Ends a network for maps: enlarges logits or features to the image, activates or pools."""
+    if strides > 1 and (include_top or pooling is None):
+        features = UpSamplingLike(strides, "bilinear", name=f"{prefix}enlarged")(features, image)
+    if include_top:
+        return output_activation(features, activation, prefix)
+    return pool_features(features, pooling, prefix)
 
 
 def pool_pyramid(pyramid, pools_left, name):

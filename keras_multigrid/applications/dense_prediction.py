@@ -1,37 +1,31 @@
 """The six networks of the paper's Tables 2 and 3: an image in, a map of the same size out."""
 
-import math
+import functools
 
 from keras import layers
 
 from keras_multigrid.applications.common import (
     channels,
+    check_choices,
     check_options,
     checked_ratios,
     checked_repeats,
     concatenated_features,
+    dense_head,
     finish_model,
     image_input,
     input_convolutions,
     layer_prefix,
-    output_activation,
-    pool_features,
+    strided_stem,
 )
-from keras_multigrid.blocks import (
-    conv_unit,
-    plain_unit,
-    progressive_start,
-    residual_unit,
-    u_shape,
-)
+from keras_multigrid.blocks import plain_unit, progressive_start, residual_unit, u_shape
 from keras_multigrid.blocks.units import PLAIN_EPSILON, RESIDUAL_EPSILON
-from keras_multigrid.layers import UpSamplingLike
 
 IMAGE_SHAPE = (64, 64, 1)
 WIDTH = 64
 FULL_PYRAMID_UNITS = 3
 PYRAMID_RATIOS = (1, 1 / 2, 1 / 4, 1 / 8)
-STEMS, HEADS = (1, 2, 4, 8), ("finest", "concatenate")
+HEADS = ("finest", "concatenate")
 U_LEVELS = (1, 2, 4, 8)  # width of each level, relative to the first
 
 # `# fmt: skip` keeps the constructors' arguments, which they share, on lines that can be compared.
@@ -40,7 +34,8 @@ U_LEVELS = (1, 2, 4, 8)  # width of each level, relative to the first
 def PMGSEG(
     include_top=True, weights=None, *, input_tensor=None, input_shape=None, pooling=None,
     classes=10, classifier_activation="sigmoid", name=None, repeats=None, channel_ratios=None,
-    width_multiplier=1.0, stem_strides=1, head="finest", pyramid_outputs=False,
+    width_multiplier=1.0, stem_strides=1, head="finest", exchange_size=None,
+    pyramid_outputs=False,
 ):  # fmt: skip
     """Progressive multigrid network PMG-11 (paper, Tables 2 and 3)."""
     return _progressive_network(**locals(), ratios=PYRAMID_RATIOS, paper_name="PMG-11")
@@ -49,7 +44,8 @@ def PMGSEG(
 def RPMGSEG(
     include_top=True, weights=None, *, input_tensor=None, input_shape=None, pooling=None,
     classes=10, classifier_activation="sigmoid", name=None, repeats=None, channel_ratios=None,
-    width_multiplier=1.0, stem_strides=1, head="finest", pyramid_outputs=False,
+    width_multiplier=1.0, stem_strides=1, head="finest", exchange_size=None,
+    exchange="each", pyramid_outputs=False,
 ):  # fmt: skip
     """Residual progressive multigrid network R-PMG-20 (paper, Tables 2 and 3)."""
     return _progressive_network(
@@ -78,7 +74,7 @@ def RSGSEG(
 def UNETSEG(
     include_top=True, weights=None, *, input_tensor=None, input_shape=None, pooling=None,
     classes=10, classifier_activation="sigmoid", name=None, channel_ratios=None,
-    width_multiplier=1.0, pyramid_outputs=False,
+    width_multiplier=1.0, stem_strides=1, pyramid_outputs=False,
 ):  # fmt: skip
     """The U-shaped baseline U-NET-11, of four levels down and up (paper, Tables 2 and 3)."""
     return _u_network(**locals(), ratios=(1,), paper_name="U-NET-11")
@@ -87,7 +83,7 @@ def UNETSEG(
 def UMGSEG(
     include_top=True, weights=None, *, input_tensor=None, input_shape=None, pooling=None,
     classes=10, classifier_activation="sigmoid", name=None, channel_ratios=None,
-    width_multiplier=1.0, pyramid_outputs=False,
+    width_multiplier=1.0, stem_strides=1, pyramid_outputs=False,
 ):  # fmt: skip
     """U-MG-11: U-NET-11 on pyramids (paper, Table 2)."""
     return _u_network(**locals(), ratios=(1, 1 / 2, 1 / 4), paper_name="U-MG-11")
@@ -116,7 +112,11 @@ Args:
         grid, for photographs; the output is enlarged to the image's size. The paper's is 1.
     head: What the output layer reads: `"finest"`, the paper's, the finest grid alone, into which
         the others are dropped one by one, or `"concatenate"`, all grids. The U-shaped networks have
-        neither of the two arguments.
+        no such argument.
+    exchange_size: Of PMG-11 and R-PMG-20: side of kernels of their own for what grids read of
+        finer and coarser ones, as for `MultigridConv2D`; None is the paper's.
+    exchange: Of R-PMG-20: which convolutions of a unit read other grids, `"each"`, the paper's, or
+        the `"first"`.
     pyramid_outputs: Whether to return instead the last pyramid before the output layer.
 
 Returns:
@@ -141,26 +141,23 @@ for _constructor in (PMGSEG, RPMGSEG, SGSEG, RSGSEG, UNETSEG, UMGSEG):
 def _progressive_network(
     include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name,
     repeats, channel_ratios, width_multiplier, stem_strides, head, pyramid_outputs, ratios,
-    paper_name, residual=False,
+    paper_name, residual=False, exchange_size=None, exchange="each",
 ):  # fmt: skip
     """Builds a network that keeps its pyramid up to its end."""
     check_options(include_top, pooling, classes)
-    for option, value, choices in (("stem_strides", stem_strides, STEMS), ("head", head, HEADS)):
-        if value not in choices:
-            expected = ", ".join(map(str, choices))
-            raise ValueError(f"{option} is {value!r}; expected one of {expected}.")
+    check_choices(head=(head, HEADS))
     repeats = checked_repeats(repeats, FULL_PYRAMID_UNITS)
     ratios = checked_ratios(channel_ratios, ratios, max_grids=8)
-    unit = residual_unit if residual else plain_unit
+    unit = functools.partial(plain_unit, exchange_size=exchange_size)
+    if residual:
+        unit = functools.partial(residual_unit, exchange_size=exchange_size, exchange=exchange)
     epsilon = RESIDUAL_EPSILON if residual else PLAIN_EPSILON
     image, inputs = image_input(input_tensor, input_shape, IMAGE_SHAPE)
     prefix = layer_prefix(name, input_tensor)
 
     widths = channels(WIDTH, ratios, width_multiplier)
     grids = len(widths)
-    stem = image
-    for step in range(int(math.log2(stem_strides))):
-        stem = conv_unit(stem, widths[0], f"{prefix}stem_{step}", strides=2, epsilon=epsilon)
+    stem = strided_stem(image, widths[0], stem_strides, epsilon, prefix)
     pyramid = input_convolutions(stem, widths, epsilon, prefix)
     phases = [widths[grid:] for grid in reversed(range(grids))]
     pyramid = progressive_start(pyramid, unit, phases, 1, f"{prefix}progressive")
@@ -182,16 +179,14 @@ def _progressive_network(
                 kernel_size = 1 if residual else 3
                 pyramid = unit(pyramid, [classes], f"{prefix}output", kernel_size, relu=False)
             features = pyramid[0]
-        if stem_strides > 1 and (include_top or pooling is None):
-            enlarged = UpSamplingLike(stem_strides, "bilinear", name=f"{prefix}enlarged")
-            features = enlarged(features, image)
-        outputs = _dense_head(features, include_top, pooling, classifier_activation, prefix)
+        options = (include_top, pooling, classifier_activation, prefix)
+        outputs = dense_head(features, image, stem_strides, *options)
     return finish_model(inputs, outputs, name, weights, paper_name)
 
 
 def _u_network(
     include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name,
-    channel_ratios, width_multiplier, pyramid_outputs, ratios, paper_name,
+    channel_ratios, width_multiplier, stem_strides, pyramid_outputs, ratios, paper_name,
 ):  # fmt: skip
     """Builds a U-shaped network of four levels, going down and up again."""
     check_options(include_top, pooling, classes)
@@ -202,7 +197,8 @@ def _u_network(
     widths = [channels(WIDTH * factor, ratios, width_multiplier) for factor in U_LEVELS]
     for level, dropped in ((2, 1), (3, 2)):
         widths[level] = widths[level][: max(1, len(ratios) - dropped)]
-    pyramid = input_convolutions(image, widths[0], PLAIN_EPSILON, prefix)
+    stem = strided_stem(image, widths[0][0], stem_strides, PLAIN_EPSILON, prefix)
+    pyramid = input_convolutions(stem, widths[0], PLAIN_EPSILON, prefix)
     pyramid = u_shape(pyramid, widths, prefix)
 
     outputs = pyramid
@@ -211,11 +207,6 @@ def _u_network(
             # As in the paper's parameter count, the coarser grids have outputs that nothing reads.
             filters = [classes] * len(pyramid)
             pyramid = plain_unit(pyramid, filters, f"{prefix}output", 1, relu=False)
-        outputs = _dense_head(pyramid[0], include_top, pooling, classifier_activation, prefix)
+        options = (include_top, pooling, classifier_activation, prefix)
+        outputs = dense_head(pyramid[0], image, stem_strides, *options)
     return finish_model(inputs, outputs, name, weights, paper_name)
-
-
-def _dense_head(features, include_top, pooling, activation, prefix):
-    if include_top:
-        return output_activation(features, activation, prefix)
-    return pool_features(features, pooling, prefix)

@@ -3,17 +3,19 @@
 import dataclasses
 import difflib
 import fnmatch
+import inspect
 from collections.abc import Callable
 
 from keras.applications import resnet50, vgg16
 
 from keras_multigrid import checks
-from keras_multigrid.applications import cifar, imagenet, top_down
+from keras_multigrid.applications import cifar, comparators, imagenet, top_down
 from keras_multigrid.applications import dense_prediction as dense
 from keras_multigrid.applications.preprocessing import preprocess_digits, preprocess_input
 from keras_multigrid.applications.top_down import preprocess_input as preprocess_top_down
 
 MULTIGRID, SINGLE_GRID, TOP_DOWN, BASELINE = "multigrid", "single grid", "top-down", "baseline"
+COMPARATOR = "comparator"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +28,8 @@ class PaperModel:
         arguments: Arguments that choose it among the constructor's networks, such as
             `{"depth": 16, "small": True}`.
         kind: `"multigrid"` or `"single grid"`; in the second paper `"top-down"` or `"baseline"`,
-            the convolutional network that a top-down one is compared to.
+            the convolutional network that a top-down one is compared to. `"comparator"` is of
+            neither: what others use.
         family: The design, such as `"PMG"`: the same for plain and residual, small and large ones.
         residual: Whether it is made of residual units.
         preprocess_input: The function that prepares its images; None if it reads values from 0 to
@@ -60,6 +63,11 @@ class PaperModel:
         for name in own.keys() & kwargs.keys():
             raise ValueError(f"{name} of {self.name} is {own[name]}; leave it out.")
         return {**own, **kwargs}
+
+    def accepted(self, arguments):
+        """Returns those of some arguments, a mapping, that the constructor has."""
+        known = inspect.signature(self.constructor).parameters
+        return {name: value for name, value in arguments.items() if name in known}
 
     def build(self, **kwargs):
         """Returns the network, built with more arguments of its constructor."""
@@ -193,6 +201,15 @@ PAPER_MODELS = (
     _second_paper("M2-ImageNet", top_down.TDImageNet2, TOP_DOWN, "II.4", preprocess_top_down),
     _second_paper("BL2-ImageNet", top_down.BLImageNet2, BASELINE, "II.4", preprocess_top_down),
 )  # fmt: skip
+COMPARATORS = tuple(
+    PaperModel(name, constructor, kind=COMPARATOR, family=family, residual=True)
+    for name, constructor, family in (
+        ("ResNet-FPN", comparators.FPNSEG, "FPN"),
+        ("DeepLabV3plus", comparators.DEEPLABSEG, "DeepLab"),
+        ("Dilated-SG", comparators.DILATEDSEG, "SG"),
+        ("HRNet", comparators.HRNETSEG, "HRNet"),
+    )
+)
 
 
 def list_models(pattern="*"):
@@ -215,10 +232,11 @@ def list_models(pattern="*"):
 
 
 def create_model(name, **kwargs):
-    """Builds a network by the paper's name.
+    """Builds a network by the paper's name, or one that they are compared with.
 
     Args:
-        name: A name that `list_models` lists.
+        name: A name that `list_models` lists; or `"ResNet-FPN"`, `"DeepLabV3plus"`,
+            `"Dilated-SG"` or `"HRNet"`.
         **kwargs: The constructor's arguments, except those that the name stands for.
 
     Returns:
@@ -240,7 +258,7 @@ def paper_model(name):
     """Returns what is known about a network: its row in the table of the papers' networks.
 
     Args:
-        name: A name that `list_models` lists.
+        name: A name that `create_model` takes.
 
     Returns:
         A `PaperModel`.
@@ -256,10 +274,10 @@ def paper_model(name):
     ({'depth': 22, 'small': True}, True, 28.65)
     """
     checks.texts(name=name)
-    for model in PAPER_MODELS:
-        if model.name == name:
-            return model
-    names = {known.upper(): known for known in list_models()}
+    models = {model.name: model for model in (*PAPER_MODELS, *COMPARATORS)}
+    if name in models:
+        return models[name]
+    names = {known.upper(): known for known in models}
     nearest = difflib.get_close_matches(name.upper(), names, n=3, cutoff=0.4)
     raise ValueError(
         f"There is no network {name!r}; nearest: "

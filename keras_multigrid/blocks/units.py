@@ -16,6 +16,7 @@ from keras_multigrid.layers.multigrid_conv2d import fan_out_normal
 MOMENTUM = 0.9  # of the moving statistics, as in the paper's release
 PLAIN_EPSILON = 1e-3
 RESIDUAL_EPSILON = 1e-5
+EXCHANGES = ("each", "first")  # which convolutions of a residual unit read other grids
 
 
 def channel_axis():
@@ -30,7 +31,16 @@ def batch_normalization(epsilon, name=None):
     )
 
 
-def conv_unit(image, filters, name, kernel_size=3, strides=1, epsilon=PLAIN_EPSILON, relu=True):
+def conv_unit(
+    image,
+    filters,
+    name,
+    kernel_size=3,
+    strides=1,
+    epsilon=PLAIN_EPSILON,
+    relu=True,
+    dilation_rate=1,
+):
     """Applies convolution, batch normalization and, unless turned off, ReLU to one tensor.
 
     Args:
@@ -41,6 +51,7 @@ def conv_unit(image, filters, name, kernel_size=3, strides=1, epsilon=PLAIN_EPSI
         strides: Step of the convolution.
         epsilon: Of the batch normalization.
         relu: Whether a ReLU follows.
+        dilation_rate: Distance between the taps of the kernel.
 
     Returns:
         One tensor of `filters` channels.
@@ -61,6 +72,7 @@ def conv_unit(image, filters, name, kernel_size=3, strides=1, epsilon=PLAIN_EPSI
         filters,
         kernel_size,
         strides=strides,
+        dilation_rate=dilation_rate,
         padding="same",
         kernel_initializer=fan_out_normal(),
         name=f"{name}_conv",
@@ -69,7 +81,15 @@ def conv_unit(image, filters, name, kernel_size=3, strides=1, epsilon=PLAIN_EPSI
     return layers.ReLU(name=f"{name}_relu")(x) if relu else x
 
 
-def plain_unit(pyramid, filters, name, kernel_size=3, epsilon=PLAIN_EPSILON, relu=True):
+def plain_unit(
+    pyramid,
+    filters,
+    name,
+    kernel_size=3,
+    epsilon=PLAIN_EPSILON,
+    relu=True,
+    exchange_size=None,
+):
     """Applies mg-conv, batch normalization and, unless turned off, ReLU (paper, Figure 2 left).
 
     Args:
@@ -79,6 +99,7 @@ def plain_unit(pyramid, filters, name, kernel_size=3, epsilon=PLAIN_EPSILON, rel
         kernel_size: One integer, or one per output grid.
         epsilon: Of the batch normalization.
         relu: Whether a ReLU follows.
+        exchange_size: As for `MultigridConv2D`.
 
     Returns:
         A list of `len(filters)` tensors.
@@ -96,7 +117,10 @@ def plain_unit(pyramid, filters, name, kernel_size=3, epsilon=PLAIN_EPSILON, rel
     checks.texts(name=name)
     checks.numbers(epsilon=epsilon)
     checks.flags(relu=relu)
-    pyramid = MultigridConv2D(filters, kernel_size, name=f"{name}_conv")(pyramid)
+    convolution = MultigridConv2D(
+        filters, kernel_size, exchange_size=exchange_size, name=f"{name}_conv"
+    )
+    pyramid = convolution(pyramid)
     return normalize_and_rectify(pyramid, name, epsilon, relu)
 
 
@@ -106,7 +130,16 @@ def normalize_and_rectify(pyramid, name, epsilon, relu=True):
     return PerGrid(layers.ReLU(), name=f"{name}_relu")(pyramid) if relu else pyramid
 
 
-def residual_unit(pyramid, filters, name, kernel_size=3, epsilon=RESIDUAL_EPSILON, relu=True):
+def residual_unit(
+    pyramid,
+    filters,
+    name,
+    kernel_size=3,
+    epsilon=RESIDUAL_EPSILON,
+    relu=True,
+    exchange_size=None,
+    exchange="each",
+):
     """Applies a residual unit of two mg-convs (paper, Figure 2 right: res-mg-unit).
 
     The shortcut of each grid is the identity; with zero channels appended where channels grow, and
@@ -119,6 +152,8 @@ def residual_unit(pyramid, filters, name, kernel_size=3, epsilon=RESIDUAL_EPSILO
         kernel_size: One integer, or one per output grid.
         epsilon: Of the batch normalizations.
         relu: Whether a ReLU follows the sum.
+        exchange_size: As for `MultigridConv2D`.
+        exchange: Which convolutions read other grids: `"each"`, the paper's, or the `"first"`.
 
     Returns:
         A list of `len(filters)` tensors.
@@ -136,8 +171,11 @@ def residual_unit(pyramid, filters, name, kernel_size=3, epsilon=RESIDUAL_EPSILO
     checks.texts(name=name)
     checks.numbers(epsilon=epsilon)
     checks.flags(relu=relu)
-    x = plain_unit(pyramid, filters, f"{name}_1", kernel_size, epsilon)
-    x = plain_unit(x, filters, f"{name}_2", kernel_size, epsilon, relu=False)
+    if exchange not in EXCHANGES:
+        raise ValueError(f"exchange is {exchange!r}; expected one of {', '.join(EXCHANGES)}.")
+    x = plain_unit(pyramid, filters, f"{name}_1", kernel_size, epsilon, True, exchange_size)
+    second = exchange_size if exchange == "each" else 0
+    x = plain_unit(x, filters, f"{name}_2", kernel_size, epsilon, False, second)
     x = [
         layers.Add(name=f"{name}_add_{grid}")(
             [_shortcut(source, count, f"{name}_shortcut_{grid}", epsilon), output]

@@ -6,6 +6,7 @@ They need matplotlib, and raise an `ImportError` without it.
 from keras_multigrid.figures.accuracy_cost import draw_accuracy_cost
 from keras_multigrid.figures.attended_windows import draw_attended_windows, seen_image
 from keras_multigrid.figures.attention_maps import draw_attention_generation, draw_attention_maps
+from keras_multigrid.figures.comparison import draw_comparison
 from keras_multigrid.figures.contact_sheet import draw_contact_sheet
 from keras_multigrid.figures.error_cost import Result, draw_error_cost
 from keras_multigrid.figures.network import draw_network
@@ -24,6 +25,7 @@ __all__ = [
     "draw_attended_windows",
     "draw_attention_generation",
     "draw_attention_maps",
+    "draw_comparison",
     "draw_contact_sheet",
     "draw_error_cost",
     "draw_network",

@@ -95,7 +95,11 @@ class _Tracer:
     def _(self, layer: layers.MultigridConv2D, sources, tensors):
         (kept,) = sources
         kept = kept[: len(tensors)]
-        reads = [_union(*kept[max(grid - 1, 0) : grid + 2]) for grid in range(len(kept))]
+        steps = {"finer": -1, "own": 0, "coarser": 1}
+        reads = [
+            _union(*(kept[grid + steps[source]] for source in layer.sources(grid)))
+            for grid in range(len(kept))
+        ]
         return self._add(layer, reads, tensors, layer.kernel_size)
 
     @connect.register(layers.PerGrid)

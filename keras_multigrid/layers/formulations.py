@@ -82,6 +82,45 @@ def convolve(
     return convolution(fine, kernel) + enlarge(coarser, coarser_kernel)
 
 
+def convolve_each(
+    pooled,
+    own,
+    coarser,
+    kernels,
+    *,
+    formulation="fastest",
+    strides=1,
+    dilation_rate=1,
+    data_format="channels_last",
+):
+    """Convolves one grid and its neighbours by a kernel each, and adds up; padding "same", no bias.
+
+    A 1x1 convolution of the repeated coarser grid is its convolution, repeated: a quarter of the
+    work. Only the `"textbook"` repeats first.
+
+    Args:
+        pooled, own, coarser: As for `convolve`.
+        kernels: Their kernels by source, `"finer"`, `"own"` and `"coarser"`.
+        formulation, strides, dilation_rate, data_format: As for `convolve`.
+
+    Returns:
+        The output grid.
+    """
+
+    def convolution(grid, kernel):
+        return ops.conv(grid, kernel, strides, "same", data_format, dilation_rate)
+
+    output = convolution(own, kernels["own"])
+    if pooled is not None:
+        output = output + convolution(pooled, kernels["finer"])
+    if coarser is None:
+        return output
+    kernel = kernels["coarser"]
+    if kernel.shape[0] == 1 and strides == 1 and formulation != "textbook":
+        return output + repeat_like(convolution(coarser, kernel), own, data_format)
+    return output + convolution(repeat_like(coarser, own, data_format), kernel)
+
+
 def choose(formulation, size, kernel_size, coarser_share, padding, training):
     """Returns the formulation meant for a grid of this (height, width), if it has another."""
     if padding == "valid" or kernel_size % 2 == 0 or not is_even(size):

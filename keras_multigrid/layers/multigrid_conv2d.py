@@ -4,12 +4,19 @@ import keras
 from keras import ops
 
 from keras_multigrid import checks
-from keras_multigrid.layers.formulations import FORMULATIONS, convolve
+from keras_multigrid.layers.formulations import FORMULATIONS, convolve, convolve_each
 from keras_multigrid.layers.kernel_options import (
     copy_initializer,
     fan_out_normal,
     serialized_options,
 )
+from keras_multigrid.layers.kernel_sources import (
+    check_tied,
+    checked_exchange_size,
+    kernel_shapes,
+    read_channels,
+)
+from keras_multigrid.layers.kernel_spans import check_spans, output_side
 from keras_multigrid.layers.pyramid_layer import PyramidLayer, one_per_grid
 from keras_multigrid.layers.resampling import pool_half
 from keras_multigrid.layers.unfused_bias_conv2d import add_bias
@@ -36,6 +43,9 @@ class MultigridConv2D(PyramidLayer):
             be combined with strides.
         activation: Activation function of the outputs, as for `keras.layers.Conv2D`.
         use_bias: Whether to add a bias per filter.
+        exchange_size: Side of kernels of their own for the finer and the coarser grid: an integer,
+            or a pair for the two; 0 does not read them. None is the paper's: one kernel for all.
+            It needs padding `"same"`.
         tie_filters: Whether the grids that have both a finer and a coarser neighbour share one
             kernel (section 3: "tie parameters between scales"), which needs equal shapes.
         kernel_initializer: Initializer of the kernels, copied for each grid. The default is a
@@ -55,7 +65,10 @@ class MultigridConv2D(PyramidLayer):
     Attributes:
         kernels: After build, the kernels, finest grid first; number i has shape
             `(k, k, channels_in, filters[i])`, its input channels in the order
-            [pooled finer, own, repeated coarser]. Tied grids list the same variable.
+            [pooled finer, own, repeated coarser]. Tied grids list the same variable. With
+            `exchange_size`, the kernels that read the grids' own channels alone.
+        exchange_kernels: After build, a dictionary for each grid, from `"finer"` and `"coarser"`
+            to their kernels; empty without `exchange_size`.
         biases: After build, the biases, finest grid first; empty without bias.
 
     Input shape:
@@ -89,6 +102,7 @@ class MultigridConv2D(PyramidLayer):
         dilation_rate=1,
         activation=None,
         use_bias=True,
+        exchange_size=None,
         tie_filters=False,
         kernel_initializer=None,
         bias_initializer="zeros",
@@ -112,6 +126,12 @@ class MultigridConv2D(PyramidLayer):
             )
         if padding not in ("same", "valid"):
             raise ValueError(f"{self._label}: padding is {padding!r}; expected 'same' or 'valid'.")
+        self.exchange_size = checked_exchange_size(exchange_size, self._label)
+        if self.exchange_size and padding != "same":
+            raise ValueError(
+                f"{self._label}: padding is {padding!r} and exchange_size is {exchange_size!r}; "
+                "kernels of several sizes need padding 'same'."
+            )
         if formulation not in FORMULATIONS:
             raise ValueError(
                 f"{self._label}: formulation is {formulation!r}; expected one of {FORMULATIONS}."
@@ -143,21 +163,17 @@ class MultigridConv2D(PyramidLayer):
             )
         channels = self.known_channels(shapes)
         grids = len(self.filters)
-        self.kernels, self.biases = [], []
+        self.kernels, self.exchange_kernels, self.biases = [], [], []
         for grid, (filters, size) in enumerate(zip(self.filters, self.kernel_size)):
-            *_, last = _slices(channels[:grids], grid).values()
-            shape = (size, size, last.stop, filters)
+            read = read_channels(channels[:grids], grid, self.exchange_size)
+            shapes = kernel_shapes(read, size, self.exchange_size, filters)
             if self.tie_filters and 1 < grid < grids - 1:
-                kernel = self.kernels[1]
-                if tuple(kernel.shape) != shape:
-                    raise ValueError(
-                        f"{self._label}: with tie_filters, grid {grid} would need a kernel of "
-                        f"shape {shape}; expected {tuple(kernel.shape)} as grid 1's. "
-                        "Give all inner grids equal channels, filters and kernel_size."
-                    )
+                kernels = {"own": self.kernels[1], **self.exchange_kernels[1]}
+                check_tied(self._label, grid, shapes, kernels)
             else:
-                kernel = self._add("kernel", grid, shape)
-            self.kernels.append(kernel)
+                kernels = {name: self._add("kernel", grid, shapes[name], name) for name in shapes}
+            self.kernels.append(kernels.pop("own"))
+            self.exchange_kernels.append(kernels)
             if self.use_bias:
                 self.biases.append(self._add("bias", grid, (filters,)))
         self._grid_channels = tuple(channels)
@@ -188,23 +204,31 @@ class MultigridConv2D(PyramidLayer):
             raise ValueError(f"{self._label} is not built; call it once before asking for sources.")
         if not 0 <= grid < grids:
             raise ValueError(f"{self._label}: grid is {grid!r}; expected 0 to {grids - 1}.")
-        return _slices(self._grid_channels[:grids], grid)
+        return read_channels(self._grid_channels[:grids], grid, self.exchange_size)
+
+    def parts(self, grid):
+        """Returns the kernel that reads each source of a grid, with the slice of `sources`."""
+        kernels = self.exchange_kernels[grid]
+        return {
+            source: (kernels.get(source, self.kernels[grid]), channels)
+            for source, channels in self.sources(grid).items()
+        }
 
     def call(self, pyramid, training=None):
-        self._check_spans(self.check_pyramid([grid.shape for grid in pyramid]))
+        self._checked_pyramid([grid.shape for grid in pyramid])
         kept = self.computable(pyramid[: len(self.filters)])
         return [self._convolve(kept, grid, bool(training)) for grid in range(len(kept))]
 
     def compute_output_shape(self, input_shape):
-        shapes = self.check_pyramid(input_shape)
-        self._check_spans(shapes)
+        shapes = self._checked_pyramid(input_shape)
+        options = (self.padding, self.strides)
+        sizes = [
+            [output_side(side, span, *options) for side in self.grid_size(shape)]
+            for shape, span in zip(shapes, self._spans)
+        ]
         return [
-            self.grid_shape(
-                shape[0],
-                [self._output_side(side, span) for side in self.grid_size(shape)],
-                filters,
-            )
-            for shape, filters, span in zip(shapes, self.filters, self._spans)
+            self.grid_shape(shape[0], size, filters)
+            for shape, size, filters in zip(shapes, sizes, self.filters)
         ]
 
     def get_config(self):
@@ -217,35 +241,46 @@ class MultigridConv2D(PyramidLayer):
             "dilation_rate": self.dilation_rate,
             "activation": keras.activations.serialize(self.activation),
             "use_bias": self.use_bias,
+            "exchange_size": self.exchange_size and list(self.exchange_size),
             "tie_filters": self.tie_filters,
             **serialized_options(self, "initializer", "regularizer", "constraint"),
             "formulation": self.formulation,
         }
 
     def _convolve(self, pyramid, grid, training):
-        output = convolve(
-            pool_half(pyramid[grid - 1], self.data_format) if grid > 0 else None,
+        sources = self.sources(grid)
+        grids = [
+            pool_half(pyramid[grid - 1], self.data_format) if "finer" in sources else None,
             pyramid[grid],
-            pyramid[grid + 1] if grid + 1 < len(pyramid) else None,
-            ops.cast(self.kernels[grid], self.compute_dtype),
-            formulation=self.formulation,
-            strides=self.strides,
-            padding=self.padding,
-            dilation_rate=self.dilation_rate,
-            data_format=self.data_format,
-            training=training,
-        )
+            pyramid[grid + 1] if "coarser" in sources else None,
+        ]
+        options = {
+            "formulation": self.formulation,
+            "strides": self.strides,
+            "dilation_rate": self.dilation_rate,
+            "data_format": self.data_format,
+        }
+        own = ops.cast(self.kernels[grid], self.compute_dtype)
+        if self.exchange_size is None:
+            output = convolve(*grids, own, padding=self.padding, training=training, **options)
+        else:
+            kernels = {
+                source: ops.cast(kernel, self.compute_dtype)
+                for source, kernel in self.exchange_kernels[grid].items()
+            }
+            output = convolve_each(*grids, {"own": own, **kernels}, **options)
         if self.use_bias:
             bias = ops.cast(self.biases[grid], self.compute_dtype)
             output = add_bias(output, bias, self.data_format)
         return self.activation(output)
 
-    def _add(self, kind, grid, shape):
+    def _add(self, kind, grid, shape, source="own"):
         """Returns a new weight, a "kernel" or a "bias"."""
+        number = grid + len(self.filters) * ("own", "finer", "coarser").index(source)
         return self.add_weight(
-            name=f"{kind}_{grid}",
+            name=f"{kind}_{grid}" if source == "own" else f"{kind}_{grid}_{source}",
             shape=shape,
-            initializer=copy_initializer(getattr(self, f"{kind}_initializer"), grid),
+            initializer=copy_initializer(getattr(self, f"{kind}_initializer"), number),
             regularizer=getattr(self, f"{kind}_regularizer"),
             constraint=getattr(self, f"{kind}_constraint"),
         )
@@ -255,29 +290,8 @@ class MultigridConv2D(PyramidLayer):
         """How many pixels along a side each grid's kernel covers."""
         return [self.dilation_rate * (size - 1) + 1 for size in self.kernel_size]
 
-    def _output_side(self, side, span):
-        if side is None:
-            return None
-        positions = side if self.padding == "same" else side - span + 1
-        return (positions + self.strides - 1) // self.strides
-
-    def _check_spans(self, shapes):
-        if self.padding == "same":
-            return
-        for grid, (shape, span) in enumerate(zip(shapes, self._spans)):
-            if any(side is not None and side < span for side in self.grid_size(shape)):
-                raise ValueError(
-                    f"{self._label}: grid {grid} of shape {shape} is smaller than the "
-                    f"{span}x{span} pixels that its kernel covers; expected at least as many with "
-                    "padding 'valid'. Use padding='same'."
-                )
-
-
-def _slices(channels, grid):
-    """Returns, for each source of a grid, its slice of the channels of all of them joined."""
-    slices, start = {}, 0
-    for source, index in (("finer", grid - 1), ("own", grid), ("coarser", grid + 1)):
-        if 0 <= index < len(channels):
-            slices[source] = slice(start, start + channels[index])
-            start += channels[index]
-    return slices
+    def _checked_pyramid(self, shapes):
+        shapes = self.check_pyramid(shapes)
+        if self.padding == "valid":
+            check_spans(self._label, map(self.grid_size, shapes), self._spans)
+        return shapes

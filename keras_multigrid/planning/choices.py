@@ -6,27 +6,29 @@ import numpy as np
 
 from keras_multigrid.prediction.memory import result_sizes
 
+UNITS = {"K": 1e3, "M": 1e6, "G": 1e9}
 MOST_WEIGHT = 3.0  # of a class
 KEPT_TWICE = 2  # results of layers, and their gradients
 USED = 0.6  # of a GPU's memory: convolutions want some, too
 
 
 def limit_of(budget, budgets, of):
-    """Returns the multiply-adds of a budget: one of those with a name, or a number as text.
+    """Returns the multiply-adds of a budget: one of those with a name, or a number, as `"300M"`.
 
     Raises:
         ValueError: If it is neither; `of` says what is counted.
     """
     if budget in budgets:
         return budgets[budget]
+    unit = UNITS.get(budget[-1:].upper(), 1)
     try:
-        number = float(budget)
+        number = unit * float(budget if unit == 1 else budget[:-1])
     except ValueError:
         number = math.nan
     if not 0 < number < math.inf:
         raise ValueError(
             f"budget is {budget!r}; expected {', '.join(budgets)}, or a number of multiply-adds of "
-            f"{of}."
+            f"{of}, such as 300M."
         )
     return number
 

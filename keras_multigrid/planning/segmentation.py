@@ -2,8 +2,10 @@
 
 import math
 
-from keras_multigrid.applications import create_model
+from keras_multigrid.applications import paper_model
 from keras_multigrid.applications.backbones import IMAGENET, create_backbone, is_file
+from keras_multigrid.applications.comparators import STAGES
+from keras_multigrid.applications.paper import COMPARATOR
 from keras_multigrid.applications.segmenter import STRIDES
 from keras_multigrid.budget import Budget
 from keras_multigrid.complexity import profile, without_weights
@@ -26,8 +28,10 @@ FEWEST_STEPS, MOST_STEPS = 1200, 20_000
 GPU_BATCH, CPU_BATCH = 8, 4
 OWN = {  # what is given of a network that is to have no backbone, unless it is that
     **dict.fromkeys(("stem_strides", "channel_ratios", "width_multiplier", "repeats", "weights")),
+    "exchange_size": None,
     "model": "PMG-11",
     "head": "concatenate",
+    "exchange": "each",
 }
 LEAST_WEIGHT = 0.3  # of a class
 
@@ -40,7 +44,7 @@ def plan_segmentation(given, facts, classes, channels, device):
             `channel_ratios`, `crop`, `width_multiplier`, `batch_size`, `epochs`,
             `steps_per_epoch`, `precision`, `class_weights`, `flips`, `rotation`,
             `averaged_flips`, `backbone`, `backbone_weights`, `loaded_rate`. `model`, `head`,
-            `repeats` and `weights` are only read.
+            `repeats`, `exchange_size`, `exchange` and `weights` are only read.
         facts: A `Fingerprint`.
         classes: Number of classes.
         channels: Of an image.
@@ -78,6 +82,8 @@ def plan_segmentation(given, facts, classes, channels, device):
     stem = 1 if finest < THIN else 2 if finest < THICK else 4
     choose("stem_strides", stem, f"{thick}, and must be seen")
     stem = settings["stem_strides"]
+    if paper_model(settings["model"]).kind == COMPARATOR:
+        choose("channel_ratios", STAGES, "half of the pixels, twice the channels")
     if settings["channel_ratios"] is None:
         grids, seen = _grids(settings, sides)
         choose(
@@ -189,8 +195,11 @@ def _grids(settings, sides):
 
 
 def _width(settings, limit, classes, channels):
+    total = settings["stem_strides"] * 2 ** (len(settings["channel_ratios"]) - 1)
+    sides = [-(-side // total) * total for side in settings["crop"]]  # as the network pads them
+
     def count(width):
-        shape = (*settings["crop"], channels)
+        shape = (*sides, channels)
         return without_weights(
             lambda: profile(_network({**settings, "width_multiplier": width}, classes, shape))
         )
@@ -199,9 +208,13 @@ def _width(settings, limit, classes, channels):
 
 
 def _network(settings, classes, shape):
-    names = ("channel_ratios", "stem_strides", "head", "repeats", "width_multiplier")
-    arguments = {name: settings[name] for name in names}
-    return create_model(settings["model"], input_shape=shape, classes=classes, **arguments)
+    names = (
+        *("channel_ratios", "stem_strides", "head", "repeats", "width_multiplier"),
+        *("exchange_size", "exchange"),
+    )
+    model = paper_model(settings["model"])
+    arguments = model.accepted({name: settings[name] for name in names if name in settings})
+    return model.build(input_shape=shape, classes=classes, **arguments)
 
 
 def _text(value):

@@ -51,10 +51,12 @@ def check_choice(recipe, name, choices):
 def _check_sizes(recipe):
     """Checks that the network is known, and takes what changes its size."""
     known = inspect.signature(paper_model(recipe.model).constructor).parameters
-    for name, own in (("width_multiplier", 1), ("channel_ratios", None), ("repeats", None)):
-        if getattr(recipe, name) not in (own, None) and name not in known:
+    own = {"width_multiplier": 1, "channel_ratios": None, "repeats": None, "exchange": "each"}
+    for name in (*own, "exchange_size"):
+        value = getattr(recipe, name, None)  # some recipes have no exchange
+        if value not in (own.get(name), None) and name not in known:
             raise ValueError(
-                f"{name} is {getattr(recipe, name)}; {recipe.model} has no such choice. Leave it "
+                f"{name} is {value}; {recipe.model} has no such choice. Leave it "
                 "out, or take another model."
             )
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 import keras
 from keras import layers
 
-from keras_multigrid.applications import create_model, segmenter
+from keras_multigrid.applications import create_model, paper_model, segmenter
 from keras_multigrid.layers import PaddingToMultiple, UpSamplingLike
 from keras_multigrid.losses import CrossEntropyDice
 from keras_multigrid.planning import find_device, fingerprint, plan_segmentation
@@ -42,7 +42,8 @@ PLANNED = (
     *("epochs", "steps_per_epoch", "precision", "class_weights", "flips", "rotation"),
     *("averaged_flips", "backbone", "backbone_weights", "loaded_rate"),
 )
-PLANNED_BY = ("model", "head", "repeats", "weights")
+CONSTRUCTED = ("stem_strides", "head", "exchange_size", "exchange")  # the network's arguments
+PLANNED_BY = (*CONSTRUCTED, "model", "repeats", "weights")
 MEASURED = ("mean", "deviation", "value_range", "plan", "kept_weights")
 
 
@@ -54,7 +55,8 @@ class Segmentation(MaskData, Recipe):
 
     Attributes:
         budget: Size of the network: `"small"`, `"medium"`, `"large"`, or multiply-adds of a crop.
-        stem_strides, head: As for `kmg.applications.PMGSEG`.
+        stem_strides, head, exchange_size: As for `kmg.applications.PMGSEG`.
+        exchange: As for `kmg.applications.RPMGSEG`.
         crop: Height and width of training images, parts of the given ones.
         backbone: A network of `keras.applications` by name, such as `"MobileNetV2"`, on which a
             multigrid neck is put; the path of a `.keras` file with one that prepares its images
@@ -84,6 +86,8 @@ class Segmentation(MaskData, Recipe):
     head: str = "concatenate"
     backbone: str | None = None
     backbone_weights: str | None = None
+    exchange_size: int | None = None
+    exchange: str = "each"
     crop: tuple[int, ...] | None = None
     class_weights: str | None = None
     dice_weight: float = 1.0
@@ -200,11 +204,8 @@ class Segmentation(MaskData, Recipe):
         return (*self.crop, self.channels)
 
     def network_arguments(self):
-        return {
-            **super().network_arguments(),
-            "stem_strides": self.stem_strides,
-            "head": self.head,
-        }
+        own = {name: getattr(self, name) for name in CONSTRUCTED}
+        return {**super().network_arguments(), **paper_model(self.model).accepted(own)}
 
     def loss(self):
         weights = None

@@ -171,15 +171,19 @@ def ablate(model, evaluate, exchanges=None, verbose="auto"):
 def _kernel(model, exchange):
     """Returns the variable of an exchange, and its slice of the input channels."""
     layer = find_layer(model, exchange)
-    kernel = layer.kernels[exchange.grid]
-    tied = [grid for grid, other in enumerate(layer.kernels) if other is kernel]
+    kernel, channels = layer.parts(exchange.grid)[exchange.source]
+    tied = [
+        grid
+        for grid in range(len(layer.filters))
+        if any(other is kernel for other, _ in layer.parts(grid).values())
+    ]
     if len(tied) > 1:
         raise ValueError(
             f"Grids {', '.join(map(str, tied))} of '{exchange.layer}' share a kernel by "
             f"tie_filters; expected a kernel that grid {exchange.grid} has for itself. Take other "
             "exchanges."
         )
-    return kernel, layer.sources(exchange.grid)[exchange.source]
+    return kernel, channels
 
 
 def _array(kernel):

@@ -176,12 +176,11 @@ class _MeanSquares(keras.layers.Layer):
 
     def call(self, pyramid):
         squares = []
-        for grid, kernel in enumerate(self.convolution.kernels):
-            kernel = ops.convert_to_tensor(kernel)
-            for source, channels in self.convolution.sources(grid).items():
+        for grid in range(len(self.convolution.filters)):
+            for source, (kernel, channels) in self.convolution.parts(grid).items():
                 added = ops.conv(
                     self._source(pyramid, grid, source),
-                    kernel[:, :, channels],
+                    ops.convert_to_tensor(kernel)[:, :, channels],
                     padding=self.convolution.padding,
                     data_format=self.convolution.data_format,
                 )
@@ -201,8 +200,8 @@ def _routing(name, calls, squares):
         [
             np.square(ops.convert_to_numpy(kernel)[:, :, channels], dtype="float64").sum()
             for layer, _ in calls.values()
-            for grid, kernel in enumerate(layer.kernels)
-            for channels in layer.sources(grid).values()
+            for grid in range(len(layer.filters))
+            for kernel, channels in layer.parts(grid).values()
         ]
     )
     exchanges = exchanges_of(calls)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_multigrid.layers import SkipConcatenate
+from keras_multigrid.layers import SkipConcatenate, UpSamplingLike
 from keras_multigrid.layers.formulations import choose, is_even, transposed_kernel
 
 # What the convolution of one grid has from the layer.
@@ -71,6 +71,42 @@ def _transposed(convolution, fine, coarser, kernel, bias, own_channels, options)
     summed = transposed_kernel(ops.convert_to_tensor(coarser_kernel))
     enlarged = with_weights(enlarge, coarser, ops.convert_to_numpy(summed), None)
     return keras.layers.Add(**without_format(options("_add")))([own, enlarged])
+
+
+def convolve_each_source(layer, grids, kernels, bias, options):
+    """Returns the sum of the convolutions of a grid and its neighbours, a kernel each.
+
+    Args:
+        layer, grids, bias, options: As for `convolve_grid`.
+        kernels: By source, `"finer"`, `"own"` and `"coarser"`.
+    """
+    finer, own, coarser = grids
+
+    def convolution(source, grid, bias=None):
+        kernel = kernels[source]
+        convolve = keras.layers.Conv2D(
+            kernel.shape[3],
+            kernel.shape[0],
+            use_bias=bias is not None,
+            **{name: getattr(layer, name) for name in KEPT},
+            **options("" if source == "own" else f"_{source}"),
+        )
+        return with_weights(convolve, grid, kernel, bias)
+
+    parts = [convolution("own", own, bias)]
+    if finer is not None:
+        parts.append(convolution("finer", finer))
+    if coarser is not None:
+        is_ahead = kernels["coarser"].shape[0] == layer.strides == 1
+        part = convolution("coarser", coarser) if is_ahead else coarser
+        if is_even(layer.grid_size(own.shape)):
+            part = keras.layers.UpSampling2D(2, **options("_repeat"))(part)
+        else:
+            part = UpSamplingLike(2, **options("_repeat"))(part, own)
+        parts.append(part if is_ahead else convolution("coarser", part))
+    if len(parts) == 1:
+        return parts[0]
+    return keras.layers.Add(**without_format(options("_add")))(parts)
 
 
 def pool(grid, options):

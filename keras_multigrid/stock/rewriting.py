@@ -11,6 +11,7 @@ from keras import ops
 from keras_multigrid import checks, layers
 from keras_multigrid.stock.grid_convolutions import (
     channel_axis_of,
+    convolve_each_source,
     convolve_grid,
     join,
     pool,
@@ -68,8 +69,8 @@ class _Convolution(NamedTuple):
     """How a convolution was built, so that it can be built again with other weights."""
 
     output: object
-    build: Callable  # from kernel and bias to the output
-    kernel: np.ndarray
+    build: Callable  # from kernels and bias to the output
+    kernels: dict  # by source
     bias: np.ndarray | None
     channel_axis: int
 
@@ -162,13 +163,15 @@ class _Rewriter:
             kind = keras.layers.Conv2D if stock else type(layer)
             return self._copy(layer, name, kind)(image, **options)
 
-        def build(kernel, bias):
+        def build(kernels, bias):
             config = {**layer.get_config(), "use_bias": bias is not None}
             config["name"] = self._unique(name or layer.name)
-            return with_weights(keras.layers.Conv2D.from_config(config), image, kernel, bias)
+            layer_with = keras.layers.Conv2D.from_config(config)
+            return with_weights(layer_with, image, kernels["own"], bias)
 
         bias = _array(layer.bias) if layer.use_bias else None
-        return self._convolve(build, _array(layer.kernel), bias, channel_axis_of(layer.data_format))
+        kernels = {"own": _array(layer.kernel)}
+        return self._convolve(build, kernels, bias, channel_axis_of(layer.data_format))
 
     @call.register
     def _(self, layer: keras.layers.BatchNormalization, image, name=None, **options):
@@ -190,8 +193,8 @@ class _Rewriter:
             shift = shift + convolution.bias * scale
         if layer.center:
             shift = shift + _array(layer.beta)
-        kernel = convolution.kernel * scale
-        return self._convolve(convolution.build, kernel, shift, convolution.channel_axis)
+        kernels = {source: kernel * scale for source, kernel in convolution.kernels.items()}
+        return self._convolve(convolution.build, kernels, shift, convolution.channel_axis)
 
     def _each_grid(self, layer, pyramid, options):
         return [
@@ -200,30 +203,35 @@ class _Rewriter:
         ]
 
     def _convolve_grid(self, layer, pyramid, grid):
-        finer, coarser = pyramid[grid - 1] if grid else None, (*pyramid, None)[grid + 1]
+        read = layer.sources(grid)
+        coarser = pyramid[grid + 1] if "coarser" in read else None
+        finer = pyramid[grid - 1] if "finer" in read else None
         if finer is not None:
             finer = pool(finer, self._options(layer, f"{grid}_pool"))
 
         def options(label=""):
             return self._options(layer, f"{grid}{label}")
 
-        def build(kernel, bias):
+        def build(kernels, bias):
             grids = finer, pyramid[grid], coarser
-            return convolve_grid(layer, grids, kernel, bias, options, self.for_inference)
+            if layer.exchange_size is not None:
+                return convolve_each_source(layer, grids, kernels, bias, options)
+            return convolve_grid(layer, grids, kernels["own"], bias, options, self.for_inference)
 
         bias = _array(layer.biases[grid]) if layer.use_bias else None
-        kernel = _array(layer.kernels[grid])
-        output = self._convolve(build, kernel, bias, channel_axis_of(layer.data_format))
+        kernels = {"own": layer.kernels[grid], **layer.exchange_kernels[grid]}
+        kernels = {source: _array(kernel) for source, kernel in kernels.items()}
+        output = self._convolve(build, kernels, bias, channel_axis_of(layer.data_format))
         if layer.activation is keras.activations.linear:
             return output
         named = without_format(options("_activation"))
         return keras.layers.Activation(layer.activation, **named)(output)
 
-    def _convolve(self, build, kernel, bias, channel_axis):
+    def _convolve(self, build, kernels, bias, channel_axis):
         """Builds a convolution; a batch normalization after it will build another instead."""
-        output = build(kernel, bias)
+        output = build(kernels, bias)
         if self.for_inference:
-            self.convolutions[id(output)] = _Convolution(output, build, kernel, bias, channel_axis)
+            self.convolutions[id(output)] = _Convolution(output, build, kernels, bias, channel_axis)
         return output
 
     def _options(self, layer, label):

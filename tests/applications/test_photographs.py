@@ -49,6 +49,30 @@ def test_all_weights_get_a_gradient(constructor):
     assert all(gradient is not None for gradient in gradients)
 
 
+def test_a_units_second_convolution_reads_its_own_grid_alone():
+    options = {"exchange_size": 1, "exchange": "first", "pyramid_outputs": True}
+    model = photographic(kmg.applications.RPMGSEG, (32, 32, 3), **options)
+    first, second = (model.get_layer(f"full_unit1_{number}_conv") for number in (1, 2))
+    assert [*first.sources(1)] == ["finer", "own", "coarser"]
+    assert {tuple(kernel.shape[:2]) for kernel in first.exchange_kernels[1].values()} == {(1, 1)}
+    assert [*second.sources(1)] == ["own"]
+
+
+def test_1x1_exchange_in_each_layer():
+    model = photographic(kmg.applications.PMGSEG, (32, 32, 3), exchange_size=1)
+    convolutions = [
+        layer for layer in model.layers if isinstance(layer, kmg.layers.MultigridConv2D)
+    ]
+    assert {layer.exchange_size for layer in convolutions} == {(1, 1)}
+
+
+def test_a_u_net_with_a_stem():
+    model = kmg.applications.UNETSEG(
+        input_shape=(None, None, 3), classes=5, width_multiplier=0.05, stem_strides=4
+    )
+    assert model(np.zeros((1, 45, 61, 3), "float32")).shape == (1, 45, 61, 5)
+
+
 def test_features_without_a_top():
     model = photographic(kmg.applications.PMGSEG, include_top=False)
     assert model(np.zeros((1, 30, 31, 3), "float32")).shape[:3] == (1, 30, 31)
@@ -61,6 +85,7 @@ def test_features_without_a_top():
     [
         ({"stem_strides": 3}, "stem_strides is 3; expected one of 1, 2, 4, 8"),
         ({"head": "all"}, "head is 'all'"),
+        ({"exchange_size": -1}, "exchange_size is -1"),
     ],
 )
 def test_errors(options, sentence):

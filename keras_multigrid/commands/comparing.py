@@ -1,0 +1,71 @@
+"""The command `compare`."""
+
+import pathlib
+
+LABELS = "ResNet-FPN, U-NET, DeepLabV3+, HRNet, Dilated-SG, PMG, R-PMG, R-PMG-first, R-PMG-1x1, ..."
+
+
+def add_commands(commands):
+    """Adds the parser."""
+    compare = commands.add_parser(
+        "compare",
+        help="train networks for one's own images and masks side by side at one budget, and write "
+        "a table and a picture; given again, the same command continues where it was interrupted",
+        epilog="Example: keras-multigrid compare --data-dir photos --set ignore_index=255 "
+        "--budget 300M --networks U-NET,R-PMG-1x1 --output runs/compared",
+    )
+    compare.add_argument("--data-dir", help="the folder of images and masks")
+    compare.add_argument(
+        "--budget", help="multiply-adds of a training crop, that widths fill (default: 300M)"
+    )
+    compare.add_argument(
+        "--networks", metavar="LABELS", help=f"with commas between (default: all): {LABELS}"
+    )
+    compare.add_argument(
+        "--add",
+        action="append",
+        nargs="+",
+        default=[],
+        metavar=("LABEL", "KEY=VALUE"),
+        help="one more network, by fields of the recipe, such as `--add deep model=R-PMG-20 "
+        "repeats=5`; may be given again",
+    )
+    compare.add_argument("--seeds", type=int, help="trainings of each (default: 3)")
+    compare.add_argument("--steps", type=int, help="training steps (default: planned)")
+    compare.add_argument(
+        "--scale",
+        default="quick",
+        help="quick (default), or smoke: a few steps, on drawn data if none are given",
+    )
+    compare.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="settings",
+        help="change a field of the recipe `segmentation` for all; may be given again",
+    )
+    compare.add_argument(
+        "--output",
+        type=pathlib.Path,
+        default=pathlib.Path("runs", "compare"),
+        help="the comparison's folder (default: runs/compare)",
+    )
+    compare.set_defaults(command=_compare)
+
+
+def _compare(options):
+    from keras_multigrid.comparison import compare
+
+    compare(
+        options.data_dir,
+        options.output,
+        networks=options.networks and options.networks.split(","),
+        added={label: settings for label, *settings in options.add},
+        budget=options.budget,
+        seeds=options.seeds,
+        steps=options.steps,
+        scale=options.scale,
+        settings=options.settings,
+    )
+    return 0
