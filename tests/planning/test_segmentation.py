@@ -31,6 +31,8 @@ NOTHING = {
         rotation=None,
         averaged_flips=None,
         backbone="none",
+        exchange_size=None,
+        exchange="each",
         backbone_weights=None,
         loaded_rate=None,
         weights=None,
@@ -57,10 +59,10 @@ def planned():
 
 def test_all_is_chosen_each_with_a_reason(planned):
     settings, reasons = planned
-    left = {"backbone_weights", "loaded_rate", "weights", "repeats"}
+    left = {"backbone_weights", "loaded_rate", "weights", "repeats", "exchange_size"}
     assert {name for name, value in settings.items() if value is None} == left
     chosen = [reason.partition("=")[0] for reason in reasons]
-    assert sorted(chosen) == sorted({*NOTHING} - left - {"model", "head", "backbone"})
+    assert sorted(chosen) == sorted({*NOTHING} - left - {"model", "head", "backbone", "exchange"})
 
 
 def test_the_network_fills_its_budget(planned):
