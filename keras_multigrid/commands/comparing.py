@@ -19,7 +19,9 @@ def add_commands(commands):
         "--budget", help="multiply-adds of a training crop, that widths fill (default: 300M)"
     )
     compare.add_argument(
-        "--networks", metavar="LABELS", help=f"with commas between (default: all): {LABELS}"
+        "--networks",
+        metavar="LABELS",
+        help=f"with commas between, none for '' (default: all): {LABELS}",
     )
     compare.add_argument(
         "--add",
@@ -57,10 +59,11 @@ def add_commands(commands):
 def _compare(options):
     from keras_multigrid.comparison import compare
 
+    names = options.networks
     compare(
         options.data_dir,
         options.output,
-        networks=options.networks and options.networks.split(","),
+        networks=None if names is None else [name for name in names.split(",") if name],
         added={label: settings for label, *settings in options.add},
         budget=options.budget,
         seeds=options.seeds,
