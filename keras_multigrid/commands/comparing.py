@@ -12,7 +12,7 @@ def add_commands(commands):
         help="train networks for one's own images and masks side by side at one budget, and write "
         "a table and a picture; given again, the same command continues where it was interrupted",
         epilog="Example: keras-multigrid compare --data-dir photos --set ignore_index=255 "
-        "--budget 300M --networks U-NET,R-PMG-1x1 --output runs/compared",
+        "--budget 300M --seeds 3 --output runs/compared",
     )
     compare.add_argument("--data-dir", help="the folder of images and masks")
     compare.add_argument(

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import shutil
+import sys
 
 import pytest
 
@@ -91,7 +92,7 @@ def test_all_but_the_network_is_alike(compared):
 
 
 def test_what_is_finished_is_not_done_again(compared, monkeypatch, capsys):
-    monkeypatch.setattr("keras_multigrid.runs.run.train", None)
+    monkeypatch.setattr(sys.modules["keras_multigrid.runs.run"], "train", None)
     monkeypatch.setattr("keras_multigrid.comparison.times._medians", None)
     monkeypatch.setattr("keras_multigrid.comparison.fields.receptive_field", None)
     options = ["--add", "tiny", *TINY, "--networks", "", "--scale", "smoke"]
