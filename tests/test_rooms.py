@@ -10,7 +10,7 @@ import keras_multigrid as kmg
 PACKAGE = pathlib.Path(kmg.__file__).parent
 ROOMS = (
     *("layers", "blocks", "applications", "prediction", "planning", "checking", "recipes", "runs"),
-    *("papers", "tuning", "commands"),
+    *("comparison", "papers", "tuning", "commands"),
 )
 IMPORT = re.compile(r"^\s*(?:from|import) keras_multigrid\.(\w+)", re.MULTILINE)  # lazy ones, too
 

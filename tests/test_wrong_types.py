@@ -22,7 +22,7 @@ RESULTS = {
     *("PaperModel", "PAPER_MODELS", "RECIPES", "Problem", "Report"),
 }
 # Not exported, but without an underscore, for other modules of the package.
-HELPERS = {"complexity.replay", "complexity.input_like"}
+HELPERS = {"complexity.replay", "complexity.input_like", "complexity.macs_of"}
 # Of Keras: its own layers' and optimizers' arguments are checked there; networks and layers have
 # tests of their own in `test_bad_input.py`.
 ELSEWHERE = {case.name for case in LAYERS + MODELS} | {"AdamWithRateFactors"}
@@ -101,6 +101,7 @@ class Good:
                 error=1.0,
                 rows={"row": MAPS},
             ),
+            **dict(panels={"cost": {"network": (1.0, [0.5])}}),
             **dict(feature_extractor=self.model, classes=2, exchanges=(), data_dir="folder"),
         }
         self.of = {

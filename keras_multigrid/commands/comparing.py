@@ -12,14 +12,16 @@ def add_commands(commands):
         help="train networks for one's own images and masks side by side at one budget, and write "
         "a table and a picture; given again, the same command continues where it was interrupted",
         epilog="Example: keras-multigrid compare --data-dir photos --set ignore_index=255 "
-        "--budget 300M --networks U-NET,R-PMG-1x1 --output runs/compared",
+        "--budget 300M --seeds 3 --output runs/compared",
     )
     compare.add_argument("--data-dir", help="the folder of images and masks")
     compare.add_argument(
         "--budget", help="multiply-adds of a training crop, that widths fill (default: 300M)"
     )
     compare.add_argument(
-        "--networks", metavar="LABELS", help=f"with commas between (default: all): {LABELS}"
+        "--networks",
+        metavar="LABELS",
+        help=f"with commas between, none for '' (default: all): {LABELS}",
     )
     compare.add_argument(
         "--add",
@@ -57,10 +59,11 @@ def add_commands(commands):
 def _compare(options):
     from keras_multigrid.comparison import compare
 
+    names = options.networks
     compare(
         options.data_dir,
         options.output,
-        networks=options.networks and options.networks.split(","),
+        networks=None if names is None else [name for name in names.split(",") if name],
         added={label: settings for label, *settings in options.add},
         budget=options.budget,
         seeds=options.seeds,

@@ -1,13 +1,22 @@
 """Networks side by side: trained alike, continued, measured, and shown."""
 
 import contextlib
+import dataclasses
 import json
+import shutil
+import sys
 
 import pytest
 
 from keras_multigrid.cli import main
 from keras_multigrid.comparison import compare
-from keras_multigrid.comparison.networks import chosen_networks, standard_networks
+from keras_multigrid.comparison.networks import (
+    OWN,
+    chosen_networks,
+    recipe_of,
+    standard_networks,
+)
+from keras_multigrid.comparison.table import write_comparison
 from keras_multigrid.recipes import Segmentation
 from keras_multigrid.runs.run_folder import read_recipe
 from tests.cheaper import painting_nothing, running_eagerly
@@ -24,16 +33,11 @@ def cheaply():
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory):
-    """The folder of a comparison of two networks."""
-    folder = tmp_path_factory.mktemp("compared") / "both"
+    """The folder of a comparison of a single network, for they take long."""
+    folder = tmp_path_factory.mktemp("compared") / "tiny"
+    added = {"tiny": TINY}
     with cheaply():
-        compare(
-            output=folder,
-            networks=["U-NET"],
-            added={"tiny": TINY},
-            scale="smoke",
-            settings=SETTINGS,
-        )
+        compare(output=folder, networks=[], added=added, scale="smoke", settings=SETTINGS)
     return folder
 
 
@@ -44,38 +48,55 @@ def rows_of(folder):
 
 def test_each_network_has_a_row(compared):
     rows = rows_of(compared)
-    assert {*rows} == {"U-NET", "tiny"}
-    for row in rows.values():
-        assert 0 <= row["mean_iou"] <= 1 and row["seeds"] == [0] and row["steps"] == 2
-        assert 0.5 * 2e6 < row["macs"] <= 2e6
-        for name in ("step_seconds", "step_cpu_seconds", "latency_seconds"):
-            assert row[name] > 0
-        assert 0 < row["effective_field"] <= row["receptive_field"]
-    means = [row["mean_iou"] for row in rows.values()]
-    assert means == sorted(means, reverse=True)
+    assert {*rows} == {"tiny"}
+    row = rows["tiny"]
+    assert 0 <= row["mean_iou"] <= 1 and row["seeds"] == [0] and row["steps"] == 2
+    assert 0.5 * 2e6 < row["macs"] <= 2e6
+    for name in ("step_seconds", "step_cpu_seconds", "latency_seconds"):
+        assert row[name] > 0
+    assert 0 < row["effective_field"] <= row["receptive_field"]
+    assert row["settings"]["exchange_size"] == 1
 
 
 def test_the_table_and_the_picture(compared):
-    header, _, *lines = (compared / "comparison.md").read_text().splitlines()
+    header, _, line = (compared / "comparison.md").read_text().splitlines()
     assert "mean IoU" in header and "CPU s a step" in header
-    assert {line.split(" | ")[0] for line in lines} == {"| U-NET", "| tiny"}
+    assert len(line.split(" | ")) == len(header.split(" | "))
     assert (compared / "comparison.png").exists()
 
 
+def test_a_table_is_of_all_seeds_and_the_best_is_first(compared, tmp_path):
+    for label, factor in (("better", 1), ("worse", 0.5)):
+        for seed in range(2):
+            folder = tmp_path / label / f"seed-{seed}"
+            shutil.copytree(compared / "tiny" / "seed-0", folder)
+            metrics = json.loads((folder / "metrics.json").read_text())
+            metrics["mean_iou"] = factor * (0.5 + 0.1 * seed)
+            (folder / "metrics.json").write_text(json.dumps(metrics))
+    better, worse = write_comparison(tmp_path)
+    assert (better["network"], better["seeds"]) == ("better", [0, 1])
+    assert better["mean_iou"] == pytest.approx(0.55) and worse["mean_iou"] == pytest.approx(0.275)
+    assert better["deviation"] == pytest.approx(0.1 / 2**0.5)
+    assert "| better | 0.550 ± 0.071 |" in (tmp_path / "comparison.md").read_text()
+
+
 def test_all_but_the_network_is_alike(compared):
-    recipes = [read_recipe(compared / label / "seed-0") for label in ("U-NET", "tiny")]
-    alike = ("crop", "batch_size", "class_weights", "flips", "rotation", "learning_rate", "epochs")
-    for name in alike:
-        assert getattr(recipes[0], name) == getattr(recipes[1], name)
-    assert recipes[1].model == "PMG-11" and recipes[1].exchange_size == 1
-    assert all(recipe.width_multiplier for recipe in recipes)
+    planned = read_recipe(compared)
+    asked = dataclasses.replace(planned, crop=None, flips=None, width_multiplier=None)
+    recipes = [recipe_of(asked, planned, own, 3) for own in standard_networks(4).values()]
+    for recipe in recipes:
+        own = {name: getattr(planned, name) for name in (*OWN, "stem_strides", "seed")}
+        assert dataclasses.replace(recipe, **own) == planned
+        assert recipe.seed == 3 and recipe.width_multiplier is None
+    assert len({recipe.model for recipe in recipes}) == 7
 
 
 def test_what_is_finished_is_not_done_again(compared, monkeypatch, capsys):
-    monkeypatch.setattr("keras_multigrid.runs.run.train", None)
+    monkeypatch.setattr(sys.modules["keras_multigrid.runs.run"], "train", None)
     monkeypatch.setattr("keras_multigrid.comparison.times._medians", None)
     monkeypatch.setattr("keras_multigrid.comparison.fields.receptive_field", None)
-    options = ["--networks", "U-NET", "--scale", "smoke", "--output", str(compared)]
+    options = ["--add", "tiny", *TINY, "--networks", "", "--scale", "smoke"]
+    options += ["--output", str(compared)]
     with cheaply():
         assert main(["compare", *options, *(f"--set={each}" for each in SETTINGS)]) == 0
     assert "| tiny" in capsys.readouterr().out
@@ -96,7 +117,7 @@ def test_what_is_finished_is_not_done_again(compared, monkeypatch, capsys):
     ],
 )
 def test_misuse_is_told_before_any_work(compared, options, sentence, monkeypatch, capsys):
-    monkeypatch.setattr("keras_multigrid.comparison.compare.run", None)
+    monkeypatch.setattr("keras_multigrid.comparison.comparing.run", None)
     given = ["--scale", "smoke", "--output", str(compared), *(f"--set={each}" for each in SETTINGS)]
     assert main(["compare", *given, *options]) == 2
     assert sentence in capsys.readouterr().err
@@ -116,7 +137,7 @@ def test_a_training_that_diverges_does_not_stop_the_others(compared, monkeypatch
         if recipe.model == "U-NET-11":
             raise FloatingPointError("the loss is not finite")
 
-    monkeypatch.setattr("keras_multigrid.comparison.compare.run", run)
+    monkeypatch.setattr("keras_multigrid.comparison.comparing.run", run)
     added = {"tiny": TINY}
     with cheaply(), pytest.raises(FloatingPointError, match=r"U-NET \(seed 0\)"):
         compare(output=compared, networks=["U-NET"], added=added, scale="smoke", settings=SETTINGS)

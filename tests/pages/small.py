@@ -43,6 +43,8 @@ SMALLER = {  # from what a command begins with to the options that are added
     "keras-multigrid attention": "--samples 1 --stride 28",
     "keras-multigrid routing": "--samples 2",
     "keras-multigrid figures": "--only multigrid-figure4",
+    "keras-multigrid compare": "--scale smoke --budget 2M --seeds 1 --networks U-NET "
+    "--set epochs=1",
     "keras-multigrid tune quickstart": f"{ONE_TRIAL} --set repeats=1",
     "keras-multigrid tune mnist_segmentation": f"{ONE_TRIAL} --scale smoke --output runs/other",
 }

@@ -28,6 +28,7 @@ BUDGET = {"quick": "300M", "smoke": "2M"}
 SEEDS = {"quick": 3, "smoke": 1}
 TURNS = {"quick": 15, "smoke": 3}  # of timed steps
 DRAWN = "drawn"  # the folder of drawn data
+PLANNED_FOR = {"channel_ratios": (1, 1, 1, 1), "width_multiplier": 0.5}  # about what all have
 
 
 def compare(
@@ -138,12 +139,12 @@ def _asked(data_dir, budget, scale, settings, output):
 
 
 def _planned(asked, steps, output):
-    """Returns the recipe with its plan, made when the comparison began, and kept."""
+    """Returns the recipe with the plan for all, made when the comparison began, and kept."""
     path = output / RECIPE
     begun = read_recipe_file(path) if path.exists() else None
     if begun is None and not (output / DRAWN).exists():
         check_empty(output, path, "comparison")
-    planned = asked.settled(begun)
+    planned = dataclasses.replace(asked, **PLANNED_FOR).settled(begun)
     if steps is not None:
         planned = dataclasses.replace(
             planned, steps_per_epoch=max(1, round(steps / planned.epochs))
