@@ -94,8 +94,8 @@ class _Tracer:
     @connect.register
     def _(self, layer: layers.MultigridConv2D, sources, tensors):
         (kept,) = sources
-        kept = kept[: len(tensors)]
-        reads = [_union(*kept[max(grid - 1, 0) : grid + 2]) for grid in range(len(kept))]
+        kept = kept[: layer.grids_read(kept)]
+        reads = [_union(*kept[max(grid - 1, 0) : grid + 2]) for grid in range(len(tensors))]
         return self._add(layer, reads, tensors, layer.kernel_size)
 
     @connect.register(layers.PerGrid)

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_multigrid import checks
 from keras_multigrid.layers.formulations import FORMULATIONS, convolve
+from keras_multigrid.layers.grid_padding import checked_padding, of_grid, output_size
 from keras_multigrid.layers.kernel_options import (
     copy_initializer,
     fan_out_normal,
@@ -22,8 +23,8 @@ class MultigridConv2D(PyramidLayer):
     Output grid i is a convolution of the concatenation, along channels, of the 2x2 max-pooled
     finer grid i - 1, grid i itself, and the coarser grid i + 1 repeated to twice its size, as far
     as they exist. With fewer entries in `filters` than grids in the input, the coarsest grids are
-    dropped: nobody reads them ("grid drop", section 3.3). On a pyramid of one grid this is
-    `keras.layers.Conv2D`.
+    dropped: nobody reads them ("grid drop", section 3.3), unless `read_dropped` is set. On a
+    pyramid of one grid this is `keras.layers.Conv2D`.
 
     Args:
         filters: One integer per output grid, the finest first.
@@ -31,13 +32,16 @@ class MultigridConv2D(PyramidLayer):
         strides: Step of the convolution, an integer for all grids. With padding `"same"` the
             result is a pyramid again.
         padding: `"same"`, or `"valid"`, which shrinks all grids by as many pixels, so that several
-            grids are not a pyramid any more.
+            grids are not a pyramid any more; or a list of `((top, bottom), (left, right))`, the
+            zeros around each output grid's input, one entry per output grid.
         dilation_rate: Distance between the taps of the kernels, an integer for all grids. It cannot
             be combined with strides.
         activation: Activation function of the outputs, as for `keras.layers.Conv2D`.
         use_bias: Whether to add a bias per filter.
         tie_filters: Whether the grids that have both a finer and a coarser neighbour share one
             kernel (section 3: "tie parameters between scales"), which needs equal shapes.
+        read_dropped: Whether the coarsest output grid reads its coarser neighbour where that is
+            dropped; in the paper nobody does.
         kernel_initializer: Initializer of the kernels, copied for each grid. The default is a
             normal distribution of variance 2 / (kernel_size^2 filters).
         bias_initializer: Initializer of the biases.
@@ -90,6 +94,7 @@ class MultigridConv2D(PyramidLayer):
         activation=None,
         use_bias=True,
         tie_filters=False,
+        read_dropped=False,
         kernel_initializer=None,
         bias_initializer="zeros",
         kernel_regularizer=None,
@@ -110,19 +115,18 @@ class MultigridConv2D(PyramidLayer):
                 f"{self._label}: strides is {strides} and dilation_rate is {dilation_rate}; "
                 "expected at least one of them to be 1, as for keras.layers.Conv2D."
             )
-        if padding not in ("same", "valid"):
-            raise ValueError(f"{self._label}: padding is {padding!r}; expected 'same' or 'valid'.")
         if formulation not in FORMULATIONS:
             raise ValueError(
                 f"{self._label}: formulation is {formulation!r}; expected one of {FORMULATIONS}."
             )
         self.strides = int(strides)
-        self.padding = padding
+        self.padding = checked_padding(padding, self._label, len(self.filters))
         self.dilation_rate = int(dilation_rate)
         self.activation = keras.activations.get(activation)
         self.formulation = formulation
         self.use_bias = use_bias
         self.tie_filters = tie_filters
+        self.read_dropped = read_dropped
         self.kernel_initializer = (
             fan_out_normal()
             if kernel_initializer is None
@@ -142,10 +146,10 @@ class MultigridConv2D(PyramidLayer):
                 f"{len(shapes)} grids; expected at most one entry per grid."
             )
         channels = self.known_channels(shapes)
-        grids = len(self.filters)
+        grids, read = len(self.filters), self.grids_read(shapes)
         self.kernels, self.biases = [], []
         for grid, (filters, size) in enumerate(zip(self.filters, self.kernel_size)):
-            *_, last = _slices(channels[:grids], grid).values()
+            *_, last = _slices(channels[:read], grid).values()
             shape = (size, size, last.stop, filters)
             if self.tie_filters and 1 < grid < grids - 1:
                 kernel = self.kernels[1]
@@ -161,6 +165,10 @@ class MultigridConv2D(PyramidLayer):
             if self.use_bias:
                 self.biases.append(self._add("bias", grid, (filters,)))
         self._grid_channels = tuple(channels)
+
+    def grids_read(self, pyramid):
+        """Returns how many grids of a pyramid, or of a list of anything else, are read."""
+        return min(len(pyramid), len(self.filters) + bool(self.read_dropped))
 
     def sources(self, grid):
         """Returns what an output grid reads, and by which input channels of its kernel.
@@ -188,23 +196,23 @@ class MultigridConv2D(PyramidLayer):
             raise ValueError(f"{self._label} is not built; call it once before asking for sources.")
         if not 0 <= grid < grids:
             raise ValueError(f"{self._label}: grid is {grid!r}; expected 0 to {grids - 1}.")
-        return _slices(self._grid_channels[:grids], grid)
+        return _slices(self._grid_channels[: self.grids_read(self._grid_channels)], grid)
 
     def call(self, pyramid, training=None):
         self._check_spans(self.check_pyramid([grid.shape for grid in pyramid]))
-        kept = self.computable(pyramid[: len(self.filters)])
-        return [self._convolve(kept, grid, bool(training)) for grid in range(len(kept))]
+        kept = self.computable(pyramid[: self.grids_read(pyramid)])
+        return [self._convolve(kept, grid, bool(training)) for grid in range(len(self.filters))]
 
     def compute_output_shape(self, input_shape):
         shapes = self.check_pyramid(input_shape)
         self._check_spans(shapes)
+        sizes = [
+            output_size(self.grid_size(shape), span, self.strides, of_grid(self.padding, grid))
+            for grid, (shape, span) in enumerate(zip(shapes, self._spans))
+        ]
         return [
-            self.grid_shape(
-                shape[0],
-                [self._output_side(side, span) for side in self.grid_size(shape)],
-                filters,
-            )
-            for shape, filters, span in zip(shapes, self.filters, self._spans)
+            self.grid_shape(shape[0], size, filters)
+            for shape, size, filters in zip(shapes, sizes, self.filters)
         ]
 
     def get_config(self):
@@ -218,6 +226,7 @@ class MultigridConv2D(PyramidLayer):
             "activation": keras.activations.serialize(self.activation),
             "use_bias": self.use_bias,
             "tie_filters": self.tie_filters,
+            "read_dropped": self.read_dropped,
             **serialized_options(self, "initializer", "regularizer", "constraint"),
             "formulation": self.formulation,
         }
@@ -230,7 +239,7 @@ class MultigridConv2D(PyramidLayer):
             ops.cast(self.kernels[grid], self.compute_dtype),
             formulation=self.formulation,
             strides=self.strides,
-            padding=self.padding,
+            padding=of_grid(self.padding, grid),
             dilation_rate=self.dilation_rate,
             data_format=self.data_format,
             training=training,
@@ -255,21 +264,15 @@ class MultigridConv2D(PyramidLayer):
         """How many pixels along a side each grid's kernel covers."""
         return [self.dilation_rate * (size - 1) + 1 for size in self.kernel_size]
 
-    def _output_side(self, side, span):
-        if side is None:
-            return None
-        positions = side if self.padding == "same" else side - span + 1
-        return (positions + self.strides - 1) // self.strides
-
     def _check_spans(self, shapes):
-        if self.padding == "same":
-            return
         for grid, (shape, span) in enumerate(zip(shapes, self._spans)):
-            if any(side is not None and side < span for side in self.grid_size(shape)):
+            padding = of_grid(self.padding, grid)
+            size = output_size(self.grid_size(shape), span, 1, padding)
+            if padding != "same" and any(side is not None and side < 1 for side in size):
                 raise ValueError(
                     f"{self._label}: grid {grid} of shape {shape} is smaller than the "
                     f"{span}x{span} pixels that its kernel covers; expected at least as many with "
-                    "padding 'valid'. Use padding='same'."
+                    f"padding {padding!r}. Use padding='same'."
                 )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_multigrid import checks, layers
+from keras_multigrid.layers.grid_padding import of_grid
 from keras_multigrid.stock.grid_convolutions import (
     channel_axis_of,
     convolve_grid,
@@ -152,8 +153,8 @@ class _Rewriter:
 
     @call.register
     def _(self, layer: layers.MultigridConv2D, pyramid, **options):
-        kept = pyramid[: len(layer.filters)]
-        return [self._convolve_grid(layer, kept, grid) for grid in range(len(kept))]
+        kept = pyramid[: layer.grids_read(pyramid)]
+        return [self._convolve_grid(layer, kept, grid) for grid in range(len(layer.filters))]
 
     @call.register
     def _(self, layer: keras.layers.Conv2D, image, name=None, **options):
@@ -209,7 +210,8 @@ class _Rewriter:
 
         def build(kernel, bias):
             grids = finer, pyramid[grid], coarser
-            return convolve_grid(layer, grids, kernel, bias, options, self.for_inference)
+            padding = of_grid(layer.padding, grid)
+            return convolve_grid(layer, grids, padding, kernel, bias, options, self.for_inference)
 
         bias = _array(layer.biases[grid]) if layer.use_bias else None
         kernel = _array(layer.kernels[grid])
