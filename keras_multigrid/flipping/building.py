@@ -31,7 +31,7 @@ class Builder:
     def build(self):
         """Builds all that something reads."""
         for step in self.plan.steps:
-            if step.output.needed:
+            if step.is_needed:
                 try:
                     self._build(step)
                 except (ValueError, TypeError) as error:

@@ -109,12 +109,12 @@ class _Recorder:
         self.calls, self.aliases = [], _Aliases()
 
     def record(self, model, images, fixed):
-        """Notes the calls of a model, with the arguments fixed for all of them."""
+        """Notes the calls of a model, with arguments that hold for all of them."""
 
         def see(layer, outputs, *args, **kwargs):
             kwargs = {name: value for name, value in kwargs.items() if value is not None}
             outputs = keras.tree.flatten(outputs)
-            call = Call(layer, args, {**taken(layer, fixed), **kwargs}, outputs, layer.name)
+            call = Call(layer, args, {**kwargs, **taken(layer, fixed)}, outputs, layer.name)
             network = functional(layer)
             if not hasattr(network, "operations"):
                 self.calls.append(call)
@@ -122,7 +122,7 @@ class _Recorder:
             inner = [keras.Input(batch_shape=x.shape, dtype=x.dtype) for x in call.inputs]
             for image, target in zip(inner, call.inputs):
                 self.aliases.add(image, target)
-            training = {**fixed, **{k: v for k, v in kwargs.items() if k == "training"}}
+            training = {**{k: v for k, v in kwargs.items() if k == "training"}, **fixed}
             for output, target in zip(outputs, self.record(network, inner, training)):
                 self.aliases.add(output, target)
 

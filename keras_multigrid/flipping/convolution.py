@@ -61,6 +61,7 @@ def _convolution(layer, name, filters, kernel_sizes, padding, read_dropped, init
         use_bias=layer.use_bias,
         read_dropped=read_dropped,
         kernel_initializer=initializer,
+        activity_regularizer=layer.activity_regularizer,
         kernel_regularizer=layer.kernel_regularizer,
         bias_regularizer=layer.bias_regularizer,
         kernel_constraint=layer.kernel_constraint,

@@ -29,12 +29,12 @@ def each_grid(builder, step):
     results = equally_spaced(builder, results, windows.keep_halves, call.name, policy)
     coarsest = output.grids - 1
     if output.merged_needed and step.merges is not None:
-        results[MERGED] = sources[0][step.merges]
+        results[MERGED] = builder.bare(step.inputs[0])[step.merges]
     elif output.merged_needed:
         tensors = [source.get(MERGED) for source in sources]
         results[MERGED] = _of_grid(builder, step, MERGED, tensors, windows)
     elif step.merges is not None and 0 < coarsest < output.needed:
-        pair = [results[coarsest], sources[0][step.merges]]
+        pair = [results[coarsest], builder.bare(step.inputs[0])[step.merges]]
         results[coarsest] = builder.joined(pair, f"{call.name}_merge", policy)
     return results
 

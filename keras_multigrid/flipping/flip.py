@@ -79,9 +79,11 @@ def flip(
     model = functional(model)
     checks.functional_models(model=model)
     checks.lists(ratios=ratios)
+    for ratio in ratios:
+        checks.positive_numbers(ratios=ratio)
     ratios = checked_ratios(ratios, DEFAULT_RATIOS, MAX_GRIDS, name="ratios")
     checks.flags(pyramid_outputs=pyramid_outputs, one_pixel_kernels=one_pixel_kernels)
-    initializer = keras.initializers.get(kernel_initializer)
+    initializer = _initializer(kernel_initializer)
     images, calls, outputs = recorded(model)
     simplifier = Simplifier()
     calls = [simple for call in calls for simple in simplifier.simplified(call)]
@@ -95,3 +97,13 @@ def flip(
         return keras.Model(inputs, builder.last_pyramid(), name=model.name)
     finest = [builder.finest(output) for output in outputs]
     return keras.Model(inputs, keras.tree.pack_sequence_as(model.output, finest), name=model.name)
+
+
+def _initializer(kernel_initializer):
+    try:
+        return keras.initializers.get(kernel_initializer)
+    except ValueError:
+        raise ValueError(
+            f"kernel_initializer is {kernel_initializer!r}; expected a Keras initializer or its "
+            "name, such as 'he_normal'."
+        ) from None

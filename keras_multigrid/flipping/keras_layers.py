@@ -132,6 +132,7 @@ def _kept(layer):
         "use_bias": layer.use_bias,
         "bias_regularizer": layer.bias_regularizer,
         "bias_constraint": layer.bias_constraint,
+        "activity_regularizer": layer.activity_regularizer,
         "data_format": getattr(layer, "data_format", "channels_last"),
         "trainable": layer.trainable,
         "dtype": layer.dtype_policy,

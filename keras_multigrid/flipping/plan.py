@@ -21,7 +21,7 @@ class Step:
         kind: `KEEP`, the layer stays; `ZEROS`, zeros that the next step puts around its input;
             `EACH`, each grid by itself; `MIX`, a convolution over all grids.
         inputs: The `Feature` of each tensor among the arguments.
-        output: That of the first output.
+        outputs: That of each output; what is flipped has one.
         merges: Number of the grid of the input that joins the coarsest of the output, or None.
         widened: Whether a layer of the head reads the merged channels, too.
     """
@@ -29,9 +29,17 @@ class Step:
     call: Call
     kind: str
     inputs: list
-    output: Feature
+    outputs: list
     merges: int | None = None
     widened: bool = False
+
+    @property
+    def output(self):
+        return self.outputs[0]
+
+    @property
+    def is_needed(self):
+        return any(each.needed for each in self.outputs)
 
 
 class Plan:
@@ -74,21 +82,23 @@ class Plan:
 
     def _add(self, call):
         inputs = [self.features[id(tensor)] for tensor in call.inputs]
-        output, *others = [_feature(tensor) for tensor in call.outputs]
-        step = Step(call, KEEP, inputs, output)
+        step = Step(call, KEEP, inputs, [_feature(tensor) for tensor in call.outputs])
         if isinstance(call.layer, keras.layers.Lambda):
             raise call.refusal(rules.reason_of(call.layer))
         if type(call.layer) is keras.layers.ZeroPadding2D and inputs[0].spatial:
             _check_data_format(call)
             self._add_zeros(step)
-        elif _is_flipped(call, inputs):
+        elif not _is_flipped(call, inputs):
+            for feature in step.outputs:
+                feature.spatial = _is_spatial(call.layer, inputs, feature)
+        else:
             _check(call, inputs)
-            if others:
+            if len(step.outputs) > 1:
                 raise call.refusal("it returns several tensors; expected one.")
             self._add_pyramid(step)
-            if output.spatial:
+            if step.output.spatial:
                 self.last = call.outputs[0]
-        for tensor, feature in zip(call.outputs, [output, *others]):
+        for tensor, feature in zip(call.outputs, step.outputs):
             self.features[id(tensor)] = feature
         self.steps.append(step)
 
@@ -101,9 +111,9 @@ class Plan:
     def _add_pyramid(self, step):
         layer, inputs, output = step.call.layer, step.inputs, step.output
         sources = [each for each in inputs if each.grids]
-        output.spatial = _is_spatial(step)
+        output.spatial = _is_spatial(layer, inputs, output)
         output.grids = max((each.grids for each in sources), default=self.grids)
-        output.merged = any(each.merged for each in sources)
+        output.merged = output.grids == 1 and any(each.merged for each in sources)
         step.kind = EACH
         if not output.spatial:
             return
@@ -128,7 +138,7 @@ class Plan:
                 if step.kind == MIX and step.output.needed:
                     most = max(each.needed for each in shared[id(step.call.layer)])
                     step.output.need(most)
-                if step.output.needed or step.output.merged_needed:
+                if step.is_needed:
                     self._need_inputs(step)
 
     def _need_inputs(self, step):
@@ -169,7 +179,8 @@ def _is_flipped(call, inputs):
     """Whether a call becomes one over pyramids.
 
     It is if it reads one, or is the convolution that makes the first. Of the vectors that pooling
-    makes of each grid, what is not known and what turns them into maps reads the finest grid's.
+    makes of each grid, the finest's alone is read by what is not known, turns them into maps, or
+    joins them to others.
     """
     if not any(each.grids for each in inputs):
         kinds = (*rules.CONVOLUTIONS, keras.layers.DepthwiseConv2D)
@@ -179,7 +190,7 @@ def _is_flipped(call, inputs):
     is_reshape = type(call.layer) is keras.layers.Reshape
     if is_reshape and sum(side != 1 for side in call.layer.target_shape) > 1:
         return False
-    return rules.rule_of(call.layer) is not None
+    return rules.rule_of(call.layer) is not None and all(each.grids for each in inputs)
 
 
 def _check(call, inputs):
@@ -212,13 +223,11 @@ def _check_data_format(call):
         raise call.refusal("its channels come first; expected data_format='channels_last'.")
 
 
-def _is_spatial(step):
-    """Whether a step makes maps: vectors become some if they are enlarged or joined to maps."""
-    if isinstance(step.call.layer, rules.GLOBAL_POOLS) or not step.output.spatial:
+def _is_spatial(layer, inputs, output):
+    """Whether a layer makes maps: of vectors it does if it enlarges them or joins them to maps."""
+    if isinstance(layer, rules.GLOBAL_POOLS) or not output.spatial:
         return False
-    if any(each.spatial for each in step.inputs):
-        return True
-    return tuple(step.output.size) != (1, 1)
+    return any(each.spatial for each in inputs) or tuple(output.size) != (1, 1)
 
 
 def _mixes(layer):

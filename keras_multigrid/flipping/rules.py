@@ -39,7 +39,9 @@ def _padded_channels(layer, width):
 
 
 def _groups(layer, width):
-    channels = width(layer.gamma.shape[0] if layer.scale else layer.beta.shape[0])
+    if not (layer.scale or layer.center):
+        raise ValueError("it has neither scale nor center, which tell its channels.")
+    channels = width((layer.gamma if layer.scale else layer.beta).shape[0])
     groups = channels if layer.groups == -1 else math.gcd(layer.groups, channels)
     return _with(layer, groups=groups)
 

@@ -14,8 +14,8 @@ def equally_spaced(builder, grids, keep_halves, name, policy):
     for grid in numbers[1:]:
         size = tuple(map(half, size))
         known = None not in (*size, *grids[grid].shape[1:3])
-        fits = fits and (size == grids[grid].shape[1:3] if known else keep_halves)
-    if fits:
+        fits = fits and (not known or size == grids[grid].shape[1:3])
+    if fits and keep_halves:  # else the sizes of other images may not fit
         return grids
     crop = CroppedPyramid(
         data_format="channels_last", dtype=policy, name=builder.copies.name(f"{name}_crop")
