@@ -9,7 +9,17 @@ import keras_multigrid as kmg
 
 PACKAGE = pathlib.Path(kmg.__file__).parent
 ROOMS = (
-    *("layers", "blocks", "applications", "prediction", "planning", "checking", "recipes", "runs"),
+    *(
+        "layers",
+        "blocks",
+        "applications",
+        "flipping",
+        "prediction",
+        "planning",
+        "checking",
+        "recipes",
+        "runs",
+    ),
     *("papers", "tuning", "commands"),
 )
 IMPORT = re.compile(r"^\s*(?:from|import) keras_multigrid\.(\w+)", re.MULTILINE)  # lazy ones, too

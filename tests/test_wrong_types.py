@@ -26,7 +26,7 @@ HELPERS = {"complexity.replay", "complexity.input_like"}
 # Of Keras: its own layers' and optimizers' arguments are checked there; networks and layers have
 # tests of their own in `test_bad_input.py`.
 ELSEWHERE = {case.name for case in LAYERS + MODELS} | {"AdamWithRateFactors"}
-PACKAGES = ("papers", "recipes", "runs", "server", "tuning")
+PACKAGES = ("flipping", "papers", "recipes", "runs", "server", "tuning")
 
 
 def public():
