@@ -24,6 +24,7 @@ from keras_multigrid import (
     top_down,
     training,
 )
+from keras_multigrid.flipping import flip
 
 __version__ = "0.1.0"
 
@@ -36,6 +37,7 @@ __all__ = [
     "datasets",
     "export",
     "figures",
+    "flip",
     "layers",
     "losses",
     "metrics",

@@ -1,4 +1,4 @@
-"""Functional models made again, for images of another size, with the same weights."""
+"""Functional models and layers made again, with the same weights."""
 
 import keras
 
@@ -38,6 +38,56 @@ def copy_at_size(model, size, float32=False):
             "it was trained with, or begin the preprocessing with ResizedCentre(side)."
         ) from error
     return copy
+
+
+def copy_layer(layer, name=None, kind=None):
+    """Returns a copy of a layer or operation, with its weights.
+
+    Args:
+        layer: The layer.
+        name: Name of the copy; None is the layer's.
+        kind: Class of the copy, which takes the same configuration; None is the layer's.
+    """
+    kind = kind or type(layer)
+    copy = kind.from_config({**layer.get_config(), "name": name or layer.name})
+    if getattr(layer, "built", False):
+        copy.build_from_config(layer.get_build_config())
+        copy.set_weights(layer.get_weights())
+    if hasattr(copy, "finalize_state"):  # of Keras' preprocessing layers
+        copy.finalize_state()
+    return copy
+
+
+class Names:
+    """Gives each layer a name of its own.
+
+    Args:
+        reserved: Names that go to whoever asks for them first, and to nobody else.
+    """
+
+    def __init__(self, reserved):
+        self._taken, self._reserved = set(reserved), set(reserved)
+
+    def unique(self, name):
+        """Returns the name, with a number if it is taken."""
+        if name in self._reserved:
+            self._reserved.remove(name)
+            return name
+        unique, number = name, 1
+        while unique in self._taken:
+            number += 1
+            unique = f"{name}_{number}"
+        self._taken.add(unique)
+        return unique
+
+
+def functional(model):
+    """Returns a sequential model as a functional one, and others as they are."""
+    return keras.Model(model.inputs[0], model.outputs[0]) if is_sequential(model) else model
+
+
+def is_sequential(model):
+    return isinstance(model, keras.Sequential)
 
 
 def _as_float32(layer):

@@ -81,6 +81,7 @@ LAYERS = [
         lambda **o: layers.PerGrid(keras.layers.Conv2D(3, 3, activation="relu"), **o),
         ([(9, 7, 2), (5, 4, 3)],),
     ),
+    Case("CroppedPyramid", lambda **o: layers.CroppedPyramid(**o), ([(7, 5, 3), (4, 4, 2)],)),
     Case("ChannelPadding", lambda **o: layers.ChannelPadding(6, **o), ((7, 5, 3),)),
     Case("PaddingToMultiple", lambda **o: layers.PaddingToMultiple(8, **o), ((7, 9, 3),)),
     Case(

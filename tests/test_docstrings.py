@@ -39,6 +39,8 @@ PUBLIC |= {
     "complexity.profile": kmg.complexity.profile,
     "complexity.traversal_macs": kmg.complexity.traversal_macs,
     "decoding.decode": decode,
+    "flip": kmg.flip,
+    "flip.register": kmg.flip.register,
     "decoding.read_image": read_image,
     "metrics.LabelledPixelError": kmg.metrics.LabelledPixelError,
     "metrics.RegionIoU": kmg.metrics.RegionIoU,

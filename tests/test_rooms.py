@@ -9,8 +9,8 @@ import keras_multigrid as kmg
 
 PACKAGE = pathlib.Path(kmg.__file__).parent
 ROOMS = (
-    *("layers", "blocks", "applications", "prediction", "planning", "checking", "recipes", "runs"),
-    *("comparison", "papers", "tuning", "commands"),
+    *("layers", "blocks", "applications", "flipping", "prediction", "planning", "checking"),
+    *("recipes", "runs", "comparison", "papers", "tuning", "commands"),
 )
 IMPORT = re.compile(r"^\s*(?:from|import) keras_multigrid\.(\w+)", re.MULTILINE)  # lazy ones, too
 

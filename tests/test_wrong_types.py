@@ -26,7 +26,7 @@ HELPERS = {"complexity.replay", "complexity.input_like", "complexity.macs_of"}
 # Of Keras: its own layers' and optimizers' arguments are checked there; networks and layers have
 # tests of their own in `test_bad_input.py`.
 ELSEWHERE = {case.name for case in LAYERS + MODELS} | {"AdamWithRateFactors"}
-PACKAGES = ("comparison", "papers", "recipes", "runs", "server", "tuning")
+PACKAGES = ("comparison", "flipping", "papers", "recipes", "runs", "server", "tuning")
 
 
 def public():

@@ -68,24 +68,22 @@ def checked_repeats(repeats, default):
     return default if repeats is None else repeats
 
 
-def checked_ratios(channel_ratios, default, max_grids):
+def checked_ratios(channel_ratios, default, max_grids, name="channel_ratios"):
     """Returns the widths of the grids relative to the finest, one per grid."""
     ratios = tuple(default if channel_ratios is None else channel_ratios)
     if not 1 <= len(ratios) <= max_grids:
         raise ValueError(
-            f"channel_ratios has {len(ratios)} entries; expected 1 to {max_grids}, one per grid, "
+            f"{name} has {len(ratios)} entries; expected 1 to {max_grids}, one per grid, "
             f"for example {default}."
         )
     if ratios[0] != 1:
         raise ValueError(
-            f"channel_ratios of grid 0 is {ratios[0]}; expected 1: the ratios are relative to the "
+            f"{name} of grid 0 is {ratios[0]}; expected 1: the ratios are relative to the "
             "finest grid. Change its width with width_multiplier."
         )
     for grid, ratio in enumerate(ratios):
         if not ratio > 0:
-            raise ValueError(
-                f"channel_ratios of grid {grid} is {ratio}; expected a positive number."
-            )
+            raise ValueError(f"{name} of grid {grid} is {ratio}; expected a positive number.")
     return ratios
 
 

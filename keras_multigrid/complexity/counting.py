@@ -166,6 +166,9 @@ def replay(model, images, see, connected=False):
             its call.
         connected: Whether outputs can be computed from the images; layers remember such calls for
             ever, and those called twice have no `output` any more.
+
+    Returns:
+        The model's symbolic outputs, a list; among them are the very tensors that `see` got.
     """
 
     def call(layer, *args, **kwargs):
@@ -178,7 +181,8 @@ def replay(model, images, see, connected=False):
     if images is not None:  # the input may be a list of one
         images = keras.tree.pack_sequence_as(model.input, keras.tree.flatten(images))
     with keras.StatelessScope(initialize_variables=False):
-        keras.models.clone_model(model, images, lambda layer: layer, call_function=call)
+        clone = keras.models.clone_model(model, images, lambda layer: layer, call_function=call)
+    return clone.outputs
 
 
 class _Shapes(keras.Operation):

@@ -94,11 +94,11 @@ class _Tracer:
     @connect.register
     def _(self, layer: layers.MultigridConv2D, sources, tensors):
         (kept,) = sources
-        kept = kept[: len(tensors)]
+        kept = kept[: layer.grids_read(kept)]
         steps = {"finer": -1, "own": 0, "coarser": 1}
         reads = [
             _union(*(kept[grid + steps[source]] for source in layer.sources(grid)))
-            for grid in range(len(kept))
+            for grid in range(len(tensors))
         ]
         return self._add(layer, reads, tensors, layer.kernel_size)
 

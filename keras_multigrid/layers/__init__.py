@@ -1,6 +1,7 @@
 """Keras layers over pyramids: lists of tensors, finest grid first."""
 
 from keras_multigrid.layers.channel_padding import ChannelPadding
+from keras_multigrid.layers.cropped_pyramid import CroppedPyramid
 from keras_multigrid.layers.fused_batch_normalization import FusedBatchNormalization
 from keras_multigrid.layers.image_pyramid import ImagePyramid
 from keras_multigrid.layers.multigrid_conv2d import MultigridConv2D
@@ -16,6 +17,7 @@ from keras_multigrid.layers.zca_whitening import ZCAWhitening
 
 __all__ = [
     "ChannelPadding",
+    "CroppedPyramid",
     "FusedBatchNormalization",
     "ImagePyramid",
     "MultigridConv2D",

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_multigrid.layers.grid_padding import pad
 from keras_multigrid.layers.resampling import repeat_like
 
 FORMULATIONS = ("fastest", "textbook", "transposed", "phases")
@@ -50,7 +51,7 @@ def convolve(
         kernel: `(k, k, channels, filters)`, the channels of the three in this order.
         formulation: One of `FORMULATIONS`.
         strides: Step of the convolution.
-        padding: `"same"` or `"valid"`.
+        padding: `"same"`, `"valid"` or `((top, bottom), (left, right))`, a number of zeros.
         dilation_rate: Distance between the taps of the kernel.
         data_format: `"channels_last"` or `"channels_first"`.
         training: Whether gradients will be asked for; only the rule asks.
@@ -63,7 +64,9 @@ def convolve(
 
     def convolution(parts, weights):
         joined = ops.concatenate(parts, axis=channel_axis) if len(parts) > 1 else parts[0]
-        return ops.conv(joined, weights, strides, padding, data_format, dilation_rate)
+        joined = pad(joined, padding, data_format)
+        rest = "same" if padding == "same" else "valid"
+        return ops.conv(joined, weights, strides, rest, data_format, dilation_rate)
 
     if coarser is None:
         return convolution(fine, kernel)
@@ -123,7 +126,7 @@ def convolve_each(
 
 def choose(formulation, size, kernel_size, coarser_share, padding, training):
     """Returns the formulation meant for a grid of this (height, width), if it has another."""
-    if padding == "valid" or kernel_size % 2 == 0 or not is_even(size):
+    if padding != "same" or kernel_size % 2 == 0 or not is_even(size):
         return "textbook"
     if formulation != "fastest":
         return formulation

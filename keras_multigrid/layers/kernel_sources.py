@@ -3,7 +3,7 @@
 from keras_multigrid.type_hints import is_integer
 
 
-def checked_exchange_size(value, label):
+def checked_exchange_size(value, padding, label):
     """Returns the sizes of the kernels for the finer and the coarser grid, or None."""
     if value is None:
         return None
@@ -13,6 +13,11 @@ def checked_exchange_size(value, label):
         raise ValueError(
             f"{label}: exchange_size is {value!r}; expected an integer of at least 0, a pair of "
             "them, for the finer and the coarser grid, or None."
+        )
+    if padding != "same":
+        raise ValueError(
+            f"{label}: padding is {padding!r} and exchange_size is {value!r}; kernels of several "
+            "sizes need padding 'same'."
         )
     return tuple(int(size) for size in sizes)
 

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_multigrid import checks
 from keras_multigrid.layers.formulations import FORMULATIONS, convolve, convolve_each
+from keras_multigrid.layers.grid_padding import check_spans, checked_padding, of_grid, output_size
 from keras_multigrid.layers.kernel_options import (
     copy_initializer,
     fan_out_normal,
@@ -16,7 +17,6 @@ from keras_multigrid.layers.kernel_sources import (
     kernel_shapes,
     read_channels,
 )
-from keras_multigrid.layers.kernel_spans import check_spans, output_side
 from keras_multigrid.layers.pyramid_layer import PyramidLayer, one_per_grid
 from keras_multigrid.layers.resampling import pool_half
 from keras_multigrid.layers.unfused_bias_conv2d import add_bias
@@ -29,8 +29,8 @@ class MultigridConv2D(PyramidLayer):
     Output grid i is a convolution of the concatenation, along channels, of the 2x2 max-pooled
     finer grid i - 1, grid i itself, and the coarser grid i + 1 repeated to twice its size, as far
     as they exist. With fewer entries in `filters` than grids in the input, the coarsest grids are
-    dropped: nobody reads them ("grid drop", section 3.3). On a pyramid of one grid this is
-    `keras.layers.Conv2D`.
+    dropped: nobody reads them ("grid drop", section 3.3), unless `read_dropped` is set. On a
+    pyramid of one grid this is `keras.layers.Conv2D`.
 
     Args:
         filters: One integer per output grid, the finest first.
@@ -38,7 +38,8 @@ class MultigridConv2D(PyramidLayer):
         strides: Step of the convolution, an integer for all grids. With padding `"same"` the
             result is a pyramid again.
         padding: `"same"`, or `"valid"`, which shrinks all grids by as many pixels, so that several
-            grids are not a pyramid any more.
+            grids are not a pyramid any more; or a list of `((top, bottom), (left, right))`, the
+            zeros around each output grid's input, one entry per output grid.
         dilation_rate: Distance between the taps of the kernels, an integer for all grids. It cannot
             be combined with strides.
         activation: Activation function of the outputs, as for `keras.layers.Conv2D`.
@@ -48,6 +49,8 @@ class MultigridConv2D(PyramidLayer):
             It needs padding `"same"`.
         tie_filters: Whether the grids that have both a finer and a coarser neighbour share one
             kernel (section 3: "tie parameters between scales"), which needs equal shapes.
+        read_dropped: Whether the coarsest output grid reads its coarser neighbour where that is
+            dropped; in the paper nobody does.
         kernel_initializer: Initializer of the kernels, copied for each grid. The default is a
             normal distribution of variance 2 / (kernel_size^2 filters).
         bias_initializer: Initializer of the biases.
@@ -104,6 +107,7 @@ class MultigridConv2D(PyramidLayer):
         use_bias=True,
         exchange_size=None,
         tie_filters=False,
+        read_dropped=False,
         kernel_initializer=None,
         bias_initializer="zeros",
         kernel_regularizer=None,
@@ -124,25 +128,20 @@ class MultigridConv2D(PyramidLayer):
                 f"{self._label}: strides is {strides} and dilation_rate is {dilation_rate}; "
                 "expected at least one of them to be 1, as for keras.layers.Conv2D."
             )
-        if padding not in ("same", "valid"):
-            raise ValueError(f"{self._label}: padding is {padding!r}; expected 'same' or 'valid'.")
-        self.exchange_size = checked_exchange_size(exchange_size, self._label)
-        if self.exchange_size and padding != "same":
-            raise ValueError(
-                f"{self._label}: padding is {padding!r} and exchange_size is {exchange_size!r}; "
-                "kernels of several sizes need padding 'same'."
-            )
+        self.exchange_size = checked_exchange_size(exchange_size, padding, self._label)
         if formulation not in FORMULATIONS:
             raise ValueError(
                 f"{self._label}: formulation is {formulation!r}; expected one of {FORMULATIONS}."
             )
         self.strides = int(strides)
-        self.padding = padding
+        self.padding = checked_padding(padding, self._label, len(self.filters))
         self.dilation_rate = int(dilation_rate)
+        self._spans = [self.dilation_rate * (size - 1) + 1 for size in self.kernel_size]
         self.activation = keras.activations.get(activation)
         self.formulation = formulation
         self.use_bias = use_bias
         self.tie_filters = tie_filters
+        self.read_dropped = read_dropped
         self.kernel_initializer = (
             fan_out_normal()
             if kernel_initializer is None
@@ -162,11 +161,11 @@ class MultigridConv2D(PyramidLayer):
                 f"{len(shapes)} grids; expected at most one entry per grid."
             )
         channels = self.known_channels(shapes)
-        grids = len(self.filters)
+        grids, read = len(self.filters), channels[: self.grids_read(shapes)]
         self.kernels, self.exchange_kernels, self.biases = [], [], []
         for grid, (filters, size) in enumerate(zip(self.filters, self.kernel_size)):
-            read = read_channels(channels[:grids], grid, self.exchange_size)
-            shapes = kernel_shapes(read, size, self.exchange_size, filters)
+            slices = read_channels(read, grid, self.exchange_size)
+            shapes = kernel_shapes(slices, size, self.exchange_size, filters)
             if self.tie_filters and 1 < grid < grids - 1:
                 kernels = {"own": self.kernels[1], **self.exchange_kernels[1]}
                 check_tied(self._label, grid, shapes, kernels)
@@ -177,6 +176,10 @@ class MultigridConv2D(PyramidLayer):
             if self.use_bias:
                 self.biases.append(self._add("bias", grid, (filters,)))
         self._grid_channels = tuple(channels)
+
+    def grids_read(self, pyramid):
+        """Returns how many grids of a pyramid, or of a list of anything else, are read."""
+        return min(len(pyramid), len(self.filters) + bool(self.read_dropped))
 
     def sources(self, grid):
         """Returns what an output grid reads, and by which input channels of its kernel.
@@ -204,7 +207,8 @@ class MultigridConv2D(PyramidLayer):
             raise ValueError(f"{self._label} is not built; call it once before asking for sources.")
         if not 0 <= grid < grids:
             raise ValueError(f"{self._label}: grid is {grid!r}; expected 0 to {grids - 1}.")
-        return read_channels(self._grid_channels[:grids], grid, self.exchange_size)
+        read = self._grid_channels[: self.grids_read(self._grid_channels)]
+        return read_channels(read, grid, self.exchange_size)
 
     def parts(self, grid):
         """Returns the kernel that reads each source of a grid, with the slice of `sources`."""
@@ -216,15 +220,14 @@ class MultigridConv2D(PyramidLayer):
 
     def call(self, pyramid, training=None):
         self._checked_pyramid([grid.shape for grid in pyramid])
-        kept = self.computable(pyramid[: len(self.filters)])
-        return [self._convolve(kept, grid, bool(training)) for grid in range(len(kept))]
+        kept = self.computable(pyramid[: self.grids_read(pyramid)])
+        return [self._convolve(kept, grid, bool(training)) for grid in range(len(self.filters))]
 
     def compute_output_shape(self, input_shape):
         shapes = self._checked_pyramid(input_shape)
-        options = (self.padding, self.strides)
         sizes = [
-            [output_side(side, span, *options) for side in self.grid_size(shape)]
-            for shape, span in zip(shapes, self._spans)
+            output_size(self.grid_size(shape), span, self.strides, of_grid(self.padding, grid))
+            for grid, (shape, span) in enumerate(zip(shapes, self._spans))
         ]
         return [
             self.grid_shape(shape[0], size, filters)
@@ -243,6 +246,7 @@ class MultigridConv2D(PyramidLayer):
             "use_bias": self.use_bias,
             "exchange_size": self.exchange_size and list(self.exchange_size),
             "tie_filters": self.tie_filters,
+            "read_dropped": self.read_dropped,
             **serialized_options(self, "initializer", "regularizer", "constraint"),
             "formulation": self.formulation,
         }
@@ -262,7 +266,8 @@ class MultigridConv2D(PyramidLayer):
         }
         own = ops.cast(self.kernels[grid], self.compute_dtype)
         if self.exchange_size is None:
-            output = convolve(*grids, own, padding=self.padding, training=training, **options)
+            padding = of_grid(self.padding, grid)
+            output = convolve(*grids, own, padding=padding, training=training, **options)
         else:
             kernels = {
                 source: ops.cast(kernel, self.compute_dtype)
@@ -285,13 +290,8 @@ class MultigridConv2D(PyramidLayer):
             constraint=getattr(self, f"{kind}_constraint"),
         )
 
-    @property
-    def _spans(self):
-        """How many pixels along a side each grid's kernel covers."""
-        return [self.dilation_rate * (size - 1) + 1 for size in self.kernel_size]
-
     def _checked_pyramid(self, shapes):
         shapes = self.check_pyramid(shapes)
-        if self.padding == "valid":
-            check_spans(self._label, map(self.grid_size, shapes), self._spans)
+        sizes = map(self.grid_size, shapes)
+        check_spans(self._label, shapes, sizes, self._spans, self.padding)
         return shapes

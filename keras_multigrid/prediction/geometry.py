@@ -9,7 +9,8 @@ import numpy as np
 
 from keras_multigrid import checks
 from keras_multigrid.complexity import replay
-from keras_multigrid.prediction.influence import functional, influence_model, is_sequential
+from keras_multigrid.copies import functional, is_sequential
+from keras_multigrid.prediction.influence import influence_model
 
 LARGE = 2**12 * 3**2 * 5 * 7  # a side that all usual strides divide
 FEWEST_SEEN, MOST_SEEN = 2**7, 2**13  # pixels to each side, at which is looked

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_multigrid.copies import at_size
+from keras_multigrid.copies import at_size, functional, is_sequential
 
 
 def influence_model(model):
@@ -25,15 +25,6 @@ def influence_model(model):
         copy = at_size(model, (None, None), float32=True)
         copy.set_weights([_stand_in(weight.shape, weight.dtype) for weight in copy.weights])
         return _marking(copy)
-
-
-def functional(model):
-    """Returns a sequential model as a functional one, and others as they are."""
-    return keras.Model(model.inputs[0], model.outputs[0]) if is_sequential(model) else model
-
-
-def is_sequential(model):
-    return isinstance(model, keras.Sequential)
 
 
 def _stand_in(shape, dtype):

@@ -7,9 +7,8 @@ import keras
 import numpy as np
 
 from keras_multigrid import checks
-from keras_multigrid.copies import at_size
+from keras_multigrid.copies import at_size, functional
 from keras_multigrid.prediction.geometry import SeenMargin, total_stride
-from keras_multigrid.prediction.influence import functional
 from keras_multigrid.prediction.memory import usual_tile
 from keras_multigrid.prediction.tiles import (
     blended_tiles,

@@ -8,6 +8,8 @@ from keras import ops
 
 from keras_multigrid import checks
 from keras_multigrid.attention_maps.image_networks import check_images
+from keras_multigrid.layers.formulations import convolve
+from keras_multigrid.layers.grid_padding import of_grid
 from keras_multigrid.layers.resampling import pool_half, repeat_like
 from keras_multigrid.routing.exchanges import (
     COLUMNS,
@@ -178,10 +180,14 @@ class _MeanSquares(keras.layers.Layer):
         squares = []
         for grid in range(len(self.convolution.filters)):
             for source, (kernel, channels) in self.convolution.parts(grid).items():
-                added = ops.conv(
+                added = convolve(
+                    None,
                     self._source(pyramid, grid, source),
+                    None,
                     ops.convert_to_tensor(kernel)[:, :, channels],
-                    padding=self.convolution.padding,
+                    strides=self.convolution.strides,
+                    padding=of_grid(self.convolution.padding, grid),
+                    dilation_rate=self.convolution.dilation_rate,
                     data_format=self.convolution.data_format,
                 )
                 squares.append(ops.mean(ops.square(added), axis=(1, 2, 3)))

@@ -9,17 +9,18 @@ from keras_multigrid.layers.formulations import choose, is_even, transposed_kern
 
 # What the convolution of one grid has from the layer.
 KEPT = (
-    *("strides", "dilation_rate", "padding", "trainable"),
+    *("strides", "dilation_rate", "trainable"),
     *("kernel_regularizer", "bias_regularizer", "kernel_constraint", "bias_constraint"),
 )
 
 
-def convolve_grid(layer, grids, kernel, bias, options, for_inference):
+def convolve_grid(layer, grids, padding, kernel, bias, options, for_inference):
     """Returns the convolution of a grid, joined with the pooled finer and the repeated coarser one.
 
     Args:
         layer: The `MultigridConv2D`.
         grids: The finer grid, pooled, the grid, and the coarser one; None where there is none.
+        padding: `"same"`, `"valid"`, or the zeros around the grid.
         kernel, bias: The weights; `bias` may be None.
         options: Function from a label to the options of a layer.
         for_inference: Whether a faster formulation may replace the textbook's.
@@ -28,6 +29,7 @@ def convolve_grid(layer, grids, kernel, bias, options, for_inference):
     convolution = keras.layers.Conv2D(
         kernel.shape[3],
         kernel.shape[0],
+        padding="same" if padding == "same" else "valid",
         use_bias=bias is not None,
         **{name: getattr(layer, name) for name in KEPT},
         **options(),
@@ -37,8 +39,13 @@ def convolve_grid(layer, grids, kernel, bias, options, for_inference):
         read = [grid for grid in (finer, own, *more) if grid is not None]
         return read[0] if len(read) == 1 else join(read, options("_join"))
 
+    def padded(grid):
+        if isinstance(padding, str):
+            return grid
+        return keras.layers.ZeroPadding2D(padding, **options("_zeros"))(grid)
+
     if coarser is None:
-        return with_weights(convolution, joined(), kernel, bias)
+        return with_weights(convolution, padded(joined()), kernel, bias)
     size = layer.grid_size(own.shape)
     own_channels = kernel.shape[2] - coarser.shape[layer.channel_axis]
     formulation = "textbook"
@@ -46,14 +53,14 @@ def convolve_grid(layer, grids, kernel, bias, options, for_inference):
     if for_inference and layer.formulation != "textbook" and not has_steps:
         # Summed ahead, a kernel costs no more than in training, where a batch shares the sum.
         share = 1 - own_channels / kernel.shape[2]
-        formulation = choose("fastest", size, kernel.shape[0], share, layer.padding, training=True)
+        formulation = choose("fastest", size, kernel.shape[0], share, padding, training=True)
     if formulation != "textbook":
         return _transposed(convolution, joined(), coarser, kernel, bias, own_channels, options)
     repeated = keras.layers.UpSampling2D(2, **options("_repeat"))(coarser)
     if is_even(size):
-        return with_weights(convolution, joined(repeated), kernel, bias)
+        return with_weights(convolution, padded(joined(repeated)), kernel, bias)
     (cropped,) = SkipConcatenate(**options("_crop"))([joined()], [repeated])  # to the finer grid
-    return with_weights(convolution, cropped, kernel, bias)
+    return with_weights(convolution, padded(cropped), kernel, bias)
 
 
 def _transposed(convolution, fine, coarser, kernel, bias, own_channels, options):
@@ -87,6 +94,7 @@ def convolve_each_source(layer, grids, kernels, bias, options):
         convolve = keras.layers.Conv2D(
             kernel.shape[3],
             kernel.shape[0],
+            padding="same",
             use_bias=bias is not None,
             **{name: getattr(layer, name) for name in KEPT},
             **options("" if source == "own" else f"_{source}"),

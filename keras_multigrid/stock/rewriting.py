@@ -9,6 +9,8 @@ import numpy as np
 from keras import ops
 
 from keras_multigrid import checks, layers
+from keras_multigrid.copies import Names, copy_layer
+from keras_multigrid.layers.grid_padding import of_grid
 from keras_multigrid.stock.grid_convolutions import (
     channel_axis_of,
     convolve_each_source,
@@ -82,8 +84,7 @@ class _Rewriter:
         self.for_inference = for_inference
         self.convolutions = {}  # by the address of their outputs, which are kept alive there
         self.copies = {}  # by the address of a layer, which the model keeps alive
-        self.names = {layer.name for layer in model.operations}
-        self.unused_names = set(self.names)
+        self.names = Names(layer.name for layer in model.operations)
 
     @functools.singledispatchmethod
     def call(self, layer, *inputs, name=None, **options):
@@ -153,8 +154,8 @@ class _Rewriter:
 
     @call.register
     def _(self, layer: layers.MultigridConv2D, pyramid, **options):
-        kept = pyramid[: len(layer.filters)]
-        return [self._convolve_grid(layer, kept, grid) for grid in range(len(kept))]
+        kept = pyramid[: layer.grids_read(pyramid)]
+        return [self._convolve_grid(layer, kept, grid) for grid in range(len(layer.filters))]
 
     @call.register
     def _(self, layer: keras.layers.Conv2D, image, name=None, **options):
@@ -165,7 +166,7 @@ class _Rewriter:
 
         def build(kernels, bias):
             config = {**layer.get_config(), "use_bias": bias is not None}
-            config["name"] = self._unique(name or layer.name)
+            config["name"] = self.names.unique(name or layer.name)
             layer_with = keras.layers.Conv2D.from_config(config)
             return with_weights(layer_with, image, kernels["own"], bias)
 
@@ -216,7 +217,8 @@ class _Rewriter:
             grids = finer, pyramid[grid], coarser
             if layer.exchange_size is not None:
                 return convolve_each_source(layer, grids, kernels, bias, options)
-            return convolve_grid(layer, grids, kernels["own"], bias, options, self.for_inference)
+            padding, own = of_grid(layer.padding, grid), kernels["own"]
+            return convolve_grid(layer, grids, padding, own, bias, options, self.for_inference)
 
         bias = _array(layer.biases[grid]) if layer.use_bias else None
         kernels = {"own": layer.kernels[grid], **layer.exchange_kernels[grid]}
@@ -235,32 +237,14 @@ class _Rewriter:
         return output
 
     def _options(self, layer, label):
-        name = self._unique(f"{layer.name}_{label}")
+        name = self.names.unique(f"{layer.name}_{label}")
         return {"name": name, "dtype": layer.dtype_policy, "data_format": layer.data_format}
 
     def _copy(self, layer, name=None, kind=None):
         """Returns the one copy of a layer, with its weights."""
         if id(layer) not in self.copies:
-            config = {**layer.get_config(), "name": self._unique(name or layer.name)}
-            copy = self.copies[id(layer)] = (kind or type(layer)).from_config(config)
-            if layer.built:
-                copy.build_from_config(layer.get_build_config())
-                copy.set_weights(layer.get_weights())
-            if hasattr(copy, "finalize_state"):  # of Keras' preprocessing layers
-                copy.finalize_state()
+            self.copies[id(layer)] = copy_layer(layer, self.names.unique(name or layer.name), kind)
         return self.copies[id(layer)]
-
-    def _unique(self, name):
-        """Returns a name, with a number if it is taken; the model's own go to who asks first."""
-        if name in self.unused_names:
-            self.unused_names.remove(name)
-            return name
-        unique, number = name, 1
-        while unique in self.names:
-            number += 1
-            unique = f"{name}_{number}"
-        self.names.add(unique)
-        return unique
 
 
 def _array(variable):

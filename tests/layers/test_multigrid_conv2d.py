@@ -100,6 +100,53 @@ def test_dropped_grids_feed_nobody():
     assert_pyramids_close(layer(pyramid), outputs, tolerance=0)
 
 
+@pytest.mark.parametrize("strides", [1, 2])
+def test_zeros_around_each_grid(strides):
+    paddings = [((2, 1), (0, 3)), ((1, 1), (1, 1))]
+    pyramid = oracle.random_pyramid(np.random.default_rng(0), 7, 6, [2, 3])
+    layer = MultigridConv2D([3, 2], [4, 3], strides=strides, padding=paddings)
+    layer.build(shapes_of(pyramid))
+    randomize(layer)
+    fine, coarse = pyramid
+    joined = [
+        np.concatenate([fine, oracle.upsample(coarse, 7, 6)], axis=-1),
+        np.concatenate([oracle.max_pool(fine), coarse], axis=-1),
+    ]
+    expected = [
+        oracle.conv(np.pad(grid, ((0, 0), *zeros, (0, 0))), kernel, bias, "valid", strides)
+        for grid, zeros, kernel, bias in zip(joined, paddings, layer.kernels, layer.biases)
+    ]
+    assert_pyramids_close(layer(pyramid), expected)
+    assert layer.compute_output_shape(shapes_of(pyramid)) == shapes_of(expected)
+    again = MultigridConv2D.from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize("padding", ["full", None, [((1, 1), (1, 1))], [(1, 1), (1, 1)], [[[-1]]]])
+def test_padding_must_be_known(padding):
+    with pytest.raises(ValueError, match=r"padding is .*one per grid"):
+        MultigridConv2D([3, 2], padding=padding)
+
+
+def test_the_dropped_grid_is_read_a_last_time():
+    pyramid = oracle.random_pyramid(np.random.default_rng(0), 7, 6, [2, 3, 4, 1])
+    whole, layer = MultigridConv2D([3, 5, 2]), MultigridConv2D([3, 5], read_dropped=True)
+    for each in (whole, layer):
+        each.build(shapes_of(pyramid))
+        randomize(each)
+    assert layer.sources(1) == {"finer": slice(0, 2), "own": slice(2, 5), "coarser": slice(5, 9)}
+    layer.set_weights(whole.get_weights()[:4])
+    assert_pyramids_close(layer(pyramid), whole(pyramid)[:2])
+    assert layer.compute_output_shape(shapes_of(pyramid)) == [(2, 7, 6, 3), (2, 4, 3, 5)]
+
+
+def test_without_a_grid_to_drop_there_is_nothing_to_read():
+    pyramid = oracle.random_pyramid(np.random.default_rng(0), 4, 4, [2, 2])
+    layer = MultigridConv2D([3, 3], read_dropped=True)
+    layer(pyramid)
+    assert layer.sources(1) == {"finer": slice(0, 2), "own": slice(2, 4)}
+
+
 def test_golden():
     fine = np.array([[1, 2], [3, 4]], "float32").reshape(1, 2, 2, 1)
     coarse = np.array([[10]], "float32").reshape(1, 1, 1, 1)

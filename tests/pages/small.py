@@ -52,6 +52,9 @@ BLOCKS_SMALLER = {  # what is replaced in blocks of Python
     "RMG34(weights=None, input_shape=(224, 224, 3)": "RMG18(weights=None, input_shape=(32, 32, 3), "
     "channel_ratios=(1, 1 / 2), width_multiplier=1 / 16",
     "epochs=10": "epochs=1",
+    '(160, 160, 3), include_top=False, weights="imagenet"': "(32, 32, 3), include_top=False, "
+    "weights=None, alpha=0.35",
+    "Input((160, 160, 3))": "Input((32, 32, 3))",
     '"train", 128, source="digits")': '"test", 128, source="digits")',
     "probes=[(24, 32), (40, 32)])": "probes=[(24, 32), (40, 32)], stride=28)",
     "max_params=3_000_000": "max_params=100_000",

@@ -1,0 +1,33 @@
+"""Flipping the paper's single-grid networks gives its multigrid networks."""
+
+import pytest
+
+import keras_multigrid as kmg
+from keras_multigrid.complexity import profile
+from tests.flipping.networks import difference, images_for, randomize
+
+zoo = kmg.applications
+PAIRS = [("VGG-6", "MG-6"), ("RES-12", "R-MG-12"), ("VGG-16", "MG-16"), ("RES-22", "R-MG-22")]
+
+
+def constructor_of(name):
+    return lambda **options: zoo.create_model(name, **options)
+
+
+@pytest.mark.parametrize(
+    ("single", "multi", "width"),
+    [
+        *((*pair, 1 / 8) for pair in PAIRS[:2]),
+        *(pytest.param(*pair, 1, marks=pytest.mark.slow) for pair in PAIRS),
+    ],
+)
+def test_parameters_and_multiply_adds_are_the_papers(single, multi, width):
+    old = randomize(zoo.create_model(single, width_multiplier=width))
+    new = kmg.flip(old)
+    found = profile(new)
+    expected = kmg.complexity.profile(zoo.create_model(multi, width_multiplier=width))
+    assert (found.trainable_params, found.macs) == (expected.trainable_params, expected.macs)
+    assert sorted(w.shape for w in new.weights) == sorted(
+        w.shape for w in zoo.create_model(multi, width_multiplier=width).weights
+    )
+    assert difference(old, new, images_for(old)) < 1e-5
