@@ -1,8 +1,6 @@
 """Complexity: parameters, multiply-adds, and how far a network sees."""
 
 from keras_multigrid.complexity.counting import (
-    LayerProfile,
-    ModelProfile,
     count,
     input_like,
     profile,
@@ -10,6 +8,7 @@ from keras_multigrid.complexity.counting import (
     traversal_macs,
     without_weights,
 )
+from keras_multigrid.complexity.profiles import LayerProfile, ModelProfile
 from keras_multigrid.complexity.receptive_field import FieldSides, receptive_field
 from keras_multigrid.multiply_adds import macs_of
 

@@ -259,15 +259,7 @@ class Recipe:
         return model
 
     def sent_images(self, split, count):
-        """Returns images as clients of the exported network send them, at its own size.
-
-        Args:
-            split: Name of the split.
-            count: Their number, at most.
-
-        Returns:
-            A float32 array of values from 0 to 255, and the targets.
-        """
+        """Returns at most so many images as clients send them, float32 to 255, and targets."""
         data = self.load_evaluation(split).unbatch().take(count).batch(count)
         images, targets = next(data.as_numpy_iterator())
         last = self.preprocessing(None)[-1]
@@ -296,7 +288,6 @@ class Recipe:
 
     def write_page(self, folder, model, metrics, log):
         """Writes a finished run's page in place of `report.md`; returns whether it did."""
-        return False
 
     def scores(self, results):
         """Returns what a table of the paper shows, in percent, from the values of the metrics."""
