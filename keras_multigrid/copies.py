@@ -66,7 +66,8 @@ class Names:
     """
 
     def __init__(self, reserved):
-        self._taken, self._reserved = set(reserved), set(reserved)
+        self._reserved = set(reserved)
+        self._taken = set(self._reserved)
 
     def unique(self, name):
         """Returns the name, with a number if it is taken."""

@@ -73,7 +73,7 @@ ARGUMENTS = {
     "activation": (lambda: conv(activation="relu7"), "relu7"),
     "padding": (
         lambda: conv(padding="causal"),
-        "padding is 'causal'; expected 'same' or 'valid'",
+        "padding is 'causal'; expected 'same', 'valid'",
     ),
     "data_format": (
         lambda: conv(data_format="NHWC"),
