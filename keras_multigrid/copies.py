@@ -51,7 +51,8 @@ def copy_layer(layer, name=None, kind=None):
     kind = kind or type(layer)
     copy = kind.from_config({**layer.get_config(), "name": name or layer.name})
     if getattr(layer, "built", False):
-        copy.build_from_config(layer.get_build_config())
+        if layer.get_build_config():
+            copy.build_from_config(layer.get_build_config())
         copy.set_weights(layer.get_weights())
     if hasattr(copy, "finalize_state"):  # of Keras' preprocessing layers
         copy.finalize_state()

@@ -39,8 +39,7 @@ def without_weights(build):
     """Returns what a function makes of layers whose weights get no memory, neither now nor later.
 
     Args:
-        build: Function without arguments; it is called in another thread, for which settings such
-            as the dtype policy are Keras' defaults.
+        build: Function without arguments, called in another thread with Keras' default settings.
 
     Raises:
         ValueError: If it is not a function.
@@ -108,18 +107,15 @@ def profile(model, input_shape=None):
 
 
 def replay(model, images, see, connected=False):
-    """Follows the shapes of other images through a functional model, which stays as it is.
+    """Follows the shapes of other images through a functional model, and returns its outputs.
 
     Args:
-        model: A functional model.
+        model: A functional model; it stays as it is.
         images: Its symbolic inputs, as of `input_like`; None for those that it has.
         see: Function that gets each layer or operation, its symbolic outputs, and the arguments of
             its call.
         connected: Whether outputs can be computed from the images; layers remember such calls for
             ever, and those called twice have no `output` any more.
-
-    Returns:
-        The model's symbolic outputs, a list; among them are the very tensors that `see` got.
     """
 
     def call(layer, *args, **kwargs):
@@ -156,8 +152,7 @@ def traversal_macs(model, attention, shared_windows=False):
     Args:
         model: A `TopDown`.
         attention: An `Attention` such as `predict` returns.
-        shared_windows: Whether to count the features of locations that coincide once, as they are
-            computed; the paper counts each location.
+        shared_windows: Whether to count the features of coinciding locations once, as computed.
 
     Returns:
         An integer array, one entry per image; its mean is the measured cost per image.

@@ -70,15 +70,19 @@ class Builder:
             zeros = grid_paddings(feature.zeros, [(1, 1)] * len(numbers), (1, 1))
             zeros = {**dict(enumerate(zeros)), MERGED: zeros[0]}
             padded = {
-                grid: self.with_zeros(tensor, zeros[grid], policy) for grid, tensor in grids.items()
+                grid: self.with_zeros(tensor, grid, zeros[grid], feature.fill, policy)
+                for grid, tensor in grids.items()
             }
             self.padded[feature] = equally_spaced(self, padded, False, "zeros", policy)
         return self.padded[feature]
 
-    def with_zeros(self, tensor, zeros, policy=None):
-        """Returns a map with zeros around it."""
+    def with_zeros(self, tensor, grid, zeros, fill=0.0, policy=None):
+        """Returns a map with zeros around it; on the finest grid they may be another number."""
         if zeros == NO_ZEROS:
             return tensor
+        if fill and grid in (0, MERGED):
+            around = [(0, 0), *zeros, (0, 0)]
+            return keras.ops.pad(tensor, around, constant_values=fill)
         return keras.layers.ZeroPadding2D(
             zeros, data_format="channels_last", dtype=policy, name=self.copies.name("zeros")
         )(tensor)

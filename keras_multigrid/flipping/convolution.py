@@ -15,7 +15,7 @@ def mixed(builder, step):
     """Returns the pyramid that a convolution over all grids makes."""
     call, output, (source,) = step.call, step.output, step.inputs
     layer, policy = call.layer, call.layer.dtype_policy
-    takes_zeros = layer.padding == "valid"
+    takes_zeros = layer.padding == "valid" and not source.fill
     grids = (builder.bare if takes_zeros else builder.whole)(source, policy)
     if source.grids == 1:
         read = [builder.joined([grids[0], grids[MERGED]], f"{call.name}_merge", policy)]
@@ -42,6 +42,11 @@ def mixed(builder, step):
         return _convolution(layer, name, filters, sides, padding, dropped, initializer)
 
     convolution = builder.copies.once(layer, "mixed", make)
+    if convolution.kernel_size != tuple(sides):
+        raise ValueError(
+            f"it is called twice, with kernels of {convolution.kernel_size} and {sides}; make it "
+            "two layers, or set one_pixel_kernels=False."
+        )
     is_new = not convolution.built
     results = convolution(read)
     if is_new:

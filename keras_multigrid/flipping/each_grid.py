@@ -19,7 +19,7 @@ def each_grid(builder, step):
     call, output, policy = step.call, step.output, policy_of(step.call.layer)
     if step.widened:
         return {0: _of_widened_head(builder, step)}
-    windows = _Windows(call.layer, step.inputs[0].zeros, max(1, output.needed))
+    windows = _Windows(call.layer, step.inputs[0], max(1, output.needed))
     read = builder.bare if windows.take_zeros else builder.whole
     sources = [read(feature, policy) for feature in step.inputs]
     results = {}
@@ -47,7 +47,8 @@ class _Windows:
         keep_halves: Whether grids of unknown sizes stay halves of each other.
     """
 
-    def __init__(self, layer, zeros, grids):
+    def __init__(self, layer, source, grids):
+        zeros = source.zeros
         self._layer, self._paddings, self.take_zeros = layer, None, False
         self.keep_halves = type(layer).__module__.partition(".")[0] in OWN_MODULES
         if isinstance(layer, rules.ENLARGING):
@@ -79,9 +80,9 @@ def _of_grid(builder, step, grid, tensors, windows):
     if grid != 0 and rules.adds_up(call.layer):
         tensors = _equally_wide(builder, call, tensors)
     zeros = windows.zeros_around(grid)
-    policy = policy_of(call.layer)
+    fill, policy = step.inputs[0].fill, policy_of(call.layer)
     replaced = {
-        id(old): builder.with_zeros(new, zeros, policy)
+        id(old): builder.with_zeros(new, grid, zeros, fill, policy)
         for old, new in zip(call.inputs, tensors)
         if new is not None
     }

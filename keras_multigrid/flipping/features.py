@@ -11,20 +11,20 @@ class Feature:
 
     Attributes:
         size: Height and width of the finest grid, None where unknown; () of vectors.
-        channels: Of the old tensor.
         grids: Number of grids that there can be; 0 if it stays one tensor, such as an image.
         spatial: Whether it is a map, and not a vector for each grid.
         zeros: Those that are to be put around the finest grid, and are not there yet.
+        fill: What is put there instead of zeros.
         merged: Whether a merge has put the channels of the second grid beside those of the first.
         needed: Number of grids that something reads.
         merged_needed: Whether something reads the merged channels.
     """
 
     size: tuple
-    channels: int
     grids: int = 0
     spatial: bool = True
     zeros: tuple = NO_ZEROS
+    fill: float = 0.0
     merged: bool = False
     needed: int = 0
     merged_needed: bool = False

@@ -88,8 +88,10 @@ def flip(
     simplifier = Simplifier()
     calls = [simple for call in calls for simple in simplifier.simplified(call)]
     plan = Plan(images, calls, outputs, len(ratios), pyramid_outputs)
-    names = {call.name for call in calls}
+    names = [each.name for each in (*images, *calls)]
     copies = LayerCopies(Widths(ratios[: plan.start]), names)
+    for image in images:
+        copies.name(image.name)
     builder = Builder(plan, copies, images, one_pixel_kernels, initializer)
     builder.build()
     inputs = keras.tree.pack_sequence_as(model.input, images)

@@ -3,6 +3,7 @@
 import dataclasses
 
 import keras
+import numpy as np
 
 from keras_multigrid import layers
 from keras_multigrid.flipping.calls import taken
@@ -31,6 +32,8 @@ class Simplifier:
                 call, layer=depthwise, outputs=[between], name=f"{call.name}_depthwise"
             )
             return [first, dataclasses.replace(call, layer=pointwise, args=(between,))]
+        if type(layer).__name__ == "Pad" and not isinstance(layer, keras.layers.Layer):
+            return [self._padded(call)]
         if type(layer) is keras.layers.Dense and len(call.inputs[0].shape) == 4:
             return [dataclasses.replace(call, layer=self._once(layer, _pixelwise))]
         return [call]
@@ -51,6 +54,23 @@ class Simplifier:
             raise call.refusal("Keras has no layer that does the same on a single grid.")
         kwargs = taken(simple, call.kwargs)
         return dataclasses.replace(call, layer=simple, args=tuple(call.inputs), kwargs=kwargs)
+
+    def _padded(self, call):
+        """Returns a call of `keras.ops.pad` as one of a layer, where it pads maps by a number."""
+        settings, shape = call.layer.get_config(), call.inputs[0].shape
+        value = {"constant_values": 0.0, **call.kwargs}
+        if settings.get("mode", "constant") != "constant" or len(call.args + shape) != 5:
+            return call
+        counts = np.broadcast_to(settings["pad_width"], (4, 2)).tolist()
+        batch, rows, columns, channels = (tuple(pair) for pair in counts)
+        options = {"data_format": "channels_last", "name": call.name}
+        if batch == channels == (0, 0):
+            layer = keras.layers.ZeroPadding2D((rows, columns), **options)
+            return dataclasses.replace(call, layer=layer, kwargs=value)
+        if (batch, rows, columns, channels[0]) == ((0, 0),) * 3 + (0,) and not any(value.values()):
+            layer = layers.ChannelPadding(shape[-1] + channels[1], **options)
+            return dataclasses.replace(call, layer=layer, kwargs={})
+        return call
 
     def _once(self, layer, make):
         if id(layer) not in self.made:

@@ -7,7 +7,7 @@ import keras
 from keras_multigrid.flipping import rules
 from keras_multigrid.flipping.calls import Call
 from keras_multigrid.flipping.features import Feature, fitting, half_of
-from keras_multigrid.flipping.windows import added
+from keras_multigrid.flipping.windows import NO_ZEROS, added
 
 KEEP, ZEROS, EACH, MIX = "keep", "zeros", "each", "mix"
 
@@ -40,6 +40,16 @@ class Step:
     @property
     def is_needed(self):
         return any(each.needed for each in self.outputs)
+
+    @property
+    def becomes(self):
+        """What calls of one layer must have in common."""
+        source = self.inputs[0]
+        read = min(self.output.needed + 1, source.grids)
+        if self.kind != MIX or (read == 1 and not source.merged):
+            return self.widened
+        zeros = (source.zeros, source.fill) if self.call.layer.padding == "valid" else None
+        return read, source.merged, zeros, self.output.grids
 
 
 class Plan:
@@ -105,6 +115,9 @@ class Plan:
     def _add_zeros(self, step):
         (source,), layer = step.inputs, step.call.layer
         step.kind, step.output.size = ZEROS, source.size
+        step.output.fill = step.call.kwargs.get("constant_values") or 0.0
+        if source.zeros != NO_ZEROS and source.fill != step.output.fill:
+            raise step.call.refusal("it pads what is padded with another number.")
         step.output.zeros = added(source.zeros, layer.padding)
         step.output.grids, step.output.merged = source.grids, source.merged
 
@@ -157,22 +170,21 @@ class Plan:
             source.need(1 if step.kind == KEEP else grids, merged)
 
     def _check_shared(self):
-        read = {}
+        """Refuses layers that are called twice, and would have to become two with one's weights."""
+        first = {}
         for step in self.steps:
-            if step.kind == MIX and step.output.needed:
-                (source,) = step.inputs
-                grids = min(step.output.needed + 1, source.grids)
-                if read.setdefault(id(step.call.layer), grids) != grids:
+            if step.is_needed and step.kind != ZEROS and getattr(step.call.layer, "weights", ()):
+                becomes = step.becomes
+                if first.setdefault(id(step.call.layer), becomes) != becomes:
                     raise step.call.refusal(
-                        f"it is called on pyramids of {read[id(step.call.layer)]} and {grids} "
-                        "grids; expected as many. Make it two layers."
+                        "it is called twice, on pyramids of several kinds; make it two layers."
                     )
 
 
 def _feature(tensor):
     shape = tuple(tensor.shape)
     size = shape[1:3] if len(shape) == 4 else ()
-    return Feature(size, shape[-1] if shape else 0, spatial=len(shape) == 4)
+    return Feature(size, spatial=len(shape) == 4)
 
 
 def _is_flipped(call, inputs):
@@ -208,14 +220,19 @@ def _check(call, inputs):
     rank = len(call.inputs[0].shape)
     if type(layer).__name__ == "Concatenate" and layer.axis not in (-1, rank - 1):
         raise call.refusal(f"it joins along axis {layer.axis}; expected the channels, -1.")
-    for leaf in keras.tree.flatten((call.args, call.kwargs)):
-        if getattr(leaf, "ndim", 0) and not keras.backend.is_keras_tensor(leaf):
-            raise call.refusal("it reads a constant of several numbers; expected one number.")
+    if any(map(_is_constant_of_several, [*call.args, *call.kwargs.values()])):
+        raise call.refusal("it reads a constant of several numbers; expected one number.")
     if len(inputs) > 1 and any(not each.grids and not each.spatial for each in inputs):
         raise call.refusal(
             "it joins maps with a vector that is not one for each grid; teach flip the layers "
             "before it with kmg.flip.register."
         )
+
+
+def _is_constant_of_several(argument):
+    if any(map(keras.backend.is_keras_tensor, keras.tree.flatten(argument))):
+        return False
+    return bool(getattr(argument, "shape", None)) or isinstance(argument, list | tuple)
 
 
 def _check_data_format(call):

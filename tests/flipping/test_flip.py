@@ -223,6 +223,51 @@ def test_oblong_and_grouped_convolutions_read_each_grid_by_itself():
     assert kernels_without_gradient(new, images_for(old) / 255) == set()
 
 
+def test_zeros_around_what_no_window_reads_next():
+    x = image = keras.Input((9, 8, 3))
+    for zeros, padding in ((1, "valid"), (((0, 1), (2, 0)), "same"), (2, "valid")):
+        x = layers.ReLU()(layers.ZeroPadding2D(zeros)(x))
+        x = layers.Conv2D(4, 3, padding=padding)(layers.ZeroPadding2D(zeros)(x))
+    x = layers.MaxPooling2D(2)(layers.ZeroPadding2D(3)(x))
+    old = randomize(keras.Model(image, layers.ZeroPadding2D(1)(x)))
+    new = kmg.flip(old)
+    assert difference(old, new, images_for(old)) < 1e-5
+    assert difference(randomize(new), kmg.stock.rewrite(new), images_for(new)) < 1e-5
+
+
+def test_padding_by_operations():
+    image = keras.Input((9, 8, 3))
+    x = layers.Conv2D(4, 3)(keras.ops.pad(image, [(0, 0), (1, 1), (1, 2), (0, 0)]))
+    x = layers.ReLU()(keras.ops.pad(x, [(0, 0), (0, 0), (0, 0), (0, 2)]))
+    old = randomize(keras.Model(image, layers.Conv2D(2, 3, padding="same")(x)))
+    new = kmg.flip(old)
+    assert difference(old, new, images_for(old)) < 1e-5
+    assert kernels_without_gradient(new, images_for(old) / 255) == set()
+    x = keras.ops.pad(image, [(0, 0), (1, 1), (1, 1), (0, 0)], mode="reflect")
+    assert difference(*_flipped(keras.Model(image, layers.Conv2D(4, 3)(x)))) < 1e-5
+    x = keras.ops.pad(layers.Conv2D(4, 3)(x), [(0, 0), (1, 1), (1, 1), (0, 0)], mode="reflect")
+    with pytest.raises(ValueError, match=r"Pad .* cannot be flipped"):
+        kmg.flip(keras.Model(image, x))
+
+
+@pytest.mark.parametrize("value", [float("-inf"), 2.0])
+def test_padding_by_other_numbers_than_zero(value):
+    x = image = keras.Input((9, 8, 3))
+    around = [(0, 0), (1, 1), (1, 1), (0, 0)]
+    for strides in (1, 2, 2):
+        x = layers.Conv2D(4, 3, padding="same")(x)
+        x = keras.ops.pad(x, around, constant_values=value)
+        x = layers.MaxPooling2D(3, strides)(x)
+    if value == 2:
+        x = layers.Conv2D(4, 3)(keras.ops.pad(x, around, constant_values=value))
+    assert difference(*_flipped(keras.Model(image, layers.Conv2D(2, 1)(x)))) < 1e-5
+
+
+def _flipped(model):
+    model = randomize(model)
+    return model, kmg.flip(model), images_for(model)
+
+
 def test_what_is_fixed_for_a_model_within_is_fixed_in_it():
     parts = [keras.Input((4, 4, 3)), layers.Conv2D(8, 3), layers.Dropout(0.5)]
     inner = keras.Sequential(parts)

@@ -10,10 +10,6 @@ zoo = kmg.applications
 PAIRS = [("VGG-6", "MG-6"), ("RES-12", "R-MG-12"), ("VGG-16", "MG-16"), ("RES-22", "R-MG-22")]
 
 
-def constructor_of(name):
-    return lambda **options: zoo.create_model(name, **options)
-
-
 @pytest.mark.parametrize(
     ("single", "multi", "width"),
     [
@@ -24,10 +20,9 @@ def constructor_of(name):
 def test_parameters_and_multiply_adds_are_the_papers(single, multi, width):
     old = randomize(zoo.create_model(single, width_multiplier=width))
     new = kmg.flip(old)
-    found = profile(new)
-    expected = kmg.complexity.profile(zoo.create_model(multi, width_multiplier=width))
+    paper = zoo.create_model(multi, width_multiplier=width)
+    found, expected = profile(new), profile(paper)
     assert (found.trainable_params, found.macs) == (expected.trainable_params, expected.macs)
-    assert sorted(w.shape for w in new.weights) == sorted(
-        w.shape for w in zoo.create_model(multi, width_multiplier=width).weights
-    )
+    shapes = [sorted(tuple(weight.shape) for weight in each.weights) for each in (new, paper)]
+    assert shapes[0] == shapes[1]
     assert difference(old, new, images_for(old)) < 1e-5

@@ -145,8 +145,25 @@ def test_a_layer_shared_by_pyramids_of_several_numbers_of_grids():
     x = layers.Conv2D(3, 3, padding="same")(image)
     shared = layers.Conv2D(3, 3, padding="same", name="shared")
     x = shared(layers.MaxPooling2D(4)(shared(x)))
-    with pytest.raises(ValueError, match=r"Conv2D 'shared' .* pyramids of"):
+    with pytest.raises(ValueError, match=r"Conv2D 'shared' .* called twice"):
         kmg.flip(keras.Model(image, layers.Conv2D(2, 1)(x)))
+
+
+def test_a_convolution_shared_by_the_image_and_a_map():
+    image = keras.Input((8, 8, 3))
+    shared = layers.Conv2D(3, 3, padding="same", name="shared")
+    with pytest.raises(ValueError, match=r"Conv2D 'shared' .* called twice"):
+        kmg.flip(keras.Model(image, shared(shared(image))))
+
+
+def test_a_convolution_shared_by_maps_with_several_zeros_around_them():
+    image = keras.Input((9, 9, 3))
+    x = layers.Conv2D(3, 3)(image)
+    shared = layers.Conv2D(3, 3, name="shared")
+    padded = [shared(layers.ZeroPadding2D(zeros)(x)) for zeros in (1, 2)]
+    vectors = [layers.GlobalAveragePooling2D()(each) for each in padded]
+    with pytest.raises(ValueError, match=r"Conv2D 'shared' .* called twice"):
+        kmg.flip(keras.Model(image, vectors))
 
 
 def test_channels_first_is_refused():
