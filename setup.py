@@ -13,7 +13,10 @@ EXPORT = [
     "tensorflow-serving-api>=2.21",  # requests to warm up TensorFlow Serving
 ]
 SERVE = [
-    "litserve>=0.2.19,<0.3",  # HTTP and batching; some of its hooks are not public
+    "starlette>=1.0",  # requests and responses
+    "uvicorn>=0.40",  # HTTP
+    "httptools>=0.6.4",  # with which uvicorn is faster
+    "pydantic-core>=2.40",  # its parser of JSON
     "openvino>=2026.4",  # computes faster than TensorFlow on CPUs
 ]
 

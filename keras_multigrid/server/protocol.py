@@ -2,14 +2,16 @@
 
 import base64
 import dataclasses
+import json
 
 import numpy as np
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from keras_multigrid.datasets.masks.labels import MaskLabels
 from keras_multigrid.prediction.mask_files import encoded_mask
 from keras_multigrid.server.images import decode_image
 from keras_multigrid.server.interface import DEFAULT, FILES, MASK_FILES
+from keras_multigrid.server.number_text import array_text
 
 
 @dataclasses.dataclass
@@ -25,7 +27,7 @@ class Work:
 
     signature: str
     by_row: bool
-    images: list = dataclasses.field(repr=False)  # LitServe formats each request for its log
+    images: list
     labels: MaskLabels | None = None
 
 
@@ -79,21 +81,29 @@ def write_answer(work, results):
     if work.labels:
         rows = [{MASK_FILES: _mask_file(result["masks"], work.labels)} for result in results]
     else:
-        rows = [{name: array.tolist() for name, array in result.items()} for result in results]
+        rows = [{name: array_text(array) for name, array in row.items()} for row in results]
     names = list(rows[0])
-    single = len(names) == 1
-    if work.by_row:
-        answer = {"predictions": [row[names[0]] for row in rows] if single else rows}
+    if len(names) == 1:
+        values = _list(row[names[0]] for row in rows)
+    elif work.by_row:
+        values = _list(map(_object, rows))
     else:
-        columns = {name: [row[name] for row in rows] for name in names}
-        answer = {"outputs": columns[names[0]] if single else columns}
-    return to_json(answer, inf_nan_mode="constants")  # as TensorFlow Serving writes them
+        values = _object({name: _list(row[name] for row in rows) for name in names})
+    return _object({"predictions" if work.by_row else "outputs": values}).encode()
+
+
+def _list(texts):
+    return f"[{','.join(texts)}]"
+
+
+def _object(texts):
+    return f"{{{','.join(f'{json.dumps(name)}:{text}' for name, text in texts.items())}}}"
 
 
 def _mask_file(probabilities, labels):
     """Returns a file of a mask as TensorFlow Serving writes bytes."""
     data = encoded_mask(probabilities.argmax(-1), labels)
-    return {"b64": base64.b64encode(data).decode()}
+    return json.dumps({"b64": base64.b64encode(data).decode()})
 
 
 def _check_extent(body, limits):
