@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from keras_multigrid.server.answering import answer
 from keras_multigrid.server.bodies import read_body
+from keras_multigrid.server.memory import LARGE, give_back
 from keras_multigrid.server.refusal import Refusal
 
 WHICH = r"(?:/versions/(?P<number>\d+)|/labels/(?P<label>[^/:]+))?"
@@ -91,6 +92,8 @@ class Service:
             return _response(Refusal(504, sentence))
         finally:
             self._running -= 1
+            if int(request.headers.get("Content-Length", LARGE)) >= LARGE:
+                give_back()
 
     async def _post(self, request, verb, which):
         body = await read_body(request, self._limits.body_mib * 2**20)

@@ -118,7 +118,8 @@ async def _serve(interface, listening, runtime, batch_size, batch_seconds, limit
         await _first(models.load(), asked.wait())
         if not asked.is_set():
             say("Ready.")
-            gc.freeze()  # what is here stays: collections need not look at it
+            gc.freeze()  # what is here stays: collections need not look at it,
+            gc.collect()  # and come as often as what is new asks for
             await _first(server.serve(sockets=[listening]), batcher.run(), worker.watch())
     finally:
         worker.end()
