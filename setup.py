@@ -17,6 +17,8 @@ SERVE = [
     "uvicorn>=0.40",  # HTTP
     "httptools>=0.6.4",  # with which uvicorn is faster
     "pydantic-core>=2.40",  # its parser of JSON
+    "prometheus-client>=0.20",  # the page of metrics
+    "tensorflow-serving-api>=2.21",  # what files of several models mean
     "openvino>=2026.4",  # computes faster than TensorFlow on CPUs
 ]
 

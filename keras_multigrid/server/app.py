@@ -2,8 +2,10 @@
 
 import asyncio
 import re
+import time
 import urllib.parse
 
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -27,11 +29,12 @@ class Service:
         batcher: The `Batcher`.
         worker: The `Worker`.
         limits: The `Limits`.
+        metrics: The `Metrics`.
     """
 
-    def __init__(self, models, batcher, worker, limits):
+    def __init__(self, models, batcher, worker, limits, metrics):
         self._models, self._batcher, self._worker = models, batcher, worker
-        self._limits, self._running = limits, 0
+        self._limits, self._metrics, self._running = limits, metrics, 0
 
     def app(self):
         """Returns the application."""
@@ -39,6 +42,7 @@ class Service:
             routes=[
                 Route("/", self._index),
                 Route("/health", self._health),
+                Route("/monitoring/prometheus/metrics", self._metrics_page),
                 Route("/{path:path}", self),  # an object, unlike a function, for all methods
             ],
             exception_handlers={500: lambda *_: _response(Refusal(500, "See the server's log."))},
@@ -49,11 +53,14 @@ class Service:
         await response(scope, receive, send)
 
     async def _index(self, request):
-        return PlainTextResponse(f"POST /v1/models/{self._models.example}:predict")
+        return PlainTextResponse(f"POST /v1/models/{self._models.names[0]}:predict")
 
     async def _health(self, request):
         ready = self._worker.ready
         return PlainTextResponse("ok" if ready else "not ready", 200 if ready else 503)
+
+    async def _metrics_page(self, request):
+        return Response(self._metrics.page(), media_type=CONTENT_TYPE_LATEST)
 
     async def _response(self, request):
         path = request.scope.get("raw_path", b"").decode() or request.url.path
@@ -68,7 +75,12 @@ class Service:
             return _response(self._with_hint(Refusal(400, "Missing model name in request")))
         which = {key: urllib.parse.unquote(found[key] or "") for key in ("name", "number", "label")}
         if request.method == "POST":
-            return await self._limited(request, found["verb"].lower(), which)
+            start = time.monotonic()
+            response = await self._limited(request, found["verb"].lower(), which)
+            if which["name"] in self._models.names:  # others would be labels without end
+                seconds = time.monotonic() - start
+                self._metrics.request(which["name"], response.status_code, seconds)
+            return response
         describe = self._models.metadata if found["metadata"] else self._models.status
         return _response(self._with_hint(describe(**which)))
 
@@ -105,7 +117,7 @@ class Service:
         if verb != "predict":
             sentence = f"Expected a {verb} signature, and {which['name']} has those of predict"
             return self._with_hint(Refusal(400, sentence))
-        async with version.in_use():
+        with version.in_use():
             answering = answer(body, version.key, version.interface, self._limits, self._batcher)
             return await _unless_disconnected(request, answering)
 
@@ -113,7 +125,7 @@ class Service:
         """Adds to a `Refusal` what may be asked for."""
         if not isinstance(answered, Refusal):
             return answered
-        path = f"/v1/models/{self._models.example}"
+        path = f"/v1/models/{self._models.names[0]}"
         has = f"this server has POST {path}:predict, GET {path}, GET {path}/metadata, GET /health"
         return Refusal(answered.status, f"{answered.sentence}; {has}.")
 

@@ -10,7 +10,8 @@ from functools import partial
 
 from keras_multigrid import checks
 from keras_multigrid.progress import say
-from keras_multigrid.server.interface import read_interface
+from keras_multigrid.server.config import read_configs
+from keras_multigrid.server.interface import newest_version, read_version
 from keras_multigrid.server.limits import Limits
 from keras_multigrid.server.runtimes import RUNTIMES
 
@@ -25,19 +26,24 @@ def serve(
     runtime="openvino",
     batch_size=32,
     batch_seconds=0.005,
+    poll_seconds=1,
     limits=None,
 ):
-    """Serves an exported network until SIGTERM or Ctrl-C, then answers what it has accepted.
+    """Serves exported networks until SIGTERM or Ctrl-C, then answers what it has accepted.
 
-    This process reads requests and image files, and writes answers; another one computes.
+    This process reads requests and image files, and writes answers; another one computes. A newer
+    version is loaded beside the one that it replaces; one that cannot be loaded replaces nothing.
 
     Args:
-        model: The model's folder, `name/` with `name/1/`, ...; the highest version is served.
+        model: The model's folder, `name/` with `name/1/`, ..., of which the highest version is
+            served; or a folder of such folders; or a file of TensorFlow Serving's, with a
+            `model_config_list`.
         host: "127.0.0.1", "0.0.0.0" or "::".
         port: From 1024.
         runtime: "openvino", the faster one, or "tensorflow".
         batch_size: Largest number of images in a batch, of several requests.
         batch_seconds: How long the first request of a batch waits for others.
+        poll_seconds: How often the folders are looked at for other versions.
         limits: The `Limits`.
 
     Raises:
@@ -53,11 +59,11 @@ def serve(
     checks.paths(model=model)
     checks.integers(1024, 2**16 - 1, port=port)
     checks.positive_integers(batch_size=batch_size)
-    checks.numbers(batch_seconds=batch_seconds)
+    checks.numbers(batch_seconds=batch_seconds, poll_seconds=poll_seconds)
     checks.optional(partial(checks.instances, Limits), limits=limits)
     if runtime not in RUNTIMES:
         raise ValueError(f"runtime is {runtime!r}; expected one of {', '.join(RUNTIMES)}.")
-    for package in ("starlette", "uvicorn", runtime):
+    for package in ("starlette", "uvicorn", "prometheus_client", runtime):
         if importlib.util.find_spec(package) is None:
             raise ImportError(f"There is no {package}: pip install 'keras_multigrid[serve]'.")
     limits = limits or Limits()
@@ -66,11 +72,26 @@ def serve(
             f"The batch timeout is {batch_seconds} s; expected less than a request's time, "
             f"{limits.seconds} s."
         )
+    if not poll_seconds > 0:
+        raise ValueError(f"poll_seconds is {poll_seconds}; expected more than 0.")
     if host not in HOSTS:
         raise ValueError(f"host is {host!r}; expected one of {', '.join(HOSTS)}.")
-    interface = read_interface(model)
+    configs = read_configs(model)
+    for config in configs:
+        _check(config)
     with _listening(host, port) as listening:
-        asyncio.run(_serve(interface, listening, runtime, batch_size, batch_seconds, limits))
+        settings = (batch_size, batch_seconds, poll_seconds, limits)
+        asyncio.run(_serve(configs, listening, runtime, *settings))
+
+
+def _check(config):
+    """Raises an error about what cannot be served before anything starts."""
+    newest_version(config.folder)
+    if not config.folders():
+        numbers = ", ".join(map(str, config.versions))
+        raise ValueError(f"{config.folder} has none of the versions {numbers}; name others.")
+    for folder in config.folders().values():
+        read_version(folder, config.name)
 
 
 def _listening(host, port):
@@ -81,19 +102,21 @@ def _listening(host, port):
         raise OSError(f"Cannot listen at {host}, port {port}: {error.strerror}.") from error
 
 
-async def _serve(interface, listening, runtime, batch_size, batch_seconds, limits):
+async def _serve(configs, listening, runtime, batch_size, batch_seconds, poll_seconds, limits):
     import uvicorn
 
     from keras_multigrid.server.app import Service
     from keras_multigrid.server.batcher import Batcher
+    from keras_multigrid.server.metrics import Metrics
     from keras_multigrid.server.models import Models
     from keras_multigrid.server.worker import Worker
 
     worker = Worker(runtime)
-    models = Models([interface], worker)
-    batcher = Batcher(worker.compute, batch_size, limits.pixels, batch_seconds)
+    models = Models(configs, worker)
+    metrics = Metrics()
+    batcher = Batcher(worker.compute, batch_size, limits.pixels, batch_seconds, metrics.batch)
     config = uvicorn.Config(
-        Service(models, batcher, worker, limits).app(),
+        Service(models, batcher, worker, limits, metrics).app(),
         log_level="warning",
         access_log=False,
         lifespan="off",
@@ -109,9 +132,10 @@ async def _serve(interface, listening, runtime, batch_size, batch_seconds, limit
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)  # while it starts; uvicorn has its own, and then calls these
     host, port = listening.getsockname()[:2]
+    names = ", ".join(models.names)
     say(
-        f"Serving {interface.name}, version {interface.version}, with {runtime}, at "
-        f"http://{host}:{port}/v1/models/{interface.name}; GET /health says when it is ready."
+        f"Serving {names} with {runtime} at http://{host}:{port}/v1/models/{models.names[0]}; "
+        "GET /health says when it is ready."
     )
     worker.start()
     try:
@@ -120,7 +144,12 @@ async def _serve(interface, listening, runtime, batch_size, batch_seconds, limit
             say("Ready.")
             gc.freeze()  # what is here stays: collections need not look at it,
             gc.collect()  # and come as often as what is new asks for
-            await _first(server.serve(sockets=[listening]), batcher.run(), worker.watch())
+            await _first(
+                server.serve(sockets=[listening]),
+                batcher.run(),
+                worker.watch(),
+                models.poll(poll_seconds),
+            )
     finally:
         worker.end()
 
