@@ -34,6 +34,7 @@ setup(
     packages=find_packages(include=["keras_multigrid", "keras_multigrid.*"]),
     package_data={
         "keras_multigrid.attention_maps": ["page.html"],
+        "keras_multigrid.server": ["page.html"],
         "keras_multigrid.applications": ["weights/*"],  # each with its card
     },
     python_requires=">=3.11",

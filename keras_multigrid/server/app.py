@@ -8,12 +8,13 @@ import urllib.parse
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from keras_multigrid.server.answering import answer
 from keras_multigrid.server.bodies import read_body
-from keras_multigrid.server.memory import LARGE, give_back
+from keras_multigrid.server.memory import LARGE, SOON, give_back
+from keras_multigrid.server.page import POLICY, page
 from keras_multigrid.server.refusal import Refusal
 
 WHICH = r"(?:/versions/(?P<number>\d+)|/labels/(?P<label>[^/:]+))?"
@@ -40,7 +41,7 @@ class Service:
         """Returns the application."""
         return Starlette(
             routes=[
-                Route("/", self._index),
+                Route("/", self._page),
                 Route("/health", self._health),
                 Route("/monitoring/prometheus/metrics", self._metrics_page),
                 Route("/{path:path}", self),  # an object, unlike a function, for all methods
@@ -52,8 +53,11 @@ class Service:
         response = await self._response(Request(scope, receive, send))
         await response(scope, receive, send)
 
-    async def _index(self, request):
-        return PlainTextResponse(f"POST /v1/models/{self._models.names[0]}:predict")
+    async def _page(self, request):
+        found = [self._models.find(name) for name in self._models.names]
+        interfaces = [each.interface for each in found if not isinstance(each, Refusal)]
+        text = page(interfaces, self._limits)
+        return HTMLResponse(text, headers={"Content-Security-Policy": POLICY})
 
     async def _health(self, request):
         ready = self._worker.ready
@@ -105,7 +109,7 @@ class Service:
         finally:
             self._running -= 1
             if int(request.headers.get("Content-Length", LARGE)) >= LARGE:
-                give_back()
+                asyncio.get_running_loop().call_later(SOON, give_back)
 
     async def _post(self, request, verb, which):
         body = await read_body(request, self._limits.body_mib * 2**20)

@@ -4,6 +4,7 @@ import ctypes
 import functools
 
 LARGE = 2**20  # bytes of a body, from which giving back is worth its time
+SOON = 0.5  # seconds after the answer, when all that it took is free
 
 
 def give_back():
