@@ -79,7 +79,7 @@ def soak(port, name, process, bodies, requests):
     with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
         for number in (FIRST, *[FIRST] * (requests // FIRST - 1)):
             list(pool.map(one, range(number)))
-            time.sleep(1)  # what was dropped is noticed
+            time.sleep(5)  # what was dropped is noticed, and what is free is given back
             measured.append(memory(process))
             shown = ", ".join(f"{mib:.0f} MiB" for mib in measured[-1].values())
             done, seconds = sum(counted.values()), time.monotonic() - start

@@ -13,7 +13,6 @@ from starlette.routing import Route
 
 from keras_multigrid.server.answering import answer
 from keras_multigrid.server.bodies import read_body
-from keras_multigrid.server.memory import LARGE, SOON, give_back
 from keras_multigrid.server.page import POLICY, page
 from keras_multigrid.server.refusal import Refusal
 
@@ -108,8 +107,6 @@ class Service:
             return _response(Refusal(504, sentence))
         finally:
             self._running -= 1
-            if int(request.headers.get("Content-Length", LARGE)) >= LARGE:
-                asyncio.get_running_loop().call_later(SOON, give_back)
 
     async def _post(self, request, verb, which):
         body = await read_body(request, self._limits.body_mib * 2**20)

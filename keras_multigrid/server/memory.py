@@ -1,21 +1,26 @@
-"""Memory: what large requests took does not stay with the process."""
+"""Memory: what large or dropped requests took does not stay with the process."""
 
+import asyncio
 import ctypes
-import functools
+import gc
 
-LARGE = 2**20  # bytes of a body, from which giving back is worth its time
-SOON = 0.5  # seconds after the answer, when all that it took is free
+SECONDS = 2
 
 
-def give_back():
-    """Returns free memory to the system, where the C library can: glibc keeps it otherwise."""
-    if trim := _trim():
+async def keep_small():
+    """Gives back, for ever, what is free; what is here now is never looked at again."""
+    gc.freeze()
+    gc.collect()  # so that collections come as often as new objects ask for
+    trim = _trim()
+    while True:
+        await asyncio.sleep(SECONDS)
+        gc.collect()  # connections that end early leave cycles, with the bodies that they sent
         trim(0)
 
 
-@functools.cache
 def _trim():
+    """Returns what gives free memory to the system where the C library would keep it: glibc's."""
     try:
         return ctypes.CDLL(None).malloc_trim
     except (OSError, TypeError, AttributeError):
-        return None
+        return lambda left: None

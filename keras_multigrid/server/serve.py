@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import importlib.util
 import signal
 import socket
@@ -107,6 +106,7 @@ async def _serve(configs, listening, runtime, batch_size, batch_seconds, poll_se
 
     from keras_multigrid.server.app import Service
     from keras_multigrid.server.batcher import Batcher
+    from keras_multigrid.server.memory import keep_small
     from keras_multigrid.server.metrics import Metrics
     from keras_multigrid.server.models import Models
     from keras_multigrid.server.worker import Worker
@@ -142,13 +142,12 @@ async def _serve(configs, listening, runtime, batch_size, batch_seconds, poll_se
         await _first(models.load(), asked.wait())
         if not asked.is_set():
             say("Ready.")
-            gc.freeze()  # what is here stays: collections need not look at it,
-            gc.collect()  # and come as often as what is new asks for
             await _first(
                 server.serve(sockets=[listening]),
                 batcher.run(),
                 worker.watch(),
                 models.poll(poll_seconds),
+                keep_small(),
             )
     finally:
         worker.end()
