@@ -13,7 +13,12 @@ EXPORT = [
     "tensorflow-serving-api>=2.21",  # requests to warm up TensorFlow Serving
 ]
 SERVE = [
-    "litserve>=0.2.19,<0.3",  # HTTP and batching; some of its hooks are not public
+    "starlette>=1.0",  # requests and responses
+    "uvicorn>=0.40",  # HTTP
+    "httptools>=0.6.4",  # with which uvicorn is faster
+    "pydantic-core>=2.40",  # its parser of JSON
+    "prometheus-client>=0.20",  # the page of metrics
+    "tensorflow-serving-api>=2.21",  # what files of several models mean
     "openvino>=2026.4",  # computes faster than TensorFlow on CPUs
 ]
 
@@ -29,6 +34,7 @@ setup(
     packages=find_packages(include=["keras_multigrid", "keras_multigrid.*"]),
     package_data={
         "keras_multigrid.attention_maps": ["page.html"],
+        "keras_multigrid.server": ["page.html"],
         "keras_multigrid.applications": ["weights/*"],  # each with its card
     },
     python_requires=">=3.11",

@@ -6,6 +6,9 @@ them. Server and clients share the machine's cores.
 
     python tools/benchmark_server.py runs/first/savedmodel/PMG-11 --requests 2000
     python tools/benchmark_server.py exported/R-MG-34 --requests 300 --size 256x320 --files
+    python tools/benchmark_server.py runs/first/savedmodel/PMG-11 --beside ../before
+
+With `--beside` the server of another checkout takes turns with this one, both with OpenVINO.
 """
 
 import argparse
@@ -15,6 +18,7 @@ import http.client
 import io
 import itertools
 import json
+import os
 import pathlib
 import statistics
 import subprocess
@@ -29,8 +33,9 @@ from keras_multigrid.export.versions import version_folders
 
 CLIENTS = 16
 IMAGES = 32
+HERE = pathlib.Path(__file__).resolve().parents[1]
 SETTINGS = {
-    (runtime, batching): ["--runtime", runtime, *options]
+    (runtime, batching): (HERE, ["--runtime", runtime, *options])
     for runtime in ("tensorflow", "openvino")
     for batching, options in (
         ("batched", []),
@@ -99,13 +104,16 @@ def load(port, name, bodies, expected, requests):
     return [seconds for seconds, *_ in answers], total
 
 
-def serve_and_load(folder, options, port, bodies, expected, requests):
-    """Starts a server, loads it, and ends it."""
+def serve_and_load(checkout, folder, options, port, bodies, expected, requests):
+    """Starts a checkout's server, loads it, and ends it."""
     command = [sys.executable, "-m", "keras_multigrid.cli", "serve", folder, "--port", str(port)]
-    with subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL) as server:
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    with subprocess.Popen(
+        [*command, *options], stdout=subprocess.DEVNULL, cwd=checkout, env=environment
+    ) as server:
         try:
             wait_until_ready(server, port)
-            return load(port, folder.resolve().name, bodies, expected, requests)
+            return load(port, folder.name, bodies, expected, requests)
         finally:
             server.terminate()
 
@@ -132,20 +140,23 @@ def main():
     parser.add_argument("--files", action="store_true", help="send JPEG files, not arrays")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--port", type=int, default=18600)
+    parser.add_argument("--beside", type=pathlib.Path, help="another checkout")
     options = parser.parse_args()
+    options.model, settings = options.model.resolve(), SETTINGS
+    if options.beside:
+        settings = {("this", ""): (HERE, []), ("beside", ""): (options.beside.resolve(), [])}
     height, width = map(int, options.size.split("x"))
     rng = np.random.default_rng(0)
     coarse = rng.random((IMAGES, height // 8, width // 8, options.channels))
     images = np.round(255 * coarse.repeat(8, axis=1).repeat(8, axis=2))
     bodies = bodies_of(images, options.files)
     expected = offline_answers(options.model, images, options.files)
-    measured = {key: [] for key in SETTINGS}
+    measured = {key: [] for key in settings}
     for turn in range(options.turns):
-        for key, arguments in SETTINGS.items():
+        for key, (checkout, arguments) in settings.items():
             print(f"turn {turn + 1}: {', '.join(key)}", flush=True)
-            seconds, total = serve_and_load(
-                options.model, arguments, options.port, bodies, expected, options.requests
-            )
+            load_of = (options.port, bodies, expected, options.requests)
+            seconds, total = serve_and_load(checkout, options.model, arguments, *load_of)
             p50, p99 = np.percentile(seconds, [50, 99])
             measured[key].append((1e3 * p50, 1e3 * p99, options.requests / total))
     print(

@@ -1,6 +1,5 @@
 """The commands `export` and `serve`: trained networks in use."""
 
-import dataclasses
 import pathlib
 
 from keras_multigrid.commands.training import add_run_options
@@ -59,7 +58,18 @@ def add_commands(commands):
         help="serve an exported network over HTTP, in TensorFlow Serving's REST form",
         epilog="Example: keras-multigrid serve runs/first/savedmodel/R-PMG-20",
     )
-    serve.add_argument("model", type=pathlib.Path, help="folder of numbered versions")
+    serve.add_argument(
+        "model",
+        type=pathlib.Path,
+        nargs="?",
+        help="folder of numbered versions, or of such folders",
+    )
+    serve.add_argument(
+        "--models-config",
+        type=pathlib.Path,
+        metavar="FILE",
+        help="instead: TensorFlow Serving's model_config_list { config { ... } }",
+    )
     serve.add_argument("--host", default="127.0.0.1", help="127.0.0.1 (default), 0.0.0.0 or ::")
     serve.add_argument("--port", type=int, default=8501, help="from 1024 (default: 8501)")
     serve.add_argument("--runtime", default="openvino", help="openvino (default) or tensorflow")
@@ -67,11 +77,19 @@ def add_commands(commands):
     serve.add_argument(
         "--batch-timeout-ms", type=float, default=5, help="to wait for others (default: 5)"
     )
+    serve.add_argument(
+        "--poll-seconds", type=float, default=1, help="between looks for versions (default: 1)"
+    )
     limits = serve.add_argument_group("limits")
-    for field in dataclasses.fields(Limits):
-        what = f"{LIMITS[field.name]} (default: {field.default})"
-        option = f"--max-{field.name.replace('_', '-')}"
-        limits.add_argument(option, type=int, default=field.default, help=what)
+    defaults = Limits()
+    for name, meaning in LIMITS.items():
+        default = getattr(defaults, name)
+        what = f"{meaning} (default: {default})"
+        option = f"--max-{name.replace('_', '-')}"
+        limits.add_argument(option, type=int, default=default, help=what)
+    limits.add_argument(
+        "--finite-only", action="store_true", help="refuse NaN, Infinity and beyond float32"
+    )
     serve.set_defaults(command=_serve)
 
 
@@ -100,15 +118,20 @@ def _parse_size(text):
 
 
 def _serve(options):
-    names = [field.name for field in dataclasses.fields(Limits)]
-    limits = Limits(**{name: getattr(options, f"max_{name}") for name in names})
+    if (options.model is None) == (options.models_config is None):
+        raise ValueError("Name either a model's folder or --models-config FILE.")
+    if options.models_config is not None and not options.models_config.is_file():
+        raise ValueError(f"--models-config {options.models_config} is not a file.")
+    largest = {name: getattr(options, f"max_{name}") for name in LIMITS}
+    limits = Limits(**largest, finite_only=options.finite_only)
     serve(
-        options.model,
+        options.model or options.models_config,
         host=options.host,
         port=options.port,
         runtime=options.runtime,
         batch_size=options.batch_size,
         batch_seconds=options.batch_timeout_ms / 1000,
+        poll_seconds=options.poll_seconds,
         limits=limits,
     )
     return 0

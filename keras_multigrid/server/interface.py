@@ -53,18 +53,26 @@ class Interface:
 
 
 def read_interface(model):
-    """Returns the `Interface` of the highest version in a model's folder.
+    """Returns the `Interface` of the highest version in a model's folder; see `read_version`."""
+    return read_version(newest_version(pathlib.Path(model)), model_name(model))
+
+
+def read_version(folder, name):
+    """Returns the `Interface` of a version.
+
+    Args:
+        folder: Its path.
+        name: The model's name.
 
     Raises:
-        ValueError: If there is no version, or it is not a network for images.
+        ValueError: If it is not a network for images, or the name does not fit into an address.
     """
     from google.protobuf.json_format import MessageToDict
     from google.protobuf.message import DecodeError
     from tensorflow.core.framework import types_pb2
     from tensorflow.core.protobuf import saved_model_pb2
 
-    folder, name = _newest_version(pathlib.Path(model)), model_name(model)
-    if not re.fullmatch(r"[^{}/?#%]+", name):
+    if not re.fullmatch(r"[^{}/?#%:]+", name):
         raise ValueError(f"The folder's name, {name!r}, does not fit into an address; rename it.")
     saved = saved_model_pb2.SavedModel()
     path = folder / "saved_model.pb"
@@ -90,14 +98,20 @@ def read_interface(model):
         dtype=dtypes[images.dtype],
         signatures=(*served, MASK_FILES) if task and FILES in served else served,
         metadata={
-            name: MessageToDict(found[name], preserving_proto_field_name=True) for name in served
+            name: MessageToDict(
+                found[name],
+                preserving_proto_field_name=True,
+                always_print_fields_with_no_presence=True,
+            )
+            for name in served
         },
         class_names=read_class_names(folder),
         task=task,
     )
 
 
-def _newest_version(model):
+def newest_version(model):
+    """Returns the folder of the newest version in a model's folder, or raises a `ValueError`."""
     versions = version_folders(model)
     if (model / "saved_model.pb").exists():
         raise ValueError(f"{model} is a version; name the folder above it, {model.parent}.")

@@ -16,9 +16,11 @@ class Limits:
         side: Height or width of an image.
         concurrency: Number of requests at a time.
         seconds: Time of a request, from its first byte.
+        finite_only: Whether to refuse images with numbers that are not finite in float32, which
+            TensorFlow Serving takes.
 
     Raises:
-        ValueError: If one is not a positive integer.
+        ValueError: If one is not a positive integer, or `finite_only` not a bool.
 
     Example:
 
@@ -33,6 +35,9 @@ class Limits:
     side: int = 2**13
     concurrency: int = 64
     seconds: int = 60
+    finite_only: bool = False
 
     def __post_init__(self):
-        checks.positive_integers(**dataclasses.asdict(self))
+        fields = dataclasses.asdict(self)
+        checks.flags(finite_only=fields.pop("finite_only"))
+        checks.positive_integers(**fields)

@@ -1,8 +1,6 @@
 """Computes batches of images: by TensorFlow or OpenVINO, with all cores."""
 
-import dataclasses
 import functools
-import logging
 
 import numpy as np
 
@@ -59,52 +57,7 @@ class OpenVINORuntime:
         return {name: np.array(outputs[number]) for number, name in enumerate(self._names)}
 
 
-@dataclasses.dataclass(frozen=True)
-class Refusal:
-    """What a request gets instead of results; an error would keep its frames, and their images."""
-
-    status: int  # of HTTP
-    sentence: str  # for the client
-
-
 RUNTIMES = {"tensorflow": TensorFlowRuntime, "openvino": OpenVINORuntime}
-
-
-def compute(runtime, works, batch_size, batch_pixels):
-    """Computes several requests; images of one signature and shape go together.
-
-    Args:
-        runtime: The runtime.
-        works: List of `Work`.
-        batch_size: Largest number of images in a batch.
-        batch_pixels: Largest number of pixels in a batch, unless one image has more.
-
-    Returns:
-        For each work, a list with a dictionary for each image; or a `Refusal`, if it failed.
-    """
-    answers = [[None] * len(work.images) for work in works]
-    groups = {}
-    for number, work in enumerate(works):
-        for place, image in enumerate(work.images):
-            groups.setdefault((work.signature, image.shape), []).append((number, place))
-    for (signature, shape), places in groups.items():
-        size = max(1, min(batch_size, batch_pixels // (shape[0] * shape[1])))
-        for start in range(0, len(places), size):
-            chunk = places[start : start + size]
-            try:
-                images = np.stack([works[number].images[place] for number, place in chunk])
-                outputs = runtime.run(signature, images)
-            except ValueError as error:  # of these requests alone
-                outputs = Refusal(400, str(error))
-            except Exception:
-                logging.getLogger(__name__).exception("A batch failed")
-                outputs = Refusal(500, "The network failed on this request; see the server's log.")
-            for row, (number, place) in enumerate(chunk):
-                if isinstance(outputs, Refusal):
-                    answers[number] = outputs
-                elif isinstance(answers[number], list):
-                    answers[number][place] = {name: array[row] for name, array in outputs.items()}
-    return answers
 
 
 def _refusal(images, error):

@@ -1,20 +1,20 @@
-"""The server: LitServe, with TensorFlow Serving's addresses, limits, and a clean end."""
+"""The server: two processes, and their end."""
 
-import gc
-import http
+import asyncio
+import contextlib
 import importlib.util
+import signal
 import socket
 from functools import partial
 
 from keras_multigrid import checks
-from keras_multigrid.datasets.class_folders import printable
 from keras_multigrid.progress import say
-from keras_multigrid.server.interface import read_interface
+from keras_multigrid.server.config import read_configs
+from keras_multigrid.server.interface import newest_version, read_version
 from keras_multigrid.server.limits import Limits
-from keras_multigrid.server.processes import supervised
 from keras_multigrid.server.runtimes import RUNTIMES
 
-HOSTS = ("127.0.0.1", "0.0.0.0", "::")  # those that LitServe takes
+HOSTS = ("127.0.0.1", "0.0.0.0", "::")
 
 
 def serve(
@@ -25,26 +25,30 @@ def serve(
     runtime="openvino",
     batch_size=32,
     batch_seconds=0.005,
+    poll_seconds=1,
     limits=None,
 ):
-    """Serves an exported network until SIGTERM or Ctrl-C, then answers what it has accepted.
+    """Serves exported networks until SIGTERM or Ctrl-C, then answers what it has accepted.
 
-    This process supervises three others: one reads requests and image files, one computes, and one
-    of LitServe's holds the queues between them.
+    This process reads requests and image files, and writes answers; another one computes. A newer
+    version is loaded beside the one that it replaces; one that cannot be loaded replaces nothing.
 
     Args:
-        model: The model's folder, `name/` with `name/1/`, ...; the highest version is served.
+        model: The model's folder, `name/` with `name/1/`, ..., of which the highest version is
+            served; or a folder of such folders; or a file of TensorFlow Serving's, with a
+            `model_config_list`.
         host: "127.0.0.1", "0.0.0.0" or "::".
         port: From 1024.
         runtime: "openvino", the faster one, or "tensorflow".
         batch_size: Largest number of images in a batch, of several requests.
         batch_seconds: How long the first request of a batch waits for others.
+        poll_seconds: How often the folders are looked at for other versions.
         limits: The `Limits`.
 
     Raises:
         ValueError: If the folder is not a model's, or an argument is invalid.
-        ImportError: If LitServe, or OpenVINO for its runtime, is missing.
-        OSError: If one of the server's processes ended.
+        ImportError: If Starlette or uvicorn, or OpenVINO for its runtime, is missing.
+        OSError: If the port is in use, or the computing process ended and cannot go on.
 
     Example:
 
@@ -54,107 +58,110 @@ def serve(
     checks.paths(model=model)
     checks.integers(1024, 2**16 - 1, port=port)
     checks.positive_integers(batch_size=batch_size)
-    checks.numbers(batch_seconds=batch_seconds)
+    checks.numbers(batch_seconds=batch_seconds, poll_seconds=poll_seconds)
     checks.optional(partial(checks.instances, Limits), limits=limits)
     if runtime not in RUNTIMES:
         raise ValueError(f"runtime is {runtime!r}; expected one of {', '.join(RUNTIMES)}.")
-    for package in ("litserve", runtime):
+    for package in ("starlette", "uvicorn", "prometheus_client", runtime):
         if importlib.util.find_spec(package) is None:
             raise ImportError(f"There is no {package}: pip install 'keras_multigrid[serve]'.")
-    from starlette.middleware.gzip import GZipMiddleware
-
-    from keras_multigrid.server.listening import Server
-    from keras_multigrid.server.request_limits import RequestLimits
-    from keras_multigrid.server.worker import ServedModel
-
     limits = limits or Limits()
     if not 0 <= batch_seconds < limits.seconds:
         raise ValueError(
             f"The batch timeout is {batch_seconds} s; expected less than a request's time, "
             f"{limits.seconds} s."
         )
-    _check_address(host, port)
-    interface = read_interface(model)
-    server = Server(
-        ServedModel(interface, runtime, batch_size, batch_seconds, limits.pixels),
-        accelerator="cpu",
-        timeout=limits.seconds,
-        max_payload_size=limits.body_mib * 2**20,
-        middlewares=[(RequestLimits, {"limits": limits})],
-        disable_openapi_url=True,
-    )
-    server.uvicorn_graceful_timeout = limits.seconds
-    app = server.app
-    # LitServe's compression, at level 9, takes longer than a computation
-    app.user_middleware = [item for item in app.user_middleware if item.cls is not GZipMiddleware]
-    app.state.interface, app.state.limits = interface, limits
-    _add_routes(app)
-    say(
-        f"Serving {interface.name}, version {interface.version}, with {runtime}, at "
-        f"http://{host}:{port}/v1/models/{interface.name}; GET /health says when it is ready."
-    )
-    gc.freeze()
-    gc.set_threshold(10**6)  # JSON arrays are many lists: collections took half of the time
-    with supervised() as server.ending:
-        server.run(
-            host=host,
-            port=port,
-            num_api_servers=1,
-            generate_client_file=False,
-            log_level="warning",
-            access_log=False,
-            loop="asyncio",  # uvloop would not call our close of the socket
-        )
-
-
-def _check_address(host, port):
-    """Raises an error before anything starts; LitServe's would come late, and be long."""
+    if not poll_seconds > 0:
+        raise ValueError(f"poll_seconds is {poll_seconds}; expected more than 0.")
     if host not in HOSTS:
         raise ValueError(f"host is {host!r}; expected one of {', '.join(HOSTS)}.")
+    configs = read_configs(model)
+    for config in configs:
+        _check(config)
+    with _listening(host, port) as listening:
+        settings = (batch_size, batch_seconds, poll_seconds, limits)
+        asyncio.run(_serve(configs, listening, runtime, *settings))
+
+
+def _check(config):
+    """Raises an error about what cannot be served before anything starts."""
+    newest_version(config.folder)
+    if not config.folders():
+        numbers = ", ".join(map(str, config.versions))
+        raise ValueError(f"{config.folder} has none of the versions {numbers}; name others.")
+    for folder in config.folders().values():
+        read_version(folder, config.name)
+
+
+def _listening(host, port):
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        socket.create_server((host, port), family=family).close()
+        return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         raise OSError(f"Cannot listen at {host}, port {port}: {error.strerror}.") from error
 
 
-def _add_routes(app):
-    from starlette.exceptions import HTTPException
+async def _serve(configs, listening, runtime, batch_size, batch_seconds, poll_seconds, limits):
+    import uvicorn
 
-    from keras_multigrid.server.request_limits import error_response
+    from keras_multigrid.server.app import Service
+    from keras_multigrid.server.batcher import Batcher
+    from keras_multigrid.server.memory import keep_small
+    from keras_multigrid.server.metrics import Metrics
+    from keras_multigrid.server.models import Models
+    from keras_multigrid.server.worker import Worker
 
-    interface = app.state.interface
-    path = f"/v1/models/{interface.name}"
-    versioned = f"{path}/versions/{interface.version}"
+    worker = Worker(runtime)
+    models = Models(configs, worker)
+    metrics = Metrics()
+    batcher = Batcher(worker.compute, batch_size, limits.pixels, batch_seconds, metrics.batch)
+    config = uvicorn.Config(
+        Service(models, batcher, worker, limits, metrics).app(),
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=limits.seconds,
+    )
+    server, asked = uvicorn.Server(config), asyncio.Event()
+    loop = asyncio.get_running_loop()
 
-    async def status():
-        fine = {"error_code": "OK", "error_message": ""}
-        version = {"version": str(interface.version), "state": "AVAILABLE", "status": fine}
-        return {"model_version_status": [version]}
+    def end(*_):
+        server.should_exit = True
+        loop.call_soon_threadsafe(asked.set)
 
-    async def metadata():
-        version = str(interface.version)
-        spec = {"name": interface.name, "signature_name": "", "version": version}
-        described = {"signature_def": {"signature_def": interface.metadata}}
-        if interface.class_names:
-            described["class_names"] = [*map(printable, interface.class_names)]
-        return {"model_spec": spec, "metadata": described}
-
-    async def complain(request, error):
-        sentence = error.detail
-        if sentence == http.HTTPStatus(error.status_code).phrase:  # Starlette's own
-            sentence = (
-                f"{sentence}: {request.method} {request.url.path}; this server has POST "
-                f"{path}:predict, GET {path}, GET {path}/metadata and GET /health."
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)  # while it starts; uvicorn has its own, and then calls these
+    host, port = listening.getsockname()[:2]
+    names = ", ".join(models.names)
+    say(
+        f"Serving {names} with {runtime} at http://{host}:{port}/v1/models/{models.names[0]}; "
+        "GET /health says when it is ready."
+    )
+    worker.start()
+    try:
+        await _first(models.load(), asked.wait())
+        if not asked.is_set():
+            say("Ready.")
+            await _first(
+                server.serve(sockets=[listening]),
+                batcher.run(),
+                worker.watch(),
+                models.poll(poll_seconds),
+                keep_small(),
             )
-        if error.status_code == 413:
-            sentence = (
-                f"The body has more than {app.state.limits.body_mib} MiB; send fewer images, or "
-                "image files."
-            )
-        return error_response(error.status_code, sentence, error.headers)
+    finally:
+        worker.end()
 
-    for prefix in (path, versioned):
-        app.add_api_route(prefix, status)
-        app.add_api_route(f"{prefix}/metadata", metadata)
-    app.add_exception_handler(HTTPException, complain)
+
+async def _first(*coroutines):
+    """Waits until one of several coroutines ends, ends the others, and raises what it raised."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*tasks, return_exceptions=True)

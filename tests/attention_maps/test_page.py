@@ -1,36 +1,19 @@
 """The page of attention maps, opened in a real browser without a network."""
 
 import os
-import shutil
 
 import numpy as np
 import pytest
 
 from keras_multigrid.attention_maps import sweep, write_attention_page
 from tests.attention_maps.test_occlusion import identity, network, random_images
-
-OPTIONS = (
-    "--headless=new --no-sandbox --disable-gpu --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --window-size=1000,1400"
-).split()
+from tests.browser import chromium
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    """A headless Chromium; only outside of CI may there be none."""
-    programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
-    if None in programs and not os.environ.get("CI"):
-        pytest.skip("chromium and chromedriver are not installed")
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = programs[0]
-    for option in [*OPTIONS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"]:
-        options.add_argument(option)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(programs[1]))
-    yield driver
-    driver.quit()
+    with chromium(tmp_path_factory.mktemp("chromium")) as driver:
+        yield driver
 
 
 @pytest.fixture(scope="module")

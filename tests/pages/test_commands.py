@@ -123,6 +123,11 @@ def check_server():
             done = subprocess.run(["bash", "-c", checked], capture_output=True, text=True)
             assert done.returncode == 0, (request, done.stderr)
             assert '"AVAILABLE"' in done.stdout or '"predictions"' in done.stdout
+        for block in reading.python_blocks(reading.ROOT / "README.md"):
+            if "localhost:8501" in block:
+                namespace = {}
+                exec(block.replace("localhost:8501", f"127.0.0.1:{server.port}"), namespace)
+                assert namespace["answer"].status_code == 200 and namespace["prediction"]
 
 
 @pytest.mark.parametrize("command", TO_PARSE)

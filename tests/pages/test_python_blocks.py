@@ -41,6 +41,8 @@ def test_blocks_run_in_their_order(page, folder, request):
         request.getfixturevalue("eagerly")
     namespace = {}
     for block in reading.python_blocks(page):
+        if "localhost:8501" in block:
+            continue  # goes to the server, in test_commands.py
         for beginning, supply in SUPPOSED.items():
             if block.startswith(beginning):
                 namespace |= supply()

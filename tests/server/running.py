@@ -64,6 +64,9 @@ class Running:
     def descendants(self):
         return descendants(self.process.pid)
 
+    def close(self):
+        assert self.end() == 0, self.process.stderr.read()
+
     def end(self):
         if self.process.poll() is None:
             self.process.terminate()

@@ -1,43 +1,26 @@
 """Wrong requests leave nothing in memory, and what is parsed is bounded."""
 
-import asyncio
 import gc
 import json
 import logging
 import pathlib
-import types
 import weakref
 
 import numpy as np
 import pytest
-from fastapi import HTTPException
 
-from keras_multigrid.server import runtimes
+from keras_multigrid.server import computing
+from keras_multigrid.server.answering import work_or_refusal
+from keras_multigrid.server.computing import Networks
 from keras_multigrid.server.interface import Interface
 from keras_multigrid.server.limits import Limits
-from keras_multigrid.server.protocol import Work, read_request
-from keras_multigrid.server.runtimes import Refusal, compute
-from keras_multigrid.server.worker import read_work
+from keras_multigrid.server.protocol import read_request
+from keras_multigrid.server.refusal import Refusal
 
 INTERFACE = Interface(
     name="any", version=1, folder=None, shape=(None, None, 3), dtype="float32",
     signatures=("serving_default", "image_files"), metadata={},
 )  # fmt: skip
-
-
-class Request:
-    """What `read_work` asks of a request."""
-
-    headers, path_params = {}, {"model": "any"}
-
-    def __init__(self, body, limits):
-        self._body = body
-        self.app = types.SimpleNamespace(
-            state=types.SimpleNamespace(interface=INTERFACE, limits=limits)
-        )
-
-    async def body(self):
-        return self._body
 
 
 @pytest.fixture
@@ -60,10 +43,9 @@ WRONG = {
 @pytest.mark.parametrize("case", WRONG)
 def test_a_wrong_request_leaves_nothing_in_memory(case, without_collector):
     def ask():
-        limits = Limits(images=10**6)
-        with pytest.raises(HTTPException) as raised:
-            asyncio.run(read_work(Request(WRONG[case], limits)))
-        assert raised.value.status_code == 400
+        refusal = work_or_refusal(WRONG[case], INTERFACE, Limits(images=10**6))
+        assert isinstance(refusal, Refusal) and refusal.status == 400
+        gc.disable()  # reading enables it
 
     ask()
     before = len(gc.get_objects())
@@ -95,20 +77,25 @@ def test_as_many_images_and_pixels_as_may_be_are_read(height, width):
     "kind, status, part", [(ValueError, 400, "not so"), (OSError, 500, "server's log")]
 )
 def test_a_batch_that_fails_keeps_no_images(kind, status, part, without_collector, monkeypatch):
-    monkeypatch.setattr(logging.getLogger(runtimes.__name__), "disabled", True)  # pytest keeps it
+    monkeypatch.setattr(logging.getLogger(computing.__name__), "disabled", True)  # pytest keeps it
 
     class Runtime:
+        def __init__(self, interface):
+            pass
+
         def run(self, signature, images):
-            raise kind("not so")
+            if len(images) > 1:
+                raise kind("not so")
 
     def fail():
-        image = np.zeros((4, 4, 3))
-        work = Work("serving_default", True, [image])
-        return compute(Runtime(), [work], 8, 100), weakref.ref(image)
+        networks = Networks(Runtime)
+        assert networks.place("key", INTERFACE) is None
+        images = np.zeros((2, 4, 4, 3))
+        return networks.compute("key", "serving_default", [images]), weakref.ref(images)
 
-    [answer], image = fail()
+    answer, images = fail()
     assert isinstance(answer, Refusal) and answer.status == status and part in answer.sentence
-    assert image() is None
+    assert images() is None
 
 
 @pytest.mark.slow

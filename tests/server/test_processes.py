@@ -1,10 +1,11 @@
 """The server's processes: they end together, and finish what was accepted."""
 
+import concurrent.futures
 import contextlib
 import http.client
 import json
 import os
-import pathlib
+import shutil
 import signal
 import subprocess
 import threading
@@ -13,9 +14,8 @@ import time
 import numpy as np
 import pytest
 
-from keras_multigrid.server.processes import Ending
 from tests.processes import all_gone, descendants, free_port
-from tests.server.running import SERVE, Running
+from tests.server.running import SERVE, Running, serving
 
 slow = pytest.mark.slow
 
@@ -70,20 +70,41 @@ def test_sigterm_finishes_what_was_accepted(models, group):
 def test_sigkill_leaves_no_process(models):
     server = Running(models / "digits")
     family = server.descendants()
-    assert len(family) >= 3
+    assert len(family) == 1  # which computes
     server.process.kill()
     assert all_gone(family)
 
 
-def test_the_end_of_a_process_ends_the_server(models):
-    server = Running(models / "digits")
+def test_a_killed_computing_process_starts_again_and_its_requests_are_told(models):
+    body = json.dumps({"instances": np.ones((128, 4, 4, 1)).tolist()}).encode()
+    with serving(models / "counter", "--batch-size", "1") as server:
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            arguments = ("POST", "/v1/models/counter:predict", body)
+            asked = [pool.submit(server.request, *arguments) for _ in range(4)]
+            time.sleep(0.5)
+            [worker] = server.descendants()
+            os.kill(worker, signal.SIGKILL)
+            answers = [each.result() for each in asked]
+        assert {status for status, _ in answers} <= {200, 503}
+        told = [json.loads(answer)["error"] for status, answer in answers if status == 503]
+        assert told and all("send it anew" in sentence for sentence in told)
+        assert (
+            len(server.predict({"instances": np.ones((1, 4, 4, 1)).tolist()})["predictions"]) == 1
+        )
+        assert server.get("/health")[0] == 200
+        assert server.descendants() != [worker]
+
+
+def test_what_cannot_be_loaded_again_ends_the_server(models, tmp_path):
+    shutil.copytree(models / "counter", tmp_path / "counter")
+    server = Running(tmp_path / "counter")
     family = server.descendants()
-    commands = {n: pathlib.Path(f"/proc/{n}/cmdline").read_bytes() for n in family}
-    [worker] = [n for n, command in commands.items() if b"spawn_main" in command]
-    os.kill(worker, signal.SIGKILL)
-    assert server.process.wait(10) == 1
+    shutil.rmtree(tmp_path / "counter" / "1")
+    os.kill(family[0], signal.SIGKILL)
+    assert server.process.wait(60) == 1
     assert all_gone(family)
-    assert "A process of the server ended" in server.process.stderr.read()
+    error = server.process.stderr.read()
+    assert "cannot be loaded again" in error and "Traceback" not in error
 
 
 @pytest.mark.parametrize("seconds", first_of(1.5, 0.6, 4, 6, 8))
@@ -108,15 +129,3 @@ def test_sigterm_while_processes_are_started_ends_them_without_a_traceback(model
     assert process.returncode == 0
     assert "Traceback" not in said and "Error" not in said, said
     assert all_gone(family)
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt, ChildProcessError])
-def test_what_ends_the_server_is_raised_when_it_may_be(error):
-    ending = Ending()
-    ending.request(error())
-    with pytest.raises(error):
-        ending.allow(True)
-    ending = Ending()
-    ending.allow(True)
-    with pytest.raises(error):
-        ending.request(error())
