@@ -7,6 +7,7 @@ import pathlib
 import pytest
 
 import keras_multigrid as kmg
+from keras_multigrid.comparison import compare
 from keras_multigrid.decoding import decode, read_image
 from keras_multigrid.papers import draw_paper_figures, reproduce
 from keras_multigrid.runs import attend_run, export_run, run
@@ -35,8 +36,11 @@ PUBLIC = {
     if name not in ("PAPER_MODELS", "PaperModel")  # a table and its rows
 }
 PUBLIC |= {
+    "comparison.compare": compare,
+    "complexity.FieldSides": kmg.complexity.FieldSides,
     "complexity.count": kmg.complexity.count,
     "complexity.profile": kmg.complexity.profile,
+    "complexity.receptive_field": kmg.complexity.receptive_field,
     "complexity.traversal_macs": kmg.complexity.traversal_macs,
     "decoding.decode": decode,
     "flip": kmg.flip,
@@ -61,7 +65,7 @@ PUBLIC |= {
 
 # Those that need finished runs, or make some, are run by tests/pages.
 EXAMPLES_ON_RUNS = ("runs.attend_run", "papers.draw_paper_figures", "runs.export_run")
-SLOW_EXAMPLES = ("runs.run", "papers.reproduce", "tuning.tune")
+SLOW_EXAMPLES = ("comparison.compare", "runs.run", "papers.reproduce", "tuning.tune")
 
 
 def examples_of(name):

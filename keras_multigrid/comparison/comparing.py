@@ -12,6 +12,7 @@ from keras_multigrid.comparison.table import write_comparison
 from keras_multigrid.comparison.times import measure_times
 from keras_multigrid.progress import say
 from keras_multigrid.recipes import Segmentation
+from keras_multigrid.recipes.mask_data import ALL
 from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.runs import run
 from keras_multigrid.runs.run_folder import (
@@ -135,6 +136,11 @@ def _asked(data_dir, budget, scale, settings, output):
             )
     folder = f"data_dir={output / DRAWN if data_dir is None else data_dir}"
     asked = resolve(Segmentation, scale, [folder, f"budget={budget or BUDGET[scale]}", *settings])
+    if asked.fold == ALL:
+        raise ValueError(
+            "fold is all; a comparison trains on one part: give a fold's number, or leave folds "
+            "out, and each seed draws another part for validation."
+        )
     return dataclasses.replace(asked, width_multiplier=None, backbone="none")
 
 

@@ -111,6 +111,7 @@ def test_what_is_finished_is_not_done_again(compared, monkeypatch, capsys):
         (["--add", "a/b", "model=PMG-11"], "label is 'a/b'"),
         (["--add", "odd", "modle=PMG-11"], "did you mean 'model'"),
         (["--set", "model=PMG-11"], "model is not a setting for all networks"),
+        (["--set", "folds=2", "--set", "fold=all"], "trains on one part"),
         (["--scale", "paper"], "scale is 'paper'; expected one of quick, smoke"),
         (["--scale", "quick"], "data_dir is not given"),
         (["--seeds", "0"], "seeds is 0"),
