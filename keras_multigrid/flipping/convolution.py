@@ -7,7 +7,7 @@ from keras_multigrid.flipping.features import half_of
 from keras_multigrid.flipping.layer_copies import MERGED
 from keras_multigrid.flipping.rules import span_of
 from keras_multigrid.flipping.spacing import equally_spaced
-from keras_multigrid.flipping.windows import grid_paddings, is_same, more_than_same
+from keras_multigrid.flipping.windows import NO_ZEROS, grid_paddings, is_same, more_than_same
 from keras_multigrid.layers import MultigridConv2D
 
 
@@ -15,7 +15,8 @@ def mixed(builder, step):
     """Returns the pyramid that a convolution over all grids makes."""
     call, output, (source,) = step.call, step.output, step.inputs
     layer, policy = call.layer, call.layer.dtype_policy
-    takes_zeros = layer.padding == "valid" and not source.fill
+    is_valid = layer.padding == "valid"
+    takes_zeros = is_valid and not source.fill
     grids = (builder.bare if takes_zeros else builder.whole)(source, policy)
     if source.grids == 1:
         read = [builder.joined([grids[0], grids[MERGED]], f"{call.name}_merge", policy)]
@@ -28,11 +29,11 @@ def mixed(builder, step):
             if half_of(size, grid) == (1, 1):
                 sides[grid] = 1
     padding, more = "same", [0, 0]
-    span = span_of(layer)
-    if takes_zeros and not is_same(source.zeros, span, layer.strides):
+    span, zeros = span_of(layer), source.zeros if takes_zeros else NO_ZEROS
+    if is_valid and not is_same(zeros, span, layer.strides):
         spans = [tuple(layer.dilation_rate[0] * (side - 1) + 1 for _ in span) for side in sides]
-        padding = grid_paddings(source.zeros, spans, layer.strides)
-        more = more_than_same(source.zeros, span)
+        padding = grid_paddings(zeros, spans, layer.strides)
+        more = more_than_same(zeros, span)
 
     def make():
         widths = [builder.copies.width(output.grids, grid) for grid in range(output.needed)]

@@ -51,7 +51,7 @@ def test_a_network_of_keras():
 @pytest.mark.parametrize("name", APPLICATIONS)
 def test_classifiers_of_images_so_small_that_grids_merge(name):
     old = application(name, (32, 32), top=True)
-    new, images = kmg.flip(old), images_for(old, batch=4)
+    new, images = kmg.flip(old), images_for(old, batch=16)
     assert_equal(old, new, images)
     assert kernels_without_gradient(new, images) == set()
 
