@@ -51,6 +51,7 @@ def draw_comparison(path, panels, metric="mean IoU"):
         axis.set_xlabel(label, fontsize=8)
         axis.tick_params(labelsize=7)
         axis.margins(0.12)
+        axis.set_xlim(left=0)  # costs that are all but equal look so
         style.open_frame(axis)
     axes[0].set_ylabel(metric, fontsize=8)
     handles, labels = axes[0].get_legend_handles_labels()

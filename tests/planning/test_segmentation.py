@@ -8,7 +8,9 @@ import keras_multigrid as kmg
 from keras_multigrid.complexity import count
 from keras_multigrid.planning import Device, Fingerprint, plan_segmentation
 from keras_multigrid.planning import segmentation as planning
+from keras_multigrid.planning.choices import limit_of
 from keras_multigrid.prediction.geometry import SeenMargin
+from keras_multigrid.recipes import Segmentation
 
 FACTS = Fingerprint(
     images=100,
@@ -208,3 +210,26 @@ def test_batches_fit_into_the_memory_of_a_gpu():
 def test_budgets_that_cannot_be(budget, sentence):
     with pytest.raises(ValueError, match=sentence):
         plan({"budget": budget, "channel_ratios": (1, 2)})
+
+
+@pytest.mark.parametrize("text, number", [("300M", 300e6), ("1.5g", 1.5e9), ("2e6", 2e6)])
+def test_budgets_may_have_a_unit(text, number):
+    assert limit_of(text, {}, "a crop") == number
+
+
+def test_networks_of_others_are_planned_without_a_search_for_grids():
+    settings = plan({"model": "DeepLabV3plus", "width_multiplier": 0.1})[0]
+    assert settings["channel_ratios"] == (1, 2, 4, 8)
+    assert all(side % (8 * settings["stem_strides"]) == 0 for side in settings["crop"])
+
+
+def test_a_crop_is_counted_as_the_network_pads_it():
+    given = {"channel_ratios": (1, 2), "stem_strides": 4, "budget": "5M"}
+    widths = {plan({**given, "crop": crop})[0]["width_multiplier"] for crop in ((57, 50), (64, 56))}
+    assert len(widths) == 1
+
+
+@pytest.mark.parametrize("settings", [{"exchange_size": 1}, {"exchange": "first"}])
+def test_what_a_network_does_not_have_is_refused(settings):
+    with pytest.raises(ValueError, match="U-NET-11 has no such choice"):
+        Segmentation(model="U-NET-11", **settings)
