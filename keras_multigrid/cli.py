@@ -1,7 +1,5 @@
 """The command line, `keras-multigrid`."""
 
-import argparse
-import functools
 import io
 import re
 import sys
@@ -17,6 +15,7 @@ from keras_multigrid.commands import (
     zoo,
 )
 from keras_multigrid.training.distribution import leave_at_once
+from keras_multigrid_cli import make_parser
 
 FILE_ERROR = r"^(?:ValueError: (.*)|(.*; (?:No such file or directory|Permission denied)))"
 
@@ -26,7 +25,7 @@ def main(arguments=None):
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names of files need not be UTF-8
             stream.reconfigure(errors="backslashreplace")
-    options = _parser().parse_args(arguments)
+    options = full_parser().parse_args(arguments)
     try:
         status = _run(options)
     except SystemExit as left:  # upon SIGTERM
@@ -70,17 +69,9 @@ def _of_pipeline(error):
     return found and (found[1] or found[2])
 
 
-def _parser():
-    parser = argparse.ArgumentParser(
-        prog="keras-multigrid",
-        description="Multigrid neural networks: train, predict, tune, explain, export, serve.",
-        epilog="Example: keras-multigrid train quickstart",
-    )
-    # Examples stay on one line: folded, they could not be copied.
-    formatted = functools.partial(
-        argparse.ArgumentParser, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    commands = parser.add_subparsers(title="commands", required=True, parser_class=formatted)
+def full_parser():
+    """Returns the parser of the whole command line."""
+    parser, commands = make_parser()
     for part in (zoo, own_data, training, predicting, papers, tuning, explaining, serving):
         part.add_commands(commands)
     return parser
