@@ -31,7 +31,7 @@ SOURCES = [
     for path in sorted(ROOT.glob(f"{folder}/**/*.py"))
 ]
 PROGRAMS = (
-    "keras-multigrid python python3 pip tfds tensorboard docker curl echo ruff .ci/run"
+    "keras-multigrid python python3 pip tfds tensorboard docker curl echo ruff sphinx-build .ci/run"
 ).split()
 FENCED = re.compile(r"^```([^`\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CELL = "{code-cell}"
