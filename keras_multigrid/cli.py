@@ -1,7 +1,5 @@
 """The command line, `keras-multigrid`."""
 
-import argparse
-import functools
 import io
 import re
 import sys
@@ -18,6 +16,7 @@ from keras_multigrid.commands import (
     zoo,
 )
 from keras_multigrid.training.distribution import leave_at_once
+from keras_multigrid_cli import make_parser
 
 PARTS = (
     *(zoo, own_data, training, predicting, comparing),
@@ -31,7 +30,7 @@ def main(arguments=None):
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names of files need not be UTF-8
             stream.reconfigure(errors="backslashreplace")
-    options = _parser().parse_args(arguments)
+    options = full_parser().parse_args(arguments)
     try:
         status = _run(options)
     except SystemExit as left:  # upon SIGTERM
@@ -75,17 +74,9 @@ def _of_pipeline(error):
     return found and (found[1] or found[2])
 
 
-def _parser():
-    parser = argparse.ArgumentParser(
-        prog="keras-multigrid",
-        description="Multigrid neural networks: train, predict, tune, explain, export, serve.",
-        epilog="Example: keras-multigrid train quickstart",
-    )
-    # Examples stay on one line: folded, they could not be copied.
-    formatted = functools.partial(
-        argparse.ArgumentParser, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    commands = parser.add_subparsers(title="commands", required=True, parser_class=formatted)
+def full_parser():
+    """Returns the parser of the whole command line."""
+    parser, commands = make_parser()
     for part in PARTS:
         part.add_commands(commands)
     return parser

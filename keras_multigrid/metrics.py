@@ -65,7 +65,7 @@ class RegionIoU(_MeanOverMasks):
 
     A region is the set of pixels of one class in one image; only classes present in the image's
     truth count. With T a true region and P where the output reaches 0.5, the mean is that of
-    |T and P| / |T or P| over all regions of all images, and 0 before the first region.
+    `|T and P| / |T or P|` over all regions of all images, and 0 before the first region.
 
     Truth and output have the shape `(batch, height, width, classes)`. Sample weights of shape
     `(batch,)` or `(batch, 1, 1)`, or a scalar, are how many times an image's regions count.

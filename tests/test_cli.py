@@ -1,5 +1,7 @@
 """The command line, in real processes where that matters."""
 
+import functools
+import os
 import subprocess
 import sys
 
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 
 import keras_multigrid as kmg
+import keras_multigrid_cli
 from keras_multigrid.cli import main
 from keras_multigrid.recipes import Quickstart
 from keras_multigrid.runs.trained import read_results
@@ -119,15 +122,48 @@ def test_a_used_folder_is_not_overwritten(capsys, tmp_path):
 
 
 def run_process(*arguments):
-    command = [sys.executable, "-m", "keras_multigrid.cli", *arguments]
+    command = [sys.executable, "-m", "keras_multigrid_cli", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
-def test_a_process_ends_with_the_status_of_its_command():
+def test_a_process_ends_with_the_status_of_its_command_and_says_nothing_else():
     done = run_process("models", "XYZ*")
     assert done.returncode == 2 and done.stdout == ""
-    assert "No network's name matches 'XYZ*'" in done.stderr.splitlines()[-1]
-    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("keras-multigrid: No network's name matches 'XYZ*'")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--verbose", "--help"], [], ["fly"]])
+def test_help_is_the_same_before_anything_is_imported(arguments, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["keras-multigrid", *arguments])
+    ends = []
+    for start in (keras_multigrid_cli.main, functools.partial(main, arguments)):
+        with pytest.raises(SystemExit) as left:
+            start()
+        ends.append((left.value.code, capsys.readouterr()))
+    assert ends[0] == ends[1]
+
+
+def test_help_needs_neither_keras_nor_the_package():
+    program = (
+        "import contextlib, sys, keras_multigrid_cli as cli\n"
+        "sys.argv[1:] = ['--help']\n"
+        "with contextlib.suppress(SystemExit):\n"
+        "    cli.main()\n"
+        "assert not {'keras', 'tensorflow', 'numpy', 'keras_multigrid'} & {*sys.modules}"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
+def test_what_libraries_say_on_the_way_is_sifted(capfd):
+    def load():
+        os.write(2, b"I0000 00:00:17.1 7 port.cc:153] oneDNN custom operations are on.\n")
+        os.write(2, b"a warning that counts\n")
+        os.write(2, b"E0000 00:00:17.1 7 file.cc:31] an error\n")
+
+    keras_multigrid_cli.without_chatter(load)
+    kept = "a warning that counts\nE0000 00:00:17.1 7 file.cc:31] an error\n"
+    assert capfd.readouterr().err == kept
 
 
 @pytest.mark.parametrize("in_a_process", [False, pytest.param(True, marks=pytest.mark.slow)])

@@ -11,13 +11,14 @@ from keras_multigrid.recipes.recipe import EVALUATION_BATCH
 from keras_multigrid.routing import ablate, exchanges, measure
 from keras_multigrid.runs import attend_run
 from keras_multigrid.runs.run_folder import load_run
+from keras_multigrid_cli import COMMANDS
 
 
 def add_commands(commands):
     """Adds the parsers."""
     attention = commands.add_parser(
         "attention",
-        help="show which parts of an image influence each pixel of a trained network's output",
+        help=COMMANDS["attention"],
         epilog="Example: keras-multigrid attention runs/first --probe 24,32 --probe 40,32",
     )
     add_run_options(attention)
@@ -59,7 +60,7 @@ def add_commands(commands):
 
     of_routing = commands.add_parser(
         "routing",
-        help="measure how much each grid of a finished run's network reads from its neighbours",
+        help=COMMANDS["routing"],
         epilog="Example: keras-multigrid routing runs/first --ablation",
     )
     add_run_options(of_routing)

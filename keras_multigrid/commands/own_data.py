@@ -8,6 +8,7 @@ from keras_multigrid.progress import say
 from keras_multigrid.recipes.classification import Classification
 from keras_multigrid.recipes.overrides import resolve
 from keras_multigrid.recipes.segmentation import Segmentation
+from keras_multigrid_cli import COMMANDS
 
 OF_MASKS = (
     *("class_names", "mask_pattern", "field_of_view_pattern", "mask_values", "ignore_index"),
@@ -19,7 +20,7 @@ def add_commands(commands):
     """Adds the parser."""
     check = commands.add_parser(
         "check",
-        help="say what is in a folder of images with masks, or of class folders, and what is wrong",
+        help=COMMANDS["check"],
         epilog="Example: keras-multigrid check photos --set ignore_index=255 --output checked",
     )
     check.add_argument("folder", type=pathlib.Path, help="the folder, or a CSV file (image,mask)")

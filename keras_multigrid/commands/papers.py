@@ -4,13 +4,14 @@ import pathlib
 
 from keras_multigrid.commands.training import add_recipe_options
 from keras_multigrid.papers import draw_paper_figures, reproduce
+from keras_multigrid_cli import COMMANDS
 
 
 def add_commands(commands):
     """Adds the parsers."""
     reproducing = commands.add_parser(
         "reproduce",
-        help="train the networks of a paper's table or figures, and print or draw what they reach",
+        help=COMMANDS["reproduce"],
         epilog="Example: keras-multigrid reproduce table2 --rows PMG-11,SG-11 --scale quick",
     )
     reproducing.add_argument(
@@ -31,8 +32,7 @@ def add_commands(commands):
 
     figures = commands.add_parser(
         "figures",
-        help="draw the figures of the multigrid paper from finished runs (`reproduce` trains what "
-        "they show, too)",
+        help=COMMANDS["figures"],
         epilog="Example: keras-multigrid figures runs/table2 runs/table3 --output runs/figures",
     )
     figures.add_argument(

@@ -6,14 +6,14 @@ from keras_multigrid.prediction.classifications import ClassPrediction
 from keras_multigrid.prediction.job import run_job
 from keras_multigrid.prediction.masks import MaskPrediction
 from keras_multigrid.prediction.trained import read_trained
+from keras_multigrid_cli import COMMANDS
 
 
 def add_commands(commands):
     """Adds the parser."""
     predict = commands.add_parser(
         "predict",
-        help="predict the masks of images of any size, or their classes; given again, the same "
-        "command continues where it was interrupted",
+        help=COMMANDS["predict"],
         epilog="Example: keras-multigrid predict runs/photos photos/images --output predicted "
         "--overlay",
     )

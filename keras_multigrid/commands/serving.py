@@ -5,6 +5,7 @@ import pathlib
 from keras_multigrid.commands.training import add_run_options
 from keras_multigrid.runs import export_run
 from keras_multigrid.server import Limits, serve
+from keras_multigrid_cli import COMMANDS
 
 LIMITS = {
     "body_mib": "MiB of a request",
@@ -20,7 +21,7 @@ def add_commands(commands):
     """Adds the parsers."""
     export = commands.add_parser(
         "export",
-        help="export the network of a finished run for serving",
+        help=COMMANDS["export"],
         epilog="Example: keras-multigrid export runs/first --format savedmodel",
     )
     add_run_options(export)
@@ -55,7 +56,7 @@ def add_commands(commands):
 
     serve = commands.add_parser(
         "serve",
-        help="serve an exported network over HTTP, in TensorFlow Serving's REST form",
+        help=COMMANDS["serve"],
         epilog="Example: keras-multigrid serve runs/first/savedmodel/R-PMG-20",
     )
     serve.add_argument(

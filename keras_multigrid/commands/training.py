@@ -11,13 +11,14 @@ from keras_multigrid.runs import run
 from keras_multigrid.runs.run_folder import default_folder, load_run, read_recipe_file
 from keras_multigrid.runs.skipped import skipped_sentence
 from keras_multigrid.training import join_processes
+from keras_multigrid_cli import COMMANDS
 
 
 def add_commands(commands):
     """Adds the parsers."""
     train = commands.add_parser(
         "train",
-        help="run a recipe; given again, the same command continues where it was interrupted",
+        help=COMMANDS["train"],
         epilog="Example: keras-multigrid train mnist_segmentation --set model=R-PMG-20 "
         "--set source=digits --output runs/first",
     )
@@ -40,7 +41,7 @@ def add_commands(commands):
 
     evaluate = commands.add_parser(
         "evaluate",
-        help="test the network of a finished run",
+        help=COMMANDS["evaluate"],
         epilog="Example: keras-multigrid evaluate runs/first --split validation",
     )
     add_run_options(evaluate)

@@ -5,6 +5,7 @@ import pathlib
 import sys
 
 from keras_multigrid.commands.training import RECIPES, add_recipe_options, find_recipe
+from keras_multigrid_cli import COMMANDS
 
 CHOICES = {
     "ratios": (float, "widths of each grid but the finest, relative to it (default: 1/8 to 2)"),
@@ -20,8 +21,7 @@ def add_commands(commands):
     """Adds the parser."""
     tune = commands.add_parser(
         "tune",
-        help="search channel ratios, and what goes with them, under a budget; given again, the "
-        "same command continues where it was interrupted",
+        help=COMMANDS["tune"],
         epilog="Example: keras-multigrid tune mnist_segmentation --set source=digits "
         "--max-macs 1e8 --ratios 0.25,0.5,1,2 --learning-rates 0.005,0.015 --output runs/tune",
     )

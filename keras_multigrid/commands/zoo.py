@@ -7,14 +7,14 @@ from keras_multigrid.complexity import count
 from keras_multigrid.datasets import load
 from keras_multigrid.figures import draw_contact_sheet
 from keras_multigrid.progress import say
+from keras_multigrid_cli import COMMANDS
 
 
 def add_commands(commands):
     """Adds the parsers."""
     models = commands.add_parser(
         "models",
-        help="list all networks with their parameters and multiply-adds, ours and the paper's, and "
-        "the trained weights that `weights=` takes by name",
+        help=COMMANDS["models"],
         epilog="Example: keras-multigrid models 'R-*'",
     )
     models.add_argument("pattern", nargs="?", default="*", help="shell-style pattern of names")
@@ -22,7 +22,7 @@ def add_commands(commands):
 
     data = commands.add_parser(
         "data",
-        help="prepare a data set, say what is in it, and draw samples of it",
+        help=COMMANDS["data"],
         epilog="Example: keras-multigrid data mnist_segmentation --source digits "
         "--preview samples.png",
     )

@@ -41,16 +41,14 @@ def load(
 
     The same seed gives the same data, whatever the number of threads; each pass over a shuffled,
     augmented or freshly drawn set is another one. Iterators are checkpointable: a
-    `tf.train.Checkpoint` of one continues exactly.
+    `tf.train.Checkpoint` of one continues exactly. The names, and the options of each:
 
-    | name | by | options |
-    |---|---|---|
-    | `"mnist_segmentation"` | `load_segmentation` | `fresh` |
-    | `"mnist_spatial_transformer"` | `load_spatial_transformer` | `fresh`, `variant` |
-    | `"located_mnist"` | `load_located_digits` | `fresh`, `variant`, `size` |
-    | `"cifar10"`, `"cifar100"` | `load_cifar` | `augment`, `whitening` |
-    | `"imagenet2012"` | `load_imagenet` | `augment`, `augmentation`, `image_size`, `ten_crop` |
-    | `"image_folder"` | `load_image_folder` | the same, and `on_error`, `class_names`, `skipped` |
+    - `"mnist_segmentation"`, by `load_segmentation`: `fresh`
+    - `"mnist_spatial_transformer"`, by `load_spatial_transformer`: `fresh`, `variant`
+    - `"located_mnist"`, by `load_located_digits`: `fresh`, `variant`, `size`
+    - `"cifar10"`, `"cifar100"`, by `load_cifar`: `augment`, `whitening`
+    - `"imagenet2012"`, by `load_imagenet`: `augment`, `augmentation`, `image_size`, `ten_crop`
+    - `"image_folder"`, by `load_image_folder`: the same, and `on_error`, `class_names`, `skipped`
 
     Args:
         name: One of the above; a variant may be part of it, as in `"located_mnist/noisy"`.

@@ -10,21 +10,31 @@ import shlex
 from keras_multigrid.cli import main
 
 ROOT = pathlib.Path(__file__).parents[2]
-PAGES = [
-    ROOT / "README.md",
-    ROOT / "CONTRIBUTING.md",
-    *sorted(ROOT.glob("docs/**/*.md")),
-    *sorted(ROOT.glob("results/*.md")),  # records: their blocks without a language are output
-]
+TOCTREE = re.compile(r"^:::\{toctree\}\n(.*?)^:::$", re.MULTILINE | re.DOTALL)
+
+
+def pages_from(page):
+    """Yields a page of the site, and all those that it lists, in their order."""
+    yield page
+    for listed in TOCTREE.findall(page.read_text()):
+        for name in listed.split():
+            if not name.startswith(":"):
+                yield from pages_from(page.parent / f"{name}.md")
+
+
+MANUAL = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *pages_from(ROOT / "docs/index.md")]
+RECORDS = sorted(ROOT.glob("results/*.md"))  # their blocks without a language are output
+PAGES = [*MANUAL, *RECORDS]
 SOURCES = [
     path
     for folder in ("keras_multigrid", "applications", "tools")
     for path in sorted(ROOT.glob(f"{folder}/**/*.py"))
 ]
 PROGRAMS = (
-    "keras-multigrid python python3 pip tfds tensorboard docker curl echo ruff .ci/run"
+    "keras-multigrid python python3 pip tfds tensorboard docker curl echo ruff sphinx-build .ci/run"
 ).split()
-FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCED = re.compile(r"^```([^`\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CELL = "{code-cell}"
 INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 
 
@@ -69,6 +79,13 @@ def commands_of_page(path):
     return [command for part in [*blocks, *inline] for command in commands_in(part)]
 
 
+def commands_of_cells(path):
+    """Returns the commands in the cells of a page that is a notebook."""
+    cells = [block for kind, block in FENCED.findall(path.read_text()) if kind.startswith(CELL)]
+    lines = [line for cell in cells for line in cell.splitlines() if line.startswith("!")]
+    return [command for line in lines for command in commands_in(line.removeprefix("!"))]
+
+
 def commands_of_docstrings(path):
     """Returns the commands in the docstrings of a file, on lines of their own or in backquotes."""
     found = []
@@ -110,6 +127,7 @@ def commands_of_help():
 def documented():
     """Returns each documented command once, with the first place that it stands in."""
     places = [(name_of(path), commands_of_page(path)) for path in PAGES]
+    places += [(f"{CELL} of {name_of(path)}", commands_of_cells(path)) for path in MANUAL]
     places.append(("--help", commands_of_help()))
     places += [(name_of(path), commands_of_docstrings(path)) for path in SOURCES]
     found = {}

@@ -11,6 +11,7 @@ NOT_RUN = {  # from what a command begins with to the reason
     "tensorboard": "a server of another project, until Ctrl-C",
     "python -m pytest": SUITE,
     ".ci/run": SUITE,
+    "sphinx-build": "tests/pages/test_site.py builds the site",
     "ruff format": "changes the repository; tests/test_style.py checks that it need not",
     "KERAS_BACKEND=jax python ...": "a pattern, not a command",
     "keras-multigrid train quickstart": "tests/test_cli.py runs it, in a process",

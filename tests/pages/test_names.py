@@ -4,6 +4,7 @@ import ast
 import doctest
 import pkgutil
 import re
+import tomllib
 
 import pytest
 
@@ -14,7 +15,6 @@ from tests.pages.small import EXAMPLES_NOT_RUN
 PYTHON = sorted(reading.ROOT.glob("[!.]*/**/*.py"))
 LINKS = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
 FILES = re.compile(r"`((?:applications|docs|results|tests|tools|keras_multigrid)/[^\s`]*)`")
-EXTRA = re.compile(r'^        "?(\w+)"?: ', re.MULTILINE)  # in setup.py
 
 
 def texts():
@@ -51,29 +51,28 @@ def test_each_linked_or_named_file_exists(path):
 
 
 def test_each_extra_that_is_to_be_installed_is_declared():
-    declared = set(
-        re.findall(r'^        "?(\w+)"?: ', (reading.ROOT / "setup.py").read_text(), re.M)
-    )
+    project = tomllib.loads((reading.ROOT / "pyproject.toml").read_text())["project"]
+    declared = set(project["optional-dependencies"])
     for place, text in texts():
         for extras in re.findall(r"(?:keras_multigrid|\.)\[([\w,]+)\]['\"]", text):
             assert set(extras.split(",")) <= declared, (place, extras)
 
 
-def test_each_setting_of_a_recipe_that_readme_names_is_one():
+def test_each_setting_of_a_recipe_that_a_page_names_is_one():
     fields = {name for recipe in RECIPES.values() for name in recipe.__dataclass_fields__}
-    text = (reading.ROOT / "README.md").read_text()
-    settings = re.findall(r"--set (\w+)=", text)
+    text = "\n".join(page.read_text() for page in reading.MANUAL)
+    settings = set(re.findall(r"--set '?(\w+)=", text)) - {"KEY"}
     (table,) = re.findall(r"\| switch \|.*?\n\n", text, re.DOTALL)
-    settings += re.findall(r"`(\w+)=[\w.]+`", table)
+    settings |= set(re.findall(r"`(\w+)=[\w.]+`", table))
     assert len(settings) > 20
-    assert set(settings) <= fields
+    assert settings <= fields
 
 
 def test_each_option_that_a_page_names_is_one():
     known = set(re.findall(r"--[\w-]+", reading.help_of()))
     for name in reading.names_of_commands():
         known |= set(re.findall(r"--[\w-]+", reading.help_of(name)))
-    for page in (reading.ROOT / "README.md", reading.ROOT / "CONTRIBUTING.md"):
+    for page in reading.MANUAL:
         inline = reading.INLINE.findall(reading.FENCED.sub("", page.read_text()))
         for text in inline:
             if text.startswith("--"):
