@@ -88,7 +88,7 @@ RULES = {
 }
 # Of `keras.ops`, whose classes are not public: what is computed for each pixel by itself.
 OPERATIONS = set(
-    "Abs Absolute Add Celu Clip Concatenate Divide Elu Exp Gelu HardSigmoid HardSilu "
+    "Abs Absolute Add Cast Celu Clip Concatenate Divide Elu Exp Gelu HardSigmoid HardSilu "
     "HardTanh LeakyRelu LogSigmoid Maximum Minimum Multiply Negative Relu Relu6 Selu Sigmoid Silu "
     "Softplus Softsign Sqrt Square Subtract Tanh TrueDivide".split()
 )

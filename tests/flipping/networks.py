@@ -145,7 +145,7 @@ def kernels_without_gradient(model, images):
     reached, rng = set(), np.random.default_rng(3)
     for _ in range(2):
         with tf.GradientTape() as tape:
-            outputs = keras.tree.flatten(model(images, training=False))
+            outputs = keras.tree.flatten(model(images, training=True))
             loss = sum(tf.reduce_mean(each * rng.normal(size=each.shape[1:])) for each in outputs)
         for weight, gradient in zip(kernels, tape.gradient(loss, [each.value for each in kernels])):
             if gradient is not None and np.abs(gradient.numpy()).max() > 0:
