@@ -9,7 +9,7 @@ import numpy as np
 from keras_multigrid.server.protocol import read_request, write_answer
 from keras_multigrid.server.refusal import Refusal
 
-_one_at_a_time = anyio.CapacityLimiter(1)  # JSON grows tenfold while it is read
+_one_at_a_time = anyio.CapacityLimiter(1)  # an answer's text is many times its arrays
 
 
 async def answer(body, key, interface, limits, batcher):
@@ -22,9 +22,7 @@ async def answer(body, key, interface, limits, batcher):
         limits: The `Limits`.
         batcher: The `Batcher`.
     """
-    work = await anyio.to_thread.run_sync(
-        work_or_refusal, body, interface, limits, limiter=_one_at_a_time
-    )
+    work = work_or_refusal(body, interface, limits)
     if isinstance(work, Refusal):
         return work
     rows = await _rows(work, key, batcher)
@@ -36,7 +34,8 @@ async def answer(body, key, interface, limits, batcher):
 def work_or_refusal(body, interface, limits):
     """Returns the `Work` of a body, or what is wrong with it.
 
-    An error that left its thread would be in a cycle with its frames, and keep what was parsed.
+    It is not done in a thread: the parser holds Python's lock anyway, and what others allocate
+    among the millions of lists that it makes would keep their memory from being given back.
     """
     gc.disable()  # JSON arrays are many lists: looking for cycles among them took half of the time
     try:
