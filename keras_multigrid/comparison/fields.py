@@ -2,6 +2,8 @@
 
 import math
 
+import keras
+
 from keras_multigrid.comparison.results import finished_run
 from keras_multigrid.complexity import receptive_field
 from keras_multigrid.runs.run_folder import load_run
@@ -21,7 +23,9 @@ def measure_fields(folder):
         return
     recipe, model = load_run(finished_run(folder))
     images, _ = recipe.sent_images(recipe.VALIDATION_SPLIT, IMAGES)
-    sides = receptive_field(model, images)
+    # Where probabilities are 0 or 1, their gradients vanish; those of logits do not.
+    logits = keras.Model(model.input, model.get_layer("probabilities").input)
+    sides = receptive_field(logits, images)
     theoretical = None if math.isinf(sides.theoretical) else sides.theoretical
     write_json(path, {"theoretical": theoretical, "effective": round(sides.effective, 1)})
 
