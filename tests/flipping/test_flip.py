@@ -43,7 +43,7 @@ def test_outputs_are_equal(old, new):
     assert new.output_shape == old.output_shape and new.name == old.name
 
 
-@pytest.mark.parametrize("size", [(37, 45), (64, 64), (33, 50), (26, 27)])
+@pytest.mark.parametrize("size", [(64, 64), (33, 50), (26, 27)])
 def test_outputs_are_equal_at_any_size(any_size, size):
     old, new = any_size
     assert difference(old, new, images_for(old, size)) < 1e-5
@@ -104,6 +104,7 @@ def test_it_is_counted_and_its_exchanges_are_listed(new):
     assert read[kmg.routing.Exchange("valid", 0, "own")] > 0
 
 
+@pytest.mark.slow
 def test_it_trains(old):
     new, images = kmg.flip(old), images_for(old)
     new.compile(keras.optimizers.SGD(1e-3), "mse")
@@ -163,9 +164,8 @@ def test_pixels_may_keep_their_kernels():
     assert large.get_layer("conv_1").kernel_size == (3, 3, 3)
 
 
-@pytest.mark.parametrize("side", [16, 32])
-def test_u_shaped(side):
-    old = u_shaped(side)
+def test_u_shaped():
+    old = u_shaped(32)
     new = kmg.flip(old)
     assert difference(old, new, images_for(old)) < 1e-5
     assert kernels_without_gradient(new, images_for(old) / 255) == set()
@@ -223,52 +223,6 @@ def test_oblong_and_grouped_convolutions_read_each_grid_by_itself():
     assert kernels_without_gradient(new, images_for(old) / 255) == set()
 
 
-def test_zeros_around_what_no_window_reads_next():
-    x = image = keras.Input((9, 8, 3))
-    for zeros, padding in ((1, "valid"), (((0, 1), (2, 0)), "same"), (2, "valid")):
-        x = layers.ReLU()(layers.ZeroPadding2D(zeros)(x))
-        x = layers.Conv2D(4, 3, padding=padding)(layers.ZeroPadding2D(zeros)(x))
-    x = layers.MaxPooling2D(2)(layers.ZeroPadding2D(3)(x))
-    old = randomize(keras.Model(image, layers.ZeroPadding2D(1)(x)))
-    new = kmg.flip(old)
-    assert difference(old, new, images_for(old)) < 1e-5
-    assert difference(randomize(new), kmg.stock.rewrite(new), images_for(new)) < 1e-5
-
-
-def test_padding_by_operations():
-    image = keras.Input((9, 8, 3))
-    x = layers.Conv2D(4, 3)(keras.ops.pad(image, [(0, 0), (1, 1), (1, 2), (0, 0)]))
-    x = keras.ops.pad(keras.ops.cast(x, "float32"), [(0, 0), (0, 0), (0, 0), (0, 2)])
-    x = layers.ReLU()(x)
-    old = randomize(keras.Model(image, layers.Conv2D(2, 3, padding="same")(x)))
-    new = kmg.flip(old)
-    assert difference(old, new, images_for(old)) < 1e-5
-    assert kernels_without_gradient(new, images_for(old) / 255) == set()
-    x = keras.ops.pad(image, [(0, 0), (1, 1), (1, 1), (0, 0)], mode="reflect")
-    assert difference(*_flipped(keras.Model(image, layers.Conv2D(4, 3)(x)))) < 1e-5
-    x = keras.ops.pad(layers.Conv2D(4, 3)(x), [(0, 0), (1, 1), (1, 1), (0, 0)], mode="reflect")
-    with pytest.raises(ValueError, match=r"Pad .* cannot be flipped"):
-        kmg.flip(keras.Model(image, x))
-
-
-@pytest.mark.parametrize("value", [float("-inf"), 2.0])
-def test_padding_by_other_numbers_than_zero(value):
-    x = image = keras.Input((9, 8, 3))
-    around = [(0, 0), (1, 1), (1, 1), (0, 0)]
-    for strides in (1, 2, 2):
-        x = layers.Conv2D(4, 3, padding="same")(x)
-        x = keras.ops.pad(x, around, constant_values=value)
-        x = layers.MaxPooling2D(3, strides)(x)
-    if value == 2:
-        x = layers.Conv2D(4, 3)(keras.ops.pad(x, around, constant_values=value))
-    assert difference(*_flipped(keras.Model(image, layers.Conv2D(2, 1)(x)))) < 1e-5
-
-
-def _flipped(model):
-    model = randomize(model)
-    return model, kmg.flip(model), images_for(model)
-
-
 def test_what_is_fixed_for_a_model_within_is_fixed_in_it():
     parts = [keras.Input((4, 4, 3)), layers.Conv2D(8, 3), layers.Dropout(0.5)]
     inner = keras.Sequential(parts)
@@ -277,28 +231,3 @@ def test_what_is_fixed_for_a_model_within_is_fixed_in_it():
     for each in (model, kmg.flip(model)):
         once, again = (np.asarray(each(images_for(model))) for _ in range(2))
         assert np.abs(once - again).max() > 1e-3  # for the dropout is on
-
-
-def test_coarser_grids_lie_over_the_finer_ones():
-    """Where kernels only pass the image on, coarser grids show what the finest does."""
-    for zeros, strides in [((0, 0), 1), ((1, 1), 2), ((0, 1), 2), ((3, 3), 2)]:
-        size = 7 if zeros == (3, 3) else 3
-        image = keras.Input((33, 33, 1))
-        x = layers.Conv2D(1, 1, use_bias=False, kernel_initializer="ones")(image)
-        x = layers.ZeroPadding2D((zeros, zeros))(x)
-        x = layers.Conv2D(1, size, strides=strides, use_bias=False, name="window")(x)
-        new = kmg.flip(keras.Model(image, x), (1, 1, 1), pyramid_outputs=True)
-        for layer in new.layers:
-            for kernel in layer.weights:
-                kernel.assign(np.ones(kernel.shape))
-        window = new.get_layer("window")
-        for grid, kernel in enumerate(window.kernels):
-            middle = np.zeros(kernel.shape)
-            middle[size // 2, size // 2, window.sources(grid)["own"]] = 1
-            kernel.assign(middle)
-        rows, columns = np.mgrid[:33, :33].astype("float32")
-        finest, *coarser = map(np.asarray, new((rows + 100 * columns)[None, ..., None]))
-        for step, grid in enumerate(coarser, start=1):
-            means = np.asarray(kmg.layers.ImagePyramid(3)(finest)[step])
-            shift = np.abs(grid - means)[:, 1:-1, 1:-1].max()  # by a row 1, by a column 100
-            assert shift <= 101 * 2**step / 2 + 1, (zeros, step)
