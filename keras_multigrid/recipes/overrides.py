@@ -71,6 +71,8 @@ def _parse(recipe_class, text):
         raise ValueError(
             f"There is no field {key!r}; did you mean {nearest[0]!r}? All: {', '.join(names)}."
         )
+    if key in recipe_class.NONE_IS_A_CHOICE and value.lower() == "none":
+        return key, "none"
     return key, _convert(key, value, kinds[key])
 
 

@@ -111,6 +111,7 @@ class Recipe:
     TEST_SPLIT: ClassVar[str] = "test"
     VALIDATION_SPLIT: ClassVar[str] = "validation"
     OBJECTIVE: ClassVar[str]  # the metric by which tuning chooses
+    NONE_IS_A_CHOICE: ClassVar[tuple[str, ...]] = ()  # fields of which None leaves it to a plan
     TABLE: ClassVar[str | None] = None  # of the paper, by the networks' `PaperModel.scores`
 
     def __post_init__(self):

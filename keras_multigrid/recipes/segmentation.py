@@ -100,6 +100,9 @@ class Segmentation(MaskData, Recipe):
 
     NAME: ClassVar = "segmentation"
     OBJECTIVE: ClassVar = "mean_iou"
+    NONE_IS_A_CHOICE: ClassVar = (
+        *("backbone", "backbone_weights", "class_weights", "flips", "averaged_flips"),
+    )
     SCALES: ClassVar = {
         "smoke": {
             "epochs": 2,

@@ -82,8 +82,7 @@ def commands_of_page(path):
 def commands_of_cells(path):
     """Returns the commands in the cells of a page that is a notebook."""
     cells = [block for kind, block in FENCED.findall(path.read_text()) if kind.startswith(CELL)]
-    lines = [line for cell in cells for line in cell.splitlines() if line.startswith("!")]
-    return [command for line in lines for command in commands_in(line.removeprefix("!"))]
+    return [command for cell in cells if "%%bash" in cell for command in commands_in(cell)]
 
 
 def commands_of_docstrings(path):

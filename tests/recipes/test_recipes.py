@@ -19,6 +19,7 @@ from keras_multigrid.recipes import (
     MnistSegmentation,
     MnistSpatialTransformer,
     Quickstart,
+    Segmentation,
 )
 from keras_multigrid.recipes.optimization import learning_rate, make_optimizer
 from keras_multigrid.recipes.overrides import resolve
@@ -165,6 +166,12 @@ def test_settings_are_read_as_their_fields_are():
     assert recipe == Cifar100(
         model="PMG-9", channel_ratios=(1.0, 0.5), ema=0.99, jit_compile=True, data_dir="a=b"
     )
+
+
+def test_none_is_a_choice_where_a_plan_would_choose():
+    names = ("backbone", "backbone_weights", "class_weights", "flips", "averaged_flips")
+    recipe = resolve(Segmentation, "quick", [*(f"{name}=none" for name in names), "budget=none"])
+    assert [getattr(recipe, name) for name in (*names, "budget")] == ["none"] * 5 + [None]
 
 
 def test_recipes_cannot_be_changed_by_mistake():
