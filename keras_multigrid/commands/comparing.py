@@ -2,6 +2,8 @@
 
 import pathlib
 
+from keras_multigrid_cli import COMMANDS
+
 LABELS = "ResNet-FPN, U-NET, DeepLabV3+, HRNet, Dilated-SG, PMG, R-PMG, R-PMG-first, R-PMG-1x1, ..."
 
 
@@ -9,8 +11,7 @@ def add_commands(commands):
     """Adds the parser."""
     compare = commands.add_parser(
         "compare",
-        help="train networks for one's own images and masks side by side at one budget, and write "
-        "a table and a picture; given again, the same command continues where it was interrupted",
+        help=COMMANDS["compare"],
         epilog="Example: keras-multigrid compare --data-dir photos --set ignore_index=255 "
         "--budget 300M --seeds 3 --output runs/compared",
     )
