@@ -54,7 +54,7 @@ def test_classifiers_of_images_so_small_that_grids_merge(name):
 @pytest.mark.parametrize("name", APPLICATIONS)
 def test_features_of_odd_sizes(name, tmp_path):
     old = application(name, (67, 50), top=False)
-    new, images = kmg.flip(old), images_for(old)
+    new, images = kmg.flip(old), images_for(old, batch=8)  # of which stochastic depth leaves some
     assert_equal(old, new, images)
     assert None not in [row.macs for row in kmg.complexity.profile(new).rows]
     assert kernels_without_gradient(new, images) == set()
