@@ -9,6 +9,7 @@ import numpy as np
 from keras_multigrid.server.protocol import read_request, write_answer
 from keras_multigrid.server.refusal import Refusal
 
+MANY = 2**13  # numbers of an answer, from which a thread writes it
 _one_at_a_time = anyio.CapacityLimiter(1)  # an answer's text is many times its arrays
 
 
@@ -28,6 +29,8 @@ async def answer(body, key, interface, limits, batcher):
     rows = await _rows(work, key, batcher)
     if isinstance(rows, Refusal):
         return rows
+    if sum(array.size for row in rows for array in row.values()) < MANY:
+        return write_answer(work, rows)
     return await anyio.to_thread.run_sync(write_answer, work, rows, limiter=_one_at_a_time)
 
 

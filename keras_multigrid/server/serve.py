@@ -95,10 +95,16 @@ def _check(config):
 
 def _listening(host, port):
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Only where the protocol is named does asyncio send the parts of an answer without a delay.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(2048)
     except OSError as error:
+        listening.close()
         raise OSError(f"Cannot listen at {host}, port {port}: {error.strerror}.") from error
+    return listening
 
 
 async def _serve(configs, listening, runtime, batch_size, batch_seconds, poll_seconds, limits):

@@ -67,7 +67,7 @@ class Worker:
         """Computes a batch; see `Networks.compute`."""
         await self._ready.wait()
         try:
-            return await asyncio.to_thread(_ask, self._batches, (key, signature, arrays))
+            return await _ask(self._batches, (key, signature, arrays))
         except (EOFError, OSError):
             self._ready.clear()
             return Refusal(503, ENDED)
@@ -95,11 +95,21 @@ class Worker:
 
     async def _place(self, key, interface):
         try:
-            return await asyncio.to_thread(_ask, self._networks, (key, interface))
+            return await _ask(self._networks, (key, interface))
         except (EOFError, OSError):
             return "the process ended"
 
 
-def _ask(connection, question):
+async def _ask(connection, question):
+    """Returns the answer to a question; who is asked does nothing but wait for it.
+
+    It is not done in a thread, which would wait for Python's lock again and again.
+    """
     connection.send(question)
+    loop, answered = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(connection.fileno(), answered.set)
+    try:
+        await answered.wait()
+    finally:
+        loop.remove_reader(connection.fileno())
     return connection.recv()

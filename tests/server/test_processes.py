@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -14,6 +15,7 @@ import time
 import numpy as np
 import pytest
 
+from keras_multigrid.server.serve import _listening
 from tests.processes import all_gone, descendants, free_port
 from tests.server.running import SERVE, Running, serving
 
@@ -129,3 +131,9 @@ def test_sigterm_while_processes_are_started_ends_them_without_a_traceback(model
     assert process.returncode == 0
     assert "Traceback" not in said and "Error" not in said, said
     assert all_gone(family)
+
+
+def test_answers_are_sent_without_delay():
+    """Else the second part of an answer waits 40 ms for the client's word about the first."""
+    with _listening("127.0.0.1", free_port()) as listening:
+        assert listening.proto == socket.IPPROTO_TCP
