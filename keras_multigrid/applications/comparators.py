@@ -121,7 +121,7 @@ def _network(
         x = conv_unit(x, widths[0], f"{prefix}stem", epsilon=EPSILON)
     features = body(x, widths, repeats, stem_strides, prefix)
     if include_top:
-        features = layers.Conv2D(classes, 1, name=f"{prefix}output")(features)
+        features = layers.Conv2D(classes, 1, name=f"{prefix}logits")(features)
     options = (include_top, pooling, classifier_activation, prefix)
     outputs = dense_head(features, image, stem_strides, *options)
     return finish_model(inputs, outputs, name, weights, own_name)

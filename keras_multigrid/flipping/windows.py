@@ -20,6 +20,7 @@ def grid_paddings(padding, spans, strides):
 
     Example:
 
+    >>> from keras_multigrid.flipping.windows import grid_paddings
     >>> grid_paddings(((3, 3), (3, 3)), spans=[(7, 7), (7, 7)], strides=(2, 2))
     [((3, 3), (3, 3)), ((3, 3), (3, 3))]
     >>> grid_paddings(((0, 0), (0, 0)), spans=[(3, 3), (3, 3)], strides=(1, 1))

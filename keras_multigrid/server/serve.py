@@ -135,7 +135,8 @@ async def _serve(configs, listening, runtime, batch_size, batch_seconds, poll_se
         server.should_exit = True
         loop.call_soon_threadsafe(asked.set)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in before:
         signal.signal(number, end)  # while it starts; uvicorn has its own, and then calls these
     host, port = listening.getsockname()[:2]
     names = ", ".join(models.names)
@@ -157,6 +158,8 @@ async def _serve(configs, listening, runtime, batch_size, batch_seconds, poll_se
             )
     finally:
         worker.end()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 async def _first(*coroutines):

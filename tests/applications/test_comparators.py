@@ -31,7 +31,7 @@ def test_the_output_has_the_images_size(name):
 @pytest.mark.parametrize("name, stem_strides", zip(BY_NAME, (1, 2, 4, 8)))
 def test_the_stem_shrinks_what_the_output_enlarges(name, stem_strides):
     model = made(name, (32, 48, 3), stem_strides=stem_strides)
-    logits = model.get_layer("output").output
+    logits = model.get_layer("logits").output
     assert logits.shape[1:3] == (32 // stem_strides, 48 // stem_strides)
     assert model.output_shape == (None, 32, 48, 5)
 

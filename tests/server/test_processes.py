@@ -31,7 +31,7 @@ def first_of(*values):
 def test_sigterm_finishes_what_was_accepted(models, group):
     server = Running(models / "counter")
     family = server.descendants()
-    body = json.dumps({"instances": np.ones((1, 4, 4, 1)).tolist()}).encode()
+    body = json.dumps({"instances": np.ones((128, 4, 4, 1)).tolist()}).encode()  # takes a while
     log, ended = [], threading.Event()
 
     def client():

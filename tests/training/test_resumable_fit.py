@@ -129,6 +129,8 @@ def test_a_signal_before_the_first_step_saves_and_leaves(tmp_path, whole):
 
 
 def test_a_second_interrupt_does_not_wait(tmp_path):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever other tests have left
+
     def twice():
         interrupt()
         interrupt()
