@@ -65,7 +65,9 @@ def export_run(
     results = read_results(run / RESULTS)
     trained = read_network(run, recipe.network_name())
     model = recipe.served_network(trained)
-    notes, calibration = [], None
+    notes, calibration, task = [], None, recipe.task()
+    if task is not None and task.averaged_flips:
+        notes.append("The metrics are of means over mirror images; one answer is less exact.")
     if model is not trained:
         notes.append("Candidates above one half are attended; the metrics are of random ones.")
     if int8:

@@ -87,6 +87,8 @@ def test_it_is_evaluated_and_predicts(trained, folder, tmp_path, capsys):
 def test_it_is_exported(trained, tmp_path):
     output = str(tmp_path / "exported")
     assert main(["export", trained, "--format", "keras", "--output", output]) == 0
+    (card,) = (tmp_path / "exported").glob("*/README.md")
+    assert "means over mirror images" in card.read_text()
 
 
 def test_the_default_takes_what_keras_can_load(monkeypatch):
