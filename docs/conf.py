@@ -37,6 +37,8 @@ nb_execution_mode = "off"
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
+nb_merge_streams = True
+nb_output_stderr = "remove"  # warnings of libraries
 
 default_role = "code"  # our docstrings have code in single backquotes, as Keras' do
 autodoc_member_order = "bysource"
