@@ -1,6 +1,7 @@
 """Comparisons of tensors and pyramids."""
 
 import numpy as np
+import pytest
 from keras import ops
 
 
@@ -23,3 +24,14 @@ def assert_pyramids_close(actual, expected, tolerance=1e-5):
 
 def shapes_of(pyramid):
     return [tuple(grid.shape) for grid in pyramid]
+
+
+def assert_all_weights_get_a_gradient(model):
+    """Asks for the gradient of a network of images `(32, 32, 3)`."""
+    tf = pytest.importorskip("tensorflow")
+    images = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
+    with tf.GradientTape() as tape:
+        outputs = model(images, training=True)
+        loss = tf.reduce_sum(outputs * np.random.default_rng(1).normal(size=outputs.shape))
+    gradients = tape.gradient(loss, [weight.value for weight in model.trainable_variables])
+    assert all(gradient is not None for gradient in gradients)

@@ -123,7 +123,6 @@ def filled_width(backbone, classes, budget, channel_ratios, units=UNITS):
 
 
 def _fill(maps, stride, ratios, units, classes, budget):
-
     def count(width):
         widths = channels(WIDTH, ratios, width)
         return without_weights(

@@ -2,29 +2,30 @@
 
 import pathlib
 
+from keras_multigrid.comparison import compare
+from keras_multigrid.comparison.networks import standard_networks
 from keras_multigrid_cli import COMMANDS
-
-LABELS = "ResNet-FPN, U-NET, DeepLabV3+, HRNet, Dilated-SG, PMG, R-PMG, R-PMG-first, R-PMG-1x1, ..."
 
 
 def add_commands(commands):
     """Adds the parser."""
-    compare = commands.add_parser(
+    parser = commands.add_parser(
         "compare",
         help=COMMANDS["compare"],
         epilog="Example: keras-multigrid compare --data-dir photos --set ignore_index=255 "
         "--budget 300M --seeds 3 --output runs/compared",
     )
-    compare.add_argument("--data-dir", help="the folder of images and masks")
-    compare.add_argument(
+    parser.add_argument("--data-dir", help="the folder of images and masks")
+    parser.add_argument(
         "--budget", help="multiply-adds of a training crop, that widths fill (default: 300M)"
     )
-    compare.add_argument(
+    parser.add_argument(
         "--networks",
         metavar="LABELS",
-        help=f"with commas between, none for '' (default: all): {LABELS}",
+        help="with commas between, none for '' (default: all): "
+        + ", ".join(standard_networks(stem_strides=1)),
     )
-    compare.add_argument(
+    parser.add_argument(
         "--add",
         action="append",
         nargs="+",
@@ -33,14 +34,14 @@ def add_commands(commands):
         help="one more network, by fields of the recipe, such as `--add deep model=R-PMG-20 "
         "repeats=5`; may be given again",
     )
-    compare.add_argument("--seeds", type=int, help="trainings of each (default: 3)")
-    compare.add_argument("--steps", type=int, help="training steps (default: planned)")
-    compare.add_argument(
+    parser.add_argument("--seeds", type=int, help="trainings of each (default: 3)")
+    parser.add_argument("--steps", type=int, help="training steps (default: planned)")
+    parser.add_argument(
         "--scale",
         default="quick",
         help="quick (default), or smoke: a few steps, on drawn data if none are given",
     )
-    compare.add_argument(
+    parser.add_argument(
         "--set",
         action="append",
         default=[],
@@ -48,18 +49,16 @@ def add_commands(commands):
         dest="settings",
         help="change a field of the recipe `segmentation` for all; may be given again",
     )
-    compare.add_argument(
+    parser.add_argument(
         "--output",
         type=pathlib.Path,
         default=pathlib.Path("runs", "compare"),
         help="the comparison's folder (default: runs/compare)",
     )
-    compare.set_defaults(command=_compare)
+    parser.set_defaults(command=_compare)
 
 
 def _compare(options):
-    from keras_multigrid.comparison import compare
-
     names = options.networks
     compare(
         options.data_dir,

@@ -15,7 +15,12 @@ COSTS = {  # from what a row has to the label of an axis, and the factor to its 
     "latency_seconds": ("an image, exported (ms)", 1e3),
 }
 SHOWN = (  # of a network's recipe
-    *("stem_strides", "channel_ratios", "width_multiplier", "repeats", "exchange_size", "exchange"),
+    "stem_strides",
+    "channel_ratios",
+    "width_multiplier",
+    "repeats",
+    "exchange_size",
+    "exchange",
 )
 
 

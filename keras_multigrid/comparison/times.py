@@ -7,9 +7,10 @@ import keras
 import numpy as np
 
 from keras_multigrid.comparison.results import finished_networks, finished_run
+from keras_multigrid.export.versions import version_folders
 from keras_multigrid.progress import say
 from keras_multigrid.runs import export_run
-from keras_multigrid.runs.run_folder import load_run, versions
+from keras_multigrid.runs.run_folder import load_run, read_recipe, versions
 from keras_multigrid.stored import read_json
 from keras_multigrid.whole_files import write_json
 
@@ -25,9 +26,9 @@ def measure_times(output, turns):
     Both are of random values in the size of a training crop. It is done anew where there are more
     networks, or other versions, than the last time.
     """
-    folders = finished_networks(output)
-    known = read_times(output)
-    if not folders or (known.keys() == folders.keys() and _written(output) == versions()):
+    folders, written = finished_networks(output), _read(output)
+    is_known = written["networks"].keys() == folders.keys() and written["versions"] == versions()
+    if not folders or is_known:
         return
     say(f"\nTiming {len(folders)} networks in turns.")
     calls = {}
@@ -44,12 +45,12 @@ def measure_times(output, turns):
 
 def read_times(output):
     """Returns what `measure_times` has written: a dictionary of seconds for each label."""
+    return _read(output)["networks"]
+
+
+def _read(output):
     path = output / TIMES
-    return read_json(path, KINDS, REMEDY)["networks"] if path.exists() else {}
-
-
-def _written(output):
-    return read_json(output / TIMES, KINDS, REMEDY)["versions"]
+    return read_json(path, KINDS, REMEDY) if path.exists() else {"versions": {}, "networks": {}}
 
 
 def _step(folder):
@@ -68,10 +69,8 @@ def _exported(folder):
     import tensorflow as tf
 
     run = finished_run(folder)
-    recipe, _ = load_run(run)
-    version = max((folder / EXPORTED).glob("[0-9]*"), default=None)
-    if version is None:
-        version = export_run(run, folder / EXPORTED, size=recipe.crop)
+    recipe, exported = read_recipe(run), version_folders(folder / EXPORTED)
+    version = exported[-1] if exported else export_run(run, folder / EXPORTED, size=recipe.crop)
     loaded = tf.saved_model.load(str(version))
     predict, images = loaded.signatures["serving_default"], tf.constant(_images(recipe, 1))
     return lambda: (loaded, predict(images=images))  # signatures do not keep it alive

@@ -1,4 +1,4 @@
-"""How far a network for maps sees: by its layers, and by what its gradients reach."""
+"""The receptive field of networks for dense prediction, theoretical and effective."""
 
 import math
 from typing import NamedTuple
@@ -46,7 +46,7 @@ def receptive_field(model, images=None):
     >>> kmg.complexity.receptive_field(model)  # eight convolutions see eight pixels to each side
     FieldSides(theoretical=17, effective=None)
     """
-    # Both rooms count by what is beside this file.
+    # Imported here, since both packages import this one.
     from keras_multigrid.attention_maps import receptive_field as measured_field
     from keras_multigrid.prediction.geometry import SeenMargin, total_stride
 

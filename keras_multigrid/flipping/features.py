@@ -3,6 +3,7 @@
 import dataclasses
 
 from keras_multigrid.flipping.windows import NO_ZEROS
+from keras_multigrid.layers.pyramid_layer import half
 
 
 @dataclasses.dataclass(eq=False)
@@ -57,19 +58,24 @@ class Widths:
     def of(self, grids, grid):
         """Returns the function from the finest grid's channels to those of a grid, of so many."""
         merged = grid == grids - 1 and grid > 0
-        ratios = self.ratios[grid:] if merged else self.ratios[grid : grid + 1]
-        return lambda channels: sum(max(1, round(channels * ratio)) for ratio in ratios)
+        return _together(self.ratios[grid:] if merged else self.ratios[grid : grid + 1])
 
     @property
     def of_merged(self):
         """As `of`, for the channels that stand beside those of the last grid that is left."""
-        ratios = self.ratios[1:]
-        return lambda channels: sum(max(1, round(channels * ratio)) for ratio in ratios)
+        return _together(self.ratios[1:])
+
+
+def _together(ratios):
+    """Returns the function from the finest grid's channels to the sum of those by ratios."""
+    return lambda channels: sum(max(1, round(channels * ratio)) for ratio in ratios)
 
 
 def half_of(size, times):
     """Returns the size of the grid that many steps coarser."""
-    return tuple(side and -(-side // 2**times) for side in size)
+    for _ in range(times):
+        size = tuple(map(half, size))
+    return size
 
 
 def fitting(size, grids):

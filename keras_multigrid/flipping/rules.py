@@ -26,16 +26,12 @@ def _filters(layer, width):
     return _with(layer, filters=filters, groups=groups)
 
 
-def _transposed(layer, width):
+def _other_filters(layer, width):
     return _with(layer, filters=width(layer.filters))
 
 
 def _units(layer, width):
     return _with(layer, units=width(layer.units))
-
-
-def _padded_channels(layer, width):
-    return _with(layer, filters=width(layer.filters))
 
 
 def _groups(layer, width):
@@ -79,9 +75,9 @@ RULES = {
     ),
     layers.Conv2D: _filters,
     ours.UnfusedBiasConv2D: _filters,
-    layers.Conv2DTranspose: _transposed,
+    layers.Conv2DTranspose: _other_filters,
     layers.Dense: _units,
-    ours.ChannelPadding: _padded_channels,
+    ours.ChannelPadding: _other_filters,
     layers.GroupNormalization: _groups,
     layers.Reshape: _reshaped,
     layers.Rescaling: _scaled,

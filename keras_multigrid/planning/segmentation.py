@@ -27,8 +27,8 @@ STEPS = 150  # for one image; as many images, the root of it as many steps
 FEWEST_STEPS, MOST_STEPS = 1200, 20_000
 GPU_BATCH, CPU_BATCH = 8, 4
 OWN = {  # what is given of a network that is to have no backbone, unless it is that
-    **dict.fromkeys(("stem_strides", "channel_ratios", "width_multiplier", "repeats", "weights")),
-    "exchange_size": None,
+    **dict.fromkeys(("stem_strides", "channel_ratios", "width_multiplier")),
+    **dict.fromkeys(("repeats", "exchange_size", "weights")),
     "model": "PMG-11",
     "head": "concatenate",
     "exchange": "each",

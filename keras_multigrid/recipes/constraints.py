@@ -51,10 +51,14 @@ def check_choice(recipe, name, choices):
 def _check_sizes(recipe):
     """Checks that the network is known, and takes what changes its size."""
     known = inspect.signature(paper_model(recipe.model).constructor).parameters
-    own = {"width_multiplier": 1, "channel_ratios": None, "repeats": None, "exchange": "each"}
-    for name in (*own, "exchange_size"):
+    own = {
+        **dict.fromkeys(("channel_ratios", "repeats", "exchange_size")),
+        "width_multiplier": 1,
+        "exchange": "each",
+    }
+    for name, default in own.items():
         value = getattr(recipe, name, None)  # some recipes have no exchange
-        if value not in (own.get(name), None) and name not in known:
+        if value not in (default, None) and name not in known:
             raise ValueError(
                 f"{name} is {value}; {recipe.model} has no such choice. Leave it "
                 "out, or take another model."

@@ -69,8 +69,7 @@ def start_from_weights(recipe, model, checkpoints):
     """
     if recipe.starting_weights() is None or load_checkpoint(checkpoints) is not None:
         return
-    loaded = None if recipe.weights else recipe.load_backbone(model)
-    loaded = _load(recipe, model) if loaded is None else loaded
+    loaded = _load(recipe, model)
     if recipe.loaded_rate is not None:
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
@@ -79,6 +78,9 @@ def start_from_weights(recipe, model, checkpoints):
 
 
 def _load(recipe, model):
+    """Loads the weights; returns the variables that have them."""
+    if not recipe.weights and (loaded := recipe.load_backbone(model)) is not None:
+        return loaded
     weights = recipe.starting_weights()
     folder = pathlib.Path(weights)
     if is_shipped(weights) or not folder.is_dir():

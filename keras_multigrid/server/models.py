@@ -23,6 +23,7 @@ class Version:
         wrong: What is wrong with it, or "".
         files: Names, sizes and times of its files: what is still written is not loaded.
         interface: Its `Interface`, once it was read.
+        users: Number of requests at work with it.
     """
 
     key: tuple

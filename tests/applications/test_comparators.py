@@ -11,6 +11,7 @@ import keras_multigrid as kmg
 from keras_multigrid.applications.paper import COMPARATORS
 from keras_multigrid.budget import Budget
 from keras_multigrid.complexity import count, receptive_field
+from tests.asserts import assert_all_weights_get_a_gradient
 
 BY_NAME = {row.name: row for row in COMPARATORS}
 each_network = pytest.mark.parametrize("name", BY_NAME)
@@ -38,14 +39,7 @@ def test_the_stem_shrinks_what_the_output_enlarges(name, stem_strides):
 
 @each_network
 def test_all_weights_get_a_gradient(name):
-    tf = pytest.importorskip("tensorflow")
-    model = made(name, (32, 32, 3), classifier_activation="softmax")
-    images = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
-    with tf.GradientTape() as tape:
-        outputs = model(images, training=True)
-        loss = tf.reduce_sum(outputs * np.random.default_rng(1).normal(size=outputs.shape))
-    gradients = tape.gradient(loss, [weight.value for weight in model.trainable_variables])
-    assert all(gradient is not None for gradient in gradients)
+    assert_all_weights_get_a_gradient(made(name, (32, 32, 3), classifier_activation="softmax"))
 
 
 @pytest.mark.parametrize(

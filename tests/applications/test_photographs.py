@@ -6,6 +6,7 @@ import pytest
 
 import keras_multigrid as kmg
 from keras_multigrid.layers import PaddingToMultiple, UpSamplingLike
+from tests.asserts import assert_all_weights_get_a_gradient
 
 NETWORKS = (kmg.applications.PMGSEG, kmg.applications.RPMGSEG)
 
@@ -39,14 +40,9 @@ def test_the_stem_shrinks_the_finest_grid(stem_strides):
 
 @pytest.mark.parametrize("constructor", NETWORKS)
 def test_all_weights_get_a_gradient(constructor):
-    tf = pytest.importorskip("tensorflow")
-    model = photographic(constructor, (32, 32, 3), classifier_activation="softmax")
-    images = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
-    with tf.GradientTape() as tape:
-        outputs = model(images, training=True)
-        loss = tf.reduce_sum(outputs * np.random.default_rng(1).normal(size=outputs.shape))
-    gradients = tape.gradient(loss, [weight.value for weight in model.trainable_variables])
-    assert all(gradient is not None for gradient in gradients)
+    assert_all_weights_get_a_gradient(
+        photographic(constructor, (32, 32, 3), classifier_activation="softmax")
+    )
 
 
 def test_a_units_second_convolution_reads_its_own_grid_alone():
